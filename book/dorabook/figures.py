@@ -1,0 +1,112 @@
+"""One style for the book's pictures. Every function draws what it is given on `ax` and returns `ax`."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from torch import Tensor
+
+from .decompose import Per, check_magnitude, check_weight
+
+ROLES = {"magnitude": "#D55E00", "direction": "#0072B2", "update": "#009E73", "frozen": "#6B7280"}
+HATCHES = {"magnitude": "", "direction": "///", "update": "...", "frozen": ""}  # a role is never told by colour alone
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#0072B2", "#FFFFFF", "#D55E00"])
+
+STYLE = {
+    "figure.figsize": (7.0, 3.2),
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#6B7280",
+    "axes.grid": False,
+    "xtick.color": "#374151",
+    "ytick.color": "#374151",
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "savefig.facecolor": "white",
+}
+
+
+def use_style() -> None:
+    """Set the book's matplotlib style, once a chapter."""
+    mpl.rcParams.update(STYLE)
+
+
+def panels(count: int, *, height: float = 3.2, widths: Sequence[float] | None = None) -> list[Axes]:
+    """`count` axes side by side on one new figure."""
+    options = {"width_ratios": widths, "squeeze": False}
+    return list(plt.subplots(1, count, figsize=(7.0, height), **options)[1][0])
+
+
+def plot_matrix(matrix: Tensor, *, ax: Axes, title: str = "", names: tuple[str, str] = ("output", "input")) -> Axes:
+    """A matrix as coloured cells, blue below 0 and orange above, with its values where there is room.
+
+    `names` says what a row and a column of the drawn matrix are: ("output", "input") for (out_features, in_features).
+    """
+    check_weight(matrix, name="matrix")
+    values = matrix.detach().double()
+    top = values.abs().max().item() or 1.0
+    ax.imshow(values.numpy(), cmap=SIGNED, vmin=-top, vmax=top, aspect="equal" if max(values.shape) <= 16 else "auto")
+    ax.set(ylabel=f"{names[0]} ({values.shape[0]})", xlabel=f"{names[1]} ({values.shape[1]})", title=title)
+    ax.spines[:].set_visible(False)
+    if max(values.shape) <= 8:
+        ax.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
+        for (row, column), value in zip(_indices(values), values.flatten().tolist(), strict=True):
+            ink = "white" if abs(value) > 0.62 * top else "black"
+            ax.text(column, row, f"{value + 0.0:.1f}", ha="center", va="center", color=ink, fontsize=9)
+    return ax
+
+
+def plot_magnitude(magnitude: Tensor, weight_shape: tuple[int, int], *, per: Per, ax: Axes, title: str = "") -> Axes:
+    """DoRA's m as bars: sideways, one an output row, for per="output"; upright, one an input, for per="input"."""
+    check_magnitude(magnitude, weight_shape, per=per)
+    values = magnitude.detach().double().flatten().tolist()
+    draw = ax.barh if per == "output" else ax.bar
+    draw(range(len(values)), values, color=ROLES["magnitude"])
+    if per == "output":
+        ax.invert_yaxis()
+    name_axis, value_axis = (ax.yaxis, ax.xaxis) if per == "output" else (ax.xaxis, ax.yaxis)
+    name_axis.set_label_text(f"{per} ({len(values)})")
+    value_axis.set_label_text(f"magnitude {tuple(magnitude.shape)}")
+    if len(values) <= 8:
+        name_axis.set_ticks(range(len(values)))
+    ax.set_title(title)
+    return ax
+
+
+def plot_bars(values: dict[str, float], *, ax: Axes, role: str, title: str = "", label: str = "", form: str = "{:,.0f}") -> Axes:
+    """Named numbers as bars lying on their side, each with its value written at its end."""
+    bars = ax.barh(list(values), list(values.values()), color=ROLES[role], hatch=HATCHES[role], edgecolor="white")
+    ax.bar_label(bars, [form.format(v) for v in values.values()], padding=4)
+    ax.invert_yaxis()
+    ax.margins(x=0.22)
+    ax.set(title=title, xlabel=label)
+    return ax
+
+
+def plot_arrows(vectors: dict[str, tuple[Sequence[float], str]], *, ax: Axes, title: str = "") -> Axes:
+    """Arrows from the origin, equal scales: {label: ((x, y), role)}."""
+    for number, (label, ((x, y), role)) in enumerate(vectors.items()):
+        style = "-" if number % 2 == 0 else (0, (4, 2))
+        arrow = {"arrowstyle": "-|>", "color": ROLES[role], "linewidth": 2, "linestyle": style, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", xy=(x, y), xytext=(0, 0), arrowprops=arrow)
+        ax.annotate(label, xy=(x, y), xytext=(4, 4), textcoords="offset points")
+    reach = 1.25 * max(abs(c) for (point, _) in vectors.values() for c in point)
+    low = [min(0.0, *(point[i] for point, _ in vectors.values())) * 1.25 for i in (0, 1)]
+    ax.set(xlim=(low[0] - 0.08 * reach, reach), ylim=(low[1] - 0.08 * reach, reach), aspect="equal", title=title)
+    ax.axhline(0, color="#D1D5DB", linewidth=1, zorder=0)
+    ax.axvline(0, color="#D1D5DB", linewidth=1, zorder=0)
+    return ax
+
+
+def _indices(values: Tensor) -> list[tuple[int, int]]:
+    return [(row, column) for row in range(values.shape[0]) for column in range(values.shape[1])]

@@ -1,0 +1,63 @@
+"""Pictures draw the numbers they are given, on the axes they are given."""
+
+import matplotlib as mpl
+import pytest
+import torch
+from dorabook import figures
+from matplotlib import pyplot as plt
+
+WEIGHT = torch.tensor([[3.0, 4.0, 0.0], [0.0, 6.0, -8.0]])  # (2, 3)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    with mpl.rc_context(), mpl.rc_context({"backend": "agg"}):
+        figures.use_style()
+        yield
+    plt.close("all")
+
+
+def test_matrix_cells_hold_the_values_and_the_axes_say_what_they_are():
+    (ax,) = figures.panels(1)
+    assert figures.plot_matrix(WEIGHT, ax=ax, title="claim") is ax
+    assert ax.images[0].get_array().tolist() == WEIGHT.tolist()
+    assert [t.get_text() for t in ax.texts] == ["3.0", "4.0", "0.0", "0.0", "6.0", "-8.0"]
+    assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title(loc="left")) == ("output (2)", "input (3)", "claim")
+    assert ax.images[0].get_clim() == (-8.0, 8.0)  # white is zero
+
+
+@pytest.mark.parametrize(("per", "values"), [("output", [5.0, 10.0]), ("input", [3.0, 52**0.5, 8.0])])
+def test_magnitude_bars_lie_along_their_axis(per, values):
+    (ax,) = figures.panels(1)
+    magnitude = torch.tensor(values).reshape((2, 1) if per == "output" else (1, 3))
+    figures.plot_magnitude(magnitude, (2, 3), per=per, ax=ax)
+    lengths = [bar.get_width() if per == "output" else bar.get_height() for bar in ax.patches]
+    assert lengths == pytest.approx(values)
+    assert ax.yaxis_inverted() == (per == "output")  # output 0 on top, as in the matrix beside it
+    named = ax.get_ylabel() if per == "output" else ax.get_xlabel()
+    assert named == f"{per} ({len(values)})"
+
+
+def test_magnitude_of_the_other_axis_is_refused():
+    (ax,) = figures.panels(1)
+    with pytest.raises(ValueError, match="one per output"):
+        figures.plot_magnitude(torch.ones(1, 3), (2, 3), per="output", ax=ax)
+
+
+def test_bars_carry_their_values():
+    (ax,) = figures.panels(1)
+    figures.plot_bars({"per output": 155520, "per input": 149760}, ax=ax, role="magnitude", label="magnitudes")
+    assert [t.get_text() for t in ax.texts] == ["155,520", "149,760"]
+
+
+def test_arrows_start_at_the_origin_and_scales_are_equal():
+    (ax,) = figures.panels(1)
+    figures.plot_arrows({"row": ((3.0, 4.0), "frozen"), "direction": ((0.6, 0.8), "direction")}, ax=ax)
+    arrows = [t for t in ax.texts if t.arrow_patch is not None]
+    assert [(t.xyann, t.xy) for t in arrows] == [((0, 0), (3.0, 4.0)), ((0, 0), (0.6, 0.8))]
+    assert ax.get_aspect() == 1
+
+
+def test_every_role_is_told_without_colour_where_two_meet():
+    assert set(figures.HATCHES) == set(figures.ROLES)
+    assert figures.HATCHES["direction"] and figures.HATCHES["update"]
