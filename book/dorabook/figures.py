@@ -61,7 +61,7 @@ def plot_matrix(matrix: Tensor, *, ax: Axes, title: str = "", names: tuple[str, 
     if max(values.shape) <= 8:
         ax.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
         for (row, column), value in zip(_indices(values), values.flatten().tolist(), strict=True):
-            ink = "white" if abs(value) > 0.62 * top else "black"
+            ink = "white" if value < -0.88 * top else "black"  # black reads at 4.5:1 or more on all but full blue
             ax.text(column, row, f"{value + 0.0:.1f}", ha="center", va="center", color=ink, fontsize=9)
     return ax
 

@@ -1,0 +1,55 @@
+# Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
+.DEFAULT_GOAL := help
+.PHONY: help site serve run test clean
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8000
+NB ?=
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+site: .venv/site.done ## build the site into _build/html; warnings are errors
+	@$(BIN)/python tools/build_site.py
+
+serve: .venv/python.done ## build the site and serve it on 127.0.0.1 (PORT=8000)
+	@$(BIN)/python tools/serve.py --check $(PORT)
+	@$(MAKE) site
+	@$(BIN)/python tools/serve.py $(PORT)
+
+run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
+	@$(BIN)/python tools/run_notebooks.py $(NB)
+
+# Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel.
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile
+test: .venv/all.done ## run every check: style, units, notebooks, site, browser
+	@$(BIN)/python tools/browser.py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) book
+
+clean: ## remove the built site and the installed packages
+	rm -rf _build .venv
+
+# Each stamp is written last, so an installation that was cut short is taken up again.
+.venv/python.done:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON) here. Install it, or name yours: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=/path/to/python3"; exit 1; }
+	@test -w . || { echo "This folder cannot be written to, and the book keeps its packages in .venv and its pages in _build here: copy it to a folder of yours."; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) could not make .venv. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/site.done: requirements-site.txt constraints.txt .venv/python.done
+	@echo "Installing what the site needs into .venv"
+	@$(BIN)/python -m pip install -q -r requirements-site.txt
+	@touch $@
+
+.venv/all.done: requirements.txt requirements-site.txt constraints.txt .venv/python.done
+	@echo "Installing everything into .venv"
+	@$(BIN)/python -m pip install -q -r requirements.txt
+	@touch $@ .venv/site.done

@@ -1,0 +1,64 @@
+// The theme switch, a copy button on each code cell, the place in the page's contents, and folded cells in print.
+const root = document.documentElement;
+
+function themeSwitch() {
+  const button = document.querySelector("button.theme");
+  const show = () => button.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* storage is off */ }
+    show();
+  });
+  show();
+}
+
+function copyButtons() {
+  if (!navigator.clipboard) return;
+  for (const pre of document.querySelectorAll(".cell_input pre, article > section div.highlight pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(pre.innerText);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+    pre.parentElement.append(button);
+  }
+}
+
+function pageContents() {
+  const links = new Map([...document.querySelectorAll(".page-nav a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+  const parts = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  if (!parts.length) return;
+  const mark = () => {
+    const here = parts.filter((part) => part.getBoundingClientRect().top < 120).at(-1) ?? parts[0];
+    links.forEach((link, id) => { id === here.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current"); });
+  };
+  addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
+  mark();
+}
+
+/** What is too wide scrolls inside itself; by keyboard too. */
+function scrollers() {
+  const all = document.querySelectorAll("article :is(pre, .pst-scrollable-table-container, .formula)");
+  const mark = () => all.forEach((one) => { one.scrollWidth > one.clientWidth ? (one.tabIndex = 0) : one.removeAttribute("tabindex"); });
+  addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true);
+  document.fonts?.ready.then(mark);
+  mark();
+}
+
+function printing() {
+  const folds = () => document.querySelectorAll("article details:not([open])");
+  addEventListener("beforeprint", () => folds().forEach((fold) => { fold.dataset.printed = ""; fold.open = true; }));
+  addEventListener("afterprint", () => document.querySelectorAll("details[data-printed]").forEach((fold) => { delete fold.dataset.printed; fold.open = false; }));
+}
+
+themeSwitch();
+copyButtons();
+pageContents();
+scrollers();
+printing();

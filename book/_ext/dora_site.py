@@ -1,0 +1,131 @@
+"""Sphinx extension: what a page of this book is made of.
+
+The theme's templates are replaced by templates/layout.html, and its scripts, fonts and styles by assets/: one style sheet, two
+small scripts, a favicon and a maths font. No page asks another host for anything, and no page has an inline script, so the
+layout can forbid both with one Content-Security-Policy.
+"""
+
+import re
+import shutil
+import struct
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx.application import Sphinx
+from sphinx.util.osutil import relative_uri
+from sphinx.writers.html5 import HTML5Translator
+
+PROMPTS = {  # what the summary of a folded cell says, by the first of these tags that the cell carries
+    "answer": ("Reveal the answer", "Hide the answer"),
+    "solution": ("Show a solution", "Hide the solution"),
+    "hide-input": ("Show the code", "Hide the code"),
+    "hide-output": ("Show the output", "Hide the output"),
+    "hide-cell": ("Show this cell", "Hide this cell"),
+}
+SEARCH_SCRIPTS = ("documentation_options.js", "doctools.js", "sphinx_highlight.js")  # the search page alone needs them
+OURS = ("site.css", "dora-live")
+UNUSED = (  # what the theme and Sphinx copy and no page links
+    "images", "locales", "sbt-webpack-macros.html", "scripts", "styles", "vendor", "webpack-macros.html", "basic.css",
+    "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css",
+)  # fmt: skip
+
+
+def word_prompts(app: Sphinx, document: nodes.document) -> None:
+    """Give each folded cell the words of its tags."""
+    for cell in document.findall(nodes.container):
+        tags = cell.get("cell_metadata", {}).get("tags", [])
+        found = next((prompt for tag, prompt in PROMPTS.items() if tag in tags), None)
+        if cell.get("hide_mode") and found:
+            cell["prompt_show"], cell["prompt_hide"] = found
+
+
+def mark_options(app: Sphinx, document: nodes.document) -> None:
+    """A list of (a), (b), (c) needs no bullets."""
+    for choice in document.findall(nodes.bullet_list):
+        if all(re.match(r"\([a-z]\) ", item.astext()) for item in choice.children):
+            choice["classes"].append("options")
+
+
+def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
+    classes = " ".join(["fold", *node["classes"]])
+    self.body.append(
+        f'<details class="{classes}"><summary><span class="closed">{node["prompt_show"]}</span>'
+        f'<span class="open">{node["prompt_hide"]}</span></summary>\n'
+    )
+
+
+def depart_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
+    self.body.append("</details>\n")
+
+
+def png_size(path: Path) -> tuple[int, int] | None:
+    head = path.read_bytes()[:24]
+    return struct.unpack(">II", head[16:24]) if head.startswith(b"\x89PNG") else None
+
+
+def finish_images(app: Sphinx, body: str) -> str:
+    """Every picture is loaded when it is scrolled to, and keeps its place free until then."""
+    sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+
+    def finish(match: re.Match) -> str:
+        size = png_size(sources[match["name"]]) if match["name"] in sources else None
+        room = f' width="{size[0]}" height="{size[1]}"' if size else ""
+        return f'<img loading="lazy"{room}{match["rest"]}'
+
+    return re.sub(r'<img(?P<rest>[^>]*src="[^"]*_images/(?P<name>[^"/]+)")', finish, body)
+
+
+def description(document: nodes.document | None) -> str:
+    """The page's first paragraph, cut at a word to what a search engine shows."""
+    for paragraph in document.findall(nodes.paragraph) if document else ():
+        text = " ".join(paragraph.astext().split())
+        return text if len(text) <= 160 else f"{text[:157].rsplit(' ', 1)[0]} …"
+    return ""
+
+
+def finish_page(app: Sphinx, page: str, template: str, context: dict, document: nodes.document | None) -> None:
+    """Leave the page with our assets alone."""
+    searching = page == "search"
+    context["script_files"] = [
+        file
+        for file in context["script_files"]
+        if name(file).startswith(OURS) or (searching and name(file) in SEARCH_SCRIPTS)
+    ]
+    context["css_files"] = [file for file in context["css_files"] if name(file).startswith(OURS)]
+    context["description"] = description(document)
+    if "body" in context:
+        context["body"] = finish_images(app, context["body"])
+
+
+def name(asset: object) -> str:
+    return Path(getattr(asset, "filename", asset) or "").name
+
+
+def write_start(app: Sphinx, error: Exception | None) -> None:
+    """The site's own address leads to the book's first page; what no page uses goes."""
+    if error or app.builder.format != "html":
+        return
+    target = relative_uri("index.html", app.builder.get_target_uri(app.config.root_doc))
+    title = app.config.html_title
+    Path(app.outdir, "index.html").write_text(
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:">'
+        f'<link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url={target}"></head>\n'
+        f'<body><main><h1>{title}</h1><p><a href="{target}">Open the book</a></p></main></body></html>\n',
+        encoding="utf-8",
+    )
+    for unused in UNUSED:
+        for path in Path(app.outdir, "_static").glob(unused):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_css_file("site.css")
+    app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
+    app.connect("doctree-read", word_prompts)
+    app.connect("doctree-read", mark_options)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("build-finished", write_start, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,63 @@
+"""Sphinx extension: one script and one style sheet that bring the live figures of a page to life.
+
+Both are joined from the package's own sources when the build starts, and only pages that hold a figure load them.
+The script is a classic one, since a page opened from disk may not load modules. Nothing here imports torch.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+HOST = HERE / "live" / "host.js"
+SCRIPT, STYLE = "dora-live.js", "dora-live.css"
+
+
+def joiner() -> ModuleType:
+    """dorabook/live/_esm.py, loaded by path: importing the package would import torch."""
+    path = HERE.parent / "dorabook" / "live" / "_esm.py"
+    spec = importlib.util.spec_from_file_location("dorabook_live_esm", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def script() -> str:
+    """All figures, what they share once, and the host, as one classic script."""
+    esm = joiner()
+    entries = [esm.source(name) for name in esm.figures()]
+    modules = ", ".join(f"{json.dumps(name)}: {esm.variable(esm.source(name))}.default" for name in esm.figures())
+    text = esm.definitions(*entries, HOST)
+    return f'(() => {{\n"use strict";\n{text}\n{esm.variable(HOST)}.start({{ {modules} }});\n}})();\n'
+
+
+def style() -> str:
+    esm = joiner()
+    sheets = [esm.FOLDER / "live.css", *(esm.source(name).with_suffix(".css") for name in esm.figures())]
+    return "\n".join(path.read_text(encoding="utf-8") for path in sheets if path.exists())
+
+
+def write(app: Sphinx) -> None:
+    if app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    for name, text in ((SCRIPT, script()), (STYLE, style())):
+        path = static / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
+    if 'data-figure="' in context.get("body", ""):
+        app.add_css_file(STYLE)
+        app.add_js_file(SCRIPT, loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("builder-inited", write)
+    app.connect("html-page-context", add_to_page)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

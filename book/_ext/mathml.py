@@ -1,0 +1,65 @@
+"""Sphinx extension: formulas become MathML when the book is built, so a page needs no script to show them.
+
+Temml (vendor/temml, MIT) turns TeX into MathML inside an embedded JavaScript engine. A formula it cannot read is a warning,
+and so an error in this book's build.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
+
+TEMML = Path(__file__).parent / "vendor" / "temml" / "temml.min.js"
+LOGGER = logging.getLogger(__name__)
+
+
+@cache
+def engine() -> MiniRacer:
+    context = MiniRacer()
+    context.eval(f"{TEMML.read_text(encoding='utf-8')}; 0")
+    return context
+
+
+@cache
+def mathml(tex: str, *, display: bool) -> str:
+    """`tex` as a <math> element. ValueError, with the place and the reason, where Temml cannot read it."""
+    options = {"displayMode": display, "wrap": "tex", "throwOnError": True, "strict": True}
+    try:
+        return engine().call("temml.renderToString", tex, options)
+    except JSEvalException as error:
+        reason = str(error).split("ParseError:", 1)[-1].split("var temml", 1)[0]
+        raise ValueError(" ".join(reason.replace("\u0332", "").split())) from error  # Temml underlines the place
+
+
+def aligned(tex: str) -> str:
+    """Several lines in one $$ block, or &, mean an aligned display, as they do under Sphinx's other renderers."""
+    return tex if r"\begin" in tex or r"\\" not in tex else rf"\begin{{aligned}}{tex}\end{{aligned}}"
+
+
+def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
+    self.body.append(rendered(node, display=False))
+    raise nodes.SkipNode
+
+
+def visit_display(self: HTML5Translator, node: nodes.math_block) -> None:
+    names = "".join(f' id="{name}"' for name in node["ids"][:1])
+    self.body.append(f'<div class="formula"{names}>{rendered(node, display=True)}</div>\n')
+    raise nodes.SkipNode
+
+
+def rendered(node: nodes.Element, *, display: bool) -> str:
+    tex = node.astext()
+    try:
+        return mathml(aligned(tex) if display else tex, display=display)
+    except ValueError as error:
+        LOGGER.warning("formula %r cannot be read: %s", tex, error, location=node, type="mathml")
+        return f"<code>{nodes.unescape(tex)}</code>"
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_html_math_renderer("mathml", inline_renderers=(visit_inline, None), block_renderers=(visit_display, None))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

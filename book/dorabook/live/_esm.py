@@ -1,0 +1,84 @@
+"""Join the ES modules of this folder into one text, with no tool but Python.
+
+anywidget loads a figure from one text, and a page opened from disk can load only a classic script, so
+neither can follow `import "./core/decompose.js"`. Each module becomes a function called once, in the
+order its importers need: names inside it stay inside it, so two modules may use the same helper name.
+Standard library only, and imported by path in the site's build, where torch is not installed.
+
+A module here writes `import { a, b as c } from "./x.js";`, `export function`, `export const`, `export class`
+and `export default`, each at the start of a line; anything else is refused by name and line.
+"""
+
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
+_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+_REFUSED = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+
+
+def afm(figure: str) -> str:
+    """The text anywidget loads for the figure "norm-explorer": norm_explorer.js and all it imports."""
+    entry = source(figure)
+    return f"{definitions(entry)}\nexport default {variable(entry)}.default;\n"
+
+
+def css(figure: str) -> str:
+    """The style sheet of one figure: what all share, then its own where it has one."""
+    own = source(figure).with_suffix(".css")
+    return "\n".join(path.read_text(encoding="utf-8") for path in [FOLDER / "live.css", own] if path.exists())
+
+
+def figures() -> list[str]:
+    """Names of all figures: every module that lies directly in this folder."""
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.js"))
+
+
+def source(figure: str) -> Path:
+    return FOLDER / f"{figure.replace('-', '_')}.js"
+
+
+def definitions(*entries: Path) -> str:
+    """Every module that `entries` reach, each once and after those it imports."""
+    texts: dict[Path, str] = {}
+    for entry in entries:
+        _collect(entry.resolve(), texts, below=())
+    names = [variable(path) for path in texts]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two modules share a name once joined: {sorted(names)}")
+    return "\n".join(texts.values())
+
+
+def variable(path: Path) -> str:
+    """The name a joined module goes by: core/decompose.js is $core_decompose."""
+    path = path.resolve()
+    inside = path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else Path(path.name)
+    return "$" + re.sub(r"\W", "_", str(inside.with_suffix("")))
+
+
+def _collect(path: Path, texts: dict[Path, str], *, below: tuple[Path, ...]) -> None:
+    if path in below:
+        raise ValueError(f"{path.name} imports itself through {' and '.join(p.name for p in below)}")
+    if path in texts:
+        return
+    text = path.read_text(encoding="utf-8")
+    for _, target in _IMPORT.findall(text):
+        _collect((path.parent / target).resolve(), texts, below=(*below, path))
+    texts[path] = _wrap(path, text)
+
+
+def _wrap(path: Path, text: str) -> str:
+    def take(match: re.Match) -> str:
+        names = " ".join(match[1].split()).rstrip(", ").replace(" as ", ": ")
+        return f"const {{ {names} }} = {variable(path.parent / match[2])};"
+
+    given = [name for _, name in _EXPORT.findall(text)]
+    if _DEFAULT.search(text):
+        given.append("default: $default")
+    text = _DEFAULT.sub("const $default = ", _EXPORT.sub(r"\1 \2", _IMPORT.sub(take, text)))
+    if refused := _REFUSED.search(text):
+        line = text[: refused.start()].count("\n") + 1
+        raise ValueError(f"{path.name}, line {line}: cannot join {refused[0]!r}, see the forms in _esm.py")
+    return f"const {variable(path)} = (() => {{\n{text.strip()}\nreturn {{ {', '.join(given)} }};\n}})();"

@@ -1,0 +1,34 @@
+// Where everything of NormExplorer's picture goes, in pixels: the matrix, a lane of bars and a lane of dots at each side.
+
+const LARGEST_GRID = 144; // entries: above, or where a cell would be too small to read, the matrix is a picture
+
+/**
+ * width: of the container. rows, columns: of the matrix as drawn. whole: are the entries at hand, or only an overview?
+ * Returns boxes { x, y, w, h } named matrix, bars.rows, bars.columns, dots.rows, dots.columns, and the whole size.
+ */
+export function layout({ width, rows, columns, whole }) {
+  const narrow = width < 520;
+  const left = narrow ? 34 : 46, top = narrow ? 50 : 54, gap = narrow ? 6 : 14;
+  const lane = narrow ? { bars: 68, dots: 60, tall: 76, low: 62 } : { bars: 150, dots: 120, tall: 112, low: 78 };
+  const room = width - left - 2 * gap - lane.bars - lane.dots;
+  const side = Math.floor(Math.min(room / columns, narrow ? 42 : 64));
+  const grid = whole && rows * columns <= LARGEST_GRID && side >= 18;
+  const [w, h] = grid ? [side * columns, side * rows] : pictureSize(room, rows, columns);
+  lane.bars += Math.max(0, Math.min(48, room - w)); // what the matrix leaves
+  const x = left;
+  const right = x + w + gap, below = top + h + gap;
+  return {
+    narrow, grid, cell: [w / columns, h / rows], lane, left, top,
+    matrix: { x, y: top, w, h },
+    bars: { rows: { x: right, y: top, w: lane.bars, h }, columns: { x, y: below, w, h: lane.tall } },
+    dots: { rows: { x: right + lane.bars + gap, y: top, w: lane.dots, h }, columns: { x, y: below + lane.tall + gap, w, h: lane.low } },
+    height: below + lane.tall + gap + lane.low + 4,
+  };
+}
+
+function pictureSize(room, rows, columns) {
+  const tallest = 360, least = 96;
+  const h = Math.max(least, Math.min(tallest, (room * rows) / columns));
+  const w = Math.max(least, Math.min(room, (Math.max(h, least) * columns) / rows));
+  return [Math.round(w), Math.round(h)];
+}

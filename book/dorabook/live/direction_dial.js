@@ -1,0 +1,200 @@
+// One row of a weight as an arrow: m sets its length, the low-rank update turns it, the gradient pushes it.
+import { dial, length } from "./core/dial.js";
+import { number } from "./core/text.js";
+import { choice, h, s, slider, unique } from "./ui/dom.js";
+import { mount } from "./ui/figure.js";
+
+export const KEYS = ["weight", "update", "amount", "magnitude", "pull", "norm", "per"];
+const VIEW = { left: -4.5, right: 7.5, bottom: -1.5, top: 8.4 }; // the plane's part that is drawn
+const UNIT = 44; // pixels of the drawing per unit
+const LIMIT = 8;
+
+/** state: see dial(). Returns the sentence and the table, and the arrows to draw. */
+export function describe(state) {
+  const now = dial(state);
+  const line = state.per === "output" ? "output row" : "input column";
+  const rows = [row("W, frozen", state.weight), row("update sBA", now.moved), row("W + sBA", now.adapted)];
+  const columns = ["arrow", "x", "y", "length"];
+  if (!now.direction)
+    return { sentence: "W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, rows, now };
+  rows.push(row("direction", now.direction), row("merged, m times direction", now.merged),
+    row("pull on the merged row", state.pull), row("what reaches W + sBA", now.push));
+  const way = Math.abs(now.turn) < 0.05 ? "does not turn" : `turns it by ${number(Math.abs(now.turn))}°`;
+  const sentence = `m = ${number(state.magnitude)} sets the length of this ${line}; the update ${way}. `
+    + `The pull moves m by ${number(now.along)}. ${reach(state.norm, now.pushAlong)}`;
+  return { sentence, columns, rows, now };
+}
+
+function reach(norm, along) {
+  return norm === "in graph"
+    ? "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
+    : `With the norm detached, ${number(along)} of what reaches W + sBA lies along the direction, where it turns nothing.`;
+}
+
+function row(name, vector) {
+  return [name, number(vector[0]), number(vector[1]), number(length(vector))];
+}
+
+/** Where a point of the plane lies in the drawing. */
+const at = ([x, y]) => [(x - VIEW.left) * UNIT, (VIEW.top - y) * UNIT];
+const sum = (a, b) => [a[0] + b[0], a[1] + b[1]];
+
+/** An arrow with its label: set(from, to) moves it, set(null) hides it. */
+function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
+  const shaft = s("line", { class: "dora-dial-shaft" });
+  const head = s("polygon", { class: "dora-dial-head" });
+  const label = s("text", { class: "dora-dial-label" }, text);
+  const el = s("g", { class: `dora-dial-arrow dora-dial-${role}${dashed ? " dora-dial-dashed" : ""}` }, shaft, head, label);
+  return {
+    el,
+    set(from, to) {
+      const [x1, y1] = from ? at(from) : [0, 0];
+      const [x2, y2] = from ? at(to) : [0, 0];
+      const size = Math.hypot(x2 - x1, y2 - y1);
+      el.style.display = size < 3 ? "none" : "";
+      if (size < 3) return;
+      const [ux, uy] = [(x2 - x1) / size, (y2 - y1) / size];
+      const tip = Math.min(13, size * 0.6);
+      const points = [[x2, y2], [x2 - tip * ux + 0.42 * tip * uy, y2 - tip * uy - 0.42 * tip * ux],
+        [x2 - tip * ux - 0.42 * tip * uy, y2 - tip * uy + 0.42 * tip * ux]];
+      attributes(shaft, { x1, y1, x2: x2 - 0.8 * tip * ux, y2: y2 - 0.8 * tip * uy });
+      head.setAttribute("points", points.map((point) => point.join(",")).join(" "));
+      const [ex, ey] = middle ? [(x1 + x2) / 2, (y1 + y2) / 2] : [x2 + 14 * ux, y2 + 14 * uy];
+      const [lx, ly] = [ex + side * 12 * uy, ey - side * 12 * ux];
+      const lean = side * uy + (middle ? 0 : ux);
+      attributes(label, { x: lx, y: ly, "text-anchor": lean > 0.3 ? "start" : lean < -0.3 ? "end" : "middle" });
+    },
+  };
+}
+
+function attributes(node, values) {
+  for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
+}
+
+/** A round grip at a vector's tip: drag it, or focus it and use the arrow keys. */
+function grip(label, onmove, onnudge) {
+  const el = s("circle", { class: "dora-dial-grip", r: 11, tabindex: 0, role: "slider", "aria-label": label });
+  el.addEventListener("pointerdown", (event) => {
+    el.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    el.focus();
+  });
+  el.addEventListener("pointermove", (event) => {
+    if (!el.hasPointerCapture(event.pointerId)) return;
+    const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(el.ownerSVGElement.getScreenCTM().inverse());
+    onmove([place.x / UNIT + VIEW.left, VIEW.top - place.y / UNIT]);
+  });
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  el.addEventListener("keydown", (event) => {
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    onnudge(step.map((part) => part * (event.shiftKey ? 1 : 0.1)));
+  });
+  return {
+    el,
+    set(point, size, text) {
+      const [cx, cy] = at(point);
+      attributes(el, { cx, cy, "aria-valuenow": Number(size.toFixed(2)), "aria-valuemin": 0, "aria-valuemax": 12, "aria-valuetext": text });
+    },
+  };
+}
+
+const keep = (value, low = -LIMIT, high = LIMIT) => Math.min(high, Math.max(low, Number(value.toFixed(2))));
+
+function build({ stage, set, state }) {
+  const parts = drawing();
+  const follow = {
+    update(tip) { // the tip of W + sBA: the update is what is left after W, at the amount chosen
+      const { weight, amount } = state();
+      if (amount > 0.05) set({ update: [0, 1].map((i) => keep((tip[i] - weight[i]) / amount)) });
+    },
+    magnitude(tip) { // along the direction only
+      const { now } = describe(state());
+      if (now.direction) set({ magnitude: keep(tip[0] * now.direction[0] + tip[1] * now.direction[1], 0) });
+    },
+    pull(tip) {
+      const { now } = describe(state());
+      if (now.direction) set({ pull: [0, 1].map((i) => keep(tip[i] - now.merged[i])) });
+    },
+  };
+  const from = { update: (now) => now.adapted, magnitude: (now) => now.merged, pull: (now, { pull }) => sum(now.merged, pull) };
+  const names = { update: "Tip of W + sBA", magnitude: "Tip of the merged row", pull: "Tip of the pull" };
+  const grips = Object.fromEntries(Object.keys(from).map((key) => [key, grip(names[key], follow[key], (step) => {
+    const { now } = describe(state());
+    if (now.direction) follow[key](sum(from[key](now, state()), step));
+  })]));
+  parts.svg.append(...Object.values(grips).map((each) => each.el));
+
+  const amount = slider({ label: "Apply the update sBA", min: 0, max: 1.5, step: 0.01, show: (v) => `× ${number(v)}`, onchange: (v) => set({ amount: v }) });
+  const magnitude = slider({ label: "Magnitude m", min: 0, max: LIMIT, step: 0.05, show: number, onchange: (v) => set({ magnitude: v }) });
+  const angle = slider({
+    label: "Direction of the pull", hint: "minus the gradient at the merged row", min: -180, max: 180, step: 1, show: (v) => `${v}°`,
+    onchange: (v) => {
+      const size = length(state().pull) || 1;
+      set({ pull: [size * Math.cos((v * Math.PI) / 180), size * Math.sin((v * Math.PI) / 180)] });
+    },
+  });
+  const norm = choice({ legend: "Norm in the backward pass", options: [["in graph", "in the graph"], ["detached", "detached"]], onchange: (v) => set({ norm: v }) });
+  const per = choice({ legend: "The arrow is one", options: [["output", "output row"], ["input", "input column"]], onchange: (v) => set({ per: v }) });
+  stage.append(h("div", { class: "dora-dial" }, parts.svg,
+    h("div", { class: "dora-dial-controls" }, amount.el, magnitude.el, angle.el, norm.el, per.el)));
+
+  return function update({ now, sentence }, current) {
+    parts.set(now, current, sentence);
+    const missing = !now.direction;
+    for (const key of Object.keys(grips)) grips[key].el.style.display = missing && key !== "update" ? "none" : "";
+    grips.update.set(now.adapted, now.size, `at ${number(now.adapted[0])}, ${number(now.adapted[1])}, length ${number(now.size)}`);
+    if (!missing) {
+      grips.magnitude.set(now.merged, current.magnitude, `length ${number(current.magnitude)}`);
+      grips.pull.set(sum(now.merged, current.pull), length(current.pull), `length ${number(length(current.pull))}`);
+    }
+    amount.set(current.amount);
+    magnitude.set(current.magnitude);
+    angle.set(Math.round((Math.atan2(current.pull[1], current.pull[0]) * 180) / Math.PI));
+    norm.set(current.norm);
+    per.set(current.per);
+  };
+}
+
+function drawing() {
+  const [width, height] = [(VIEW.right - VIEW.left) * UNIT, (VIEW.top - VIEW.bottom) * UNIT];
+  const [zx, zy] = at([0, 0]);
+  const title = unique("dora-dial");
+  const frame = unique("dora-dial");
+  const clip = s("clipPath", { id: frame }, s("rect", { x: 0, y: 0, width, height }));
+  const circle = s("circle", { class: "dora-dial-circle", cx: zx, cy: zy, "clip-path": `url(#${frame})` });
+  const axes = [["x", width - 6, zy - 8, "end"], ["y", zx + 8, 16, "start"]].map(([, x, y, anchor]) =>
+    s("text", { class: "dora-dial-axis", x, y, "text-anchor": anchor }));
+  const arrows = {
+    weight: arrow("frozen", "W", { side: 1 }),
+    moved: arrow("update", "sBA", { dashed: true, side: -1, middle: true }),
+    adapted: arrow("direction", "W + sBA", { dashed: true, side: -1 }),
+    merged: arrow("magnitude", "m · direction", { side: 1, middle: true }),
+    direction: arrow("direction", "direction", { side: 1, middle: true }),
+    pull: arrow("pull", "pull", { side: 1 }),
+    push: arrow("pull", "reaches W + sBA", { dashed: true, side: -1 }),
+  };
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-labelledby": title },
+    s("title", { id: title }, "Arrows of one row of the weight"),
+    s("line", { class: "dora-dial-zero", x1: 0, x2: width, y1: zy, y2: zy }),
+    s("line", { class: "dora-dial-zero", x1: zx, x2: zx, y1: 0, y2: height }),
+    clip, circle, axes, Object.values(arrows).map((each) => each.el));
+  return {
+    svg,
+    set(now, { weight, magnitude, pull, per }) {
+      const other = per === "output" ? "input" : "output";
+      axes.forEach((node, i) => { node.textContent = `weight ${per === "output" ? "from" : "to"} ${other} ${i}`; });
+      circle.setAttribute("r", magnitude * UNIT);
+      arrows.weight.set([0, 0], weight);
+      arrows.moved.set(weight, now.adapted);
+      arrows.adapted.set([0, 0], now.adapted);
+      arrows.direction.set(now.direction && [0, 0], now.direction);
+      arrows.merged.set(now.direction && [0, 0], now.merged);
+      arrows.pull.set(now.direction && now.merged, now.direction && sum(now.merged, pull));
+      arrows.push.set(now.direction && now.adapted, now.direction && sum(now.adapted, now.push));
+    },
+  };
+}
+
+export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, describe, build }) };

@@ -1,0 +1,76 @@
+"""A question to answer before reading on: a few options, each with its own reply."""
+
+from typing import Any
+
+from traitlets import TraitType
+
+from .figure import Description, LiveFigure
+from .traits import Number
+
+LETTERS = "abcde"
+
+
+class Words(TraitType):
+    """Text that a reader can read and a link cannot change."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{self.name} is {value!r}, expected a sentence")
+        return value
+
+    def allowed(self) -> list[str]:
+        return []  # no value of this trait may come from a link
+
+
+class Place(Number):
+    """A number the author gives and a link cannot change."""
+
+    def allowed(self) -> list[str]:
+        return []
+
+
+class Options(TraitType):
+    """Two to five [option, reply] pairs, no option twice."""
+
+    def validate(self, obj: Any, value: Any) -> list[list[str]]:
+        pairs = [list(pair) for pair in value]
+        if not 2 <= len(pairs) <= len(LETTERS):
+            raise ValueError(f"{self.name} has {len(pairs)} entries, expected 2 to {len(LETTERS)}")
+        if not all(len(pair) == 2 and all(isinstance(text, str) and text.strip() for text in pair) for pair in pairs):
+            raise ValueError(f"{self.name} needs an option and a reply to it in every entry, both as text")
+        if len({option for option, _ in pairs}) < len(pairs):
+            raise ValueError(f"{self.name} offers one option twice")
+        return pairs
+
+
+class Predict(LiveFigure):
+    """`Predict("How many?", {"128": "One for ...", "784": "That is ..."}, answer=str(m.numel()))`.
+
+    `answer` is the text of the right option, best computed in the same cell: where it is none of the options, the
+    cell fails. `chosen` is the picked option's number, from 0, or -1 while the question is open.
+    Text between backticks is set as code.
+    """
+
+    figure = "predict"
+    question = Words("?").tag(sync=True, state=True)
+    options = Options([["yes", "yes"], ["no", "no"]]).tag(sync=True, state=True)
+    right = Place(0, least=0, most=4, whole=True).tag(sync=True, state=True)
+    chosen = Number(-1, least=-1, most=4, whole=True).tag(sync=True, state=True)
+
+    def __init__(self, question: str, options: dict[str, str], *, answer: str, id: str = "", **traits: Any) -> None:
+        plain = [option.replace("`", "") for option in options]
+        if answer.replace("`", "") not in plain:
+            raise ValueError(f"answer is {answer!r}, expected one of the options: {', '.join(plain)}")
+        right = plain.index(answer.replace("`", ""))
+        super().__init__(id=id, question=question, options=list(options.items()), right=right, **traits)
+
+    @staticmethod
+    def describe(state: dict[str, Any]) -> Description:
+        options, chosen, right = state["options"], state["chosen"], state["right"]
+        named = [(f"({letter})", option) for letter, (option, _) in zip(LETTERS, options, strict=False)]
+        if not 0 <= chosen < len(options):
+            sentence = " ".join([state["question"], *(f"{letter} {option};" for letter, option in named)])
+            return Description(f"{sentence[:-1]}.".replace("`", ""), ("option", "says"), tuple(named))
+        verdict = "right" if chosen == right else "not it"
+        reply = f"{named[chosen][0]} is {verdict}. {options[chosen][1]}"
+        return Description(reply.replace("`", ""), ("option", "says"), tuple(named))

@@ -1,0 +1,85 @@
+// What every figure's render does: builds the view once, then follows the model, at most once a frame.
+import { button, h, say } from "./dom.js";
+
+const SAVE_AFTER = 80; // ms without a change before a kernel is told: a drag sends a few messages, not hundreds
+const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should not make it stutter
+
+/**
+ * model, el: what the AFM render got. keys: the names of the state. describe(state): { sentence, columns, rows, ... }.
+ * build({ stage, set, state, afterwards }): fills `stage` and returns update(description, state), called on every change.
+ * set(changes) writes the model; afterwards(f) is called when the view goes.
+ * Returns the clean-up that AFM calls when the view goes.
+ */
+export function mount({ model, el, keys, describe, build }) {
+  const read = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
+  const authored = read();
+  const endings = [];
+  let frame = 0, saving = 0, speaking = 0, said = null;
+
+  const stage = h("div", { class: "dora-stage" });
+  const sentence = h("p", { class: "dora-sentence", role: "status" });
+  const numbers = h("details", { class: "dora-numbers", ontoggle: () => tell() }, h("summary", {}, "The numbers as a table"));
+  const foot = h("div", { class: "dora-foot" }, button("Reset", () => set(authored), { class: "dora-button dora-reset" }));
+  // Lumino's attribute and the stopped keydown keep arrow keys with the figure in JupyterLab.
+  const root = h("div", { class: "dora", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => event.stopPropagation() },
+    stage, sentence, numbers, foot);
+
+  function save() {
+    clearTimeout(saving);
+    saving = 0;
+    model.save_changes();
+  }
+
+  function set(changes) {
+    for (const [key, value] of Object.entries(changes)) model.set(key, value);
+    clearTimeout(saving);
+    saving = setTimeout(save, SAVE_AFTER);
+  }
+
+  function tell() {
+    clearTimeout(speaking);
+    speaking = 0;
+    say(sentence, said.sentence);
+    if (numbers.open) numbers.replaceChildren(numbers.firstChild, table(said));
+  }
+
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    const state = read();
+    said = describe(state);
+    update(said, state);
+    speaking ||= setTimeout(tell, SPEAK_AFTER);
+  }
+
+  function follow() {
+    frame ||= requestAnimationFrame(() => {
+      try {
+        draw();
+      } catch (error) {
+        el.dispatchEvent(new CustomEvent("dora-error", { detail: error, bubbles: true }));
+        throw error;
+      }
+    });
+  }
+
+  el.append(root); // first, so that a drawing can measure itself and read the theme
+  const update = build({ stage, set, state: read, afterwards: (ending) => endings.push(ending) });
+  draw();
+  tell();
+  keys.forEach((key) => model.on(`change:${key}`, follow));
+  root.dataset.ready = "true";
+  return () => {
+    if (saving) save();
+    cancelAnimationFrame(frame);
+    clearTimeout(speaking);
+    keys.forEach((key) => model.off(`change:${key}`, follow));
+    endings.forEach((ending) => ending());
+  };
+}
+
+function table({ columns, rows }) {
+  const head = h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name))));
+  const body = rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map((cell) => h("td", {}, cell))));
+  return h("table", { class: "dora-table" }, head, h("tbody", {}, body));
+}

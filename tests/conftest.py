@@ -1,0 +1,36 @@
+"""The built site, a server for it and a browser, made once and only for the tests that ask for them."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser as chromium
+import build_site
+import pytest
+import serve
+from playwright.sync_api import Browser, sync_playwright
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The site's folder, built from what is there now."""
+    assert build_site.main() == 0, "the site does not build: its messages are above"
+    return build_site.ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """The site over http, from a server of its own on a free port."""
+    with serve.server(0, site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium; without one the tests fail, they never skip."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+        yield found
+        found.close()

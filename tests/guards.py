@@ -1,0 +1,270 @@
+"""What every notebook of the book keeps to. Each guard takes a notebook and gives the problems it sees, a sentence each.
+
+tests/test_book.py runs all of them on the book, and each of them on a notebook that breaks its rule.
+"""
+
+import ast
+import base64
+import re
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+Notebook = dict[str, Any]
+Cell = dict[str, Any]
+Guard = Callable[[Notebook], list[str]]
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LONGEST, MEDIAN = 20, 5  # lines of a code cell
+PICTURE = 60_000  # bytes
+EXERCISES = 3
+ADDRESS = re.compile(r"\b0x[0-9a-f]+", re.I)
+PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|usr|opt)/\w|site-packages|ipykernel_\d+")
+COLOUR = re.compile(r"""['"]#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})['"]""", re.I)
+REGISTRY = re.compile(
+    r"\b(?:pypi|pythonhosted|npmjs|anaconda)\.(?:org|com)\b|--(?:extra-)?index-url|--registry\b", re.I
+)
+KERNEL_ONLY = re.compile(r"\b(?:interact(?:ive)?|Output)\(|\.observe\(")
+MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)(.*)$")
+COLUMN = re.compile(r"\bcolumns?\b", re.I)
+SHAPE = re.compile(r"[(\[]\s*[\w·*×]+\s*,\s*[\w·*×]*\s*[)\]]|\d\s*[×x]\s*\d")
+NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.])\d+(?:\.\d+)?(?!\w)")
+LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)")
+YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+def code_cells(notebook: Notebook) -> list[Cell]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def markdown(notebook: Notebook) -> list[str]:
+    return [text(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+
+
+def text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def tags(cell: Cell) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def output_texts(cell: Cell) -> Iterator[str]:
+    """Everything a cell has put out that is text: streams, plain forms, HTML."""
+    for output in cell.get("outputs", []):
+        yield text(output.get("text", ""))
+        yield from (text(value) for mime, value in output.get("data", {}).items() if mime.startswith("text/"))
+
+
+def said(cell: Cell, count: int = 40) -> str:
+    """How a message names a cell."""
+    first = next((line.strip() for line in text(cell["source"]).splitlines() if line.strip()), "(empty)")
+    return f"cell {first[:count]!r}"
+
+
+# ---- what is stored
+
+
+def every_cell_has_run_in_order(notebook: Notebook) -> list[str]:
+    counts = [cell["execution_count"] for cell in code_cells(notebook)]
+    return [] if counts == list(range(1, len(counts) + 1)) else [f"execution counts are {counts}: run the notebook"]
+
+
+def no_widget_state(notebook: Notebook) -> list[str]:
+    state = ["metadata.widgets is stored"] if "widgets" in notebook["metadata"] else []
+    views = [cell for cell in code_cells(notebook) for o in cell["outputs"] if WIDGET_VIEW in o.get("data", {})]
+    return state + [f"{said(cell)} stores a widget view" for cell in views]
+
+
+def no_address(notebook: Notebook) -> list[str]:
+    found = [
+        (cell, match) for cell in code_cells(notebook) for out in output_texts(cell) if (match := ADDRESS.search(out))
+    ]
+    return [f"{said(cell)} puts out the address {match[0]}" for cell, match in found]
+
+
+def no_local_path(notebook: Notebook) -> list[str]:
+    texts = [(cell, out) for cell in code_cells(notebook) for out in [text(cell["source"]), *output_texts(cell)]]
+    return [f"{said(cell)} shows the path {match[0]!r}" for cell, out in texts if (match := PATH.search(out))]
+
+
+def no_error_output(notebook: Notebook) -> list[str]:
+    cells = [cell for cell in code_cells(notebook) for o in cell["outputs"] if o["output_type"] == "error"]
+    return [f"{said(cell)} stores an error" for cell in cells]
+
+
+def no_colab_metadata(notebook: Notebook) -> list[str]:
+    keys = {"colab", "accelerator", "gpuClass"} & set(notebook["metadata"])
+    cells = [cell for cell in notebook["cells"] if {"colab", "outputId"} & set(cell["metadata"])]
+    return [f"metadata.{key} is stored" for key in sorted(keys)] + [
+        f"{said(cell)} has Colab metadata" for cell in cells
+    ]
+
+
+def pictures_are_small(notebook: Notebook) -> list[str]:
+    problems = []
+    for cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            picture = output.get("data", {}).get("image/png")
+            size = len(base64.b64decode(text(picture))) if picture else 0
+            problems += [f"{said(cell)} has a picture of {size:,} bytes, at most {PICTURE:,}"] if size > PICTURE else []
+    return problems
+
+
+def skipped_checks_have_a_reason(notebook: Notebook) -> list[str]:
+    """nbval reads a marker only where nothing else is on its line, so the reason is the comment on the next one."""
+    problems = []
+    for cell in code_cells(notebook):
+        lines = text(cell["source"]).splitlines()
+        for line, after in zip(lines, [*lines[1:], ""], strict=True):
+            match = MARKER.match(line)
+            if match and not re.match(r"\s*#\s*(?!NBVAL_)\w.{14,}", after):
+                problems.append(f"{said(cell)} says {match[1]} and gives no reason on the next line")
+        hidden = [tag for tag in tags(cell) if tag.startswith("nbval-")]
+        problems += [f"{said(cell)} carries the tag {tag}: use a comment with a reason" for tag in hidden]
+    return problems
+
+
+# ---- what a reader meets
+
+
+def cells_are_short(notebook: Notebook) -> list[str]:
+    cells = code_cells(notebook)
+    lines = [len(text(cell["source"]).splitlines()) for cell in cells]
+    long = [
+        f"{said(cell)} has {n} lines, at most {LONGEST}" for cell, n in zip(cells, lines, strict=True) if n > LONGEST
+    ]
+    middle = median(lines) if lines else 0
+    return long + ([f"the median code cell has {middle} lines, at most {MEDIAN}"] if middle > MEDIAN else [])
+
+
+def exercises_have_solutions(notebook: Notebook) -> list[str]:
+    """A stub that does not pass its check, then a folded solution that does."""
+    cells = notebook["cells"]
+    stubs = [i for i, cell in enumerate(cells) if "exercise" in tags(cell)]
+    problems = [f"{len(stubs)} exercises, at least {EXERCISES}"] if len(stubs) < EXERCISES else []
+    for i in stubs:
+        after = cells[i + 1] if i + 1 < len(cells) else None
+        if after is None or not {"solution", "hide-cell"} <= set(tags(after)):
+            problems.append(f"{said(cells[i])} is not followed by a cell tagged solution and hide-cell")
+        if passes(cells[i]):
+            problems.append(f"{said(cells[i])} passes its check before the reader has done anything")
+    for i, cell in enumerate(cells):
+        if "solution" in tags(cell):
+            problems += [] if i - 1 in stubs else [f"{said(cell)} is a solution without an exercise before it"]
+            problems += [] if passes(cell) else [f"{said(cell)} is a solution and does not pass its check"]
+            problems += [] if folded(cell, "source", "outputs") else [f"{said(cell)} is not folded in Jupyter"]
+    return problems
+
+
+def passes(cell: Cell) -> bool:
+    return any(re.search(r": correct on \d+ example", out) for out in output_texts(cell))
+
+
+def folded(cell: Cell, *parts: str) -> bool:
+    return all(cell["metadata"].get("jupyter", {}).get(f"{part}_hidden") is True for part in parts)
+
+
+def answers_are_folded(notebook: Notebook) -> list[str]:
+    """A predicted answer is computed, and hidden until it is asked for: on the site by a tag, in Jupyter by metadata."""
+    problems = []
+    for cell in notebook["cells"]:
+        if "answer" in tags(cell):
+            hidden = "hide-output" in tags(cell) and folded(cell, "outputs")
+            problems += [] if hidden else [f"{said(cell)} is an answer in plain sight: hide-output and outputs_hidden"]
+            problems += [] if cell["outputs"] else [f"{said(cell)} is an answer without an output"]
+    return problems
+
+
+def pictures_have_alt_text(notebook: Notebook) -> list[str]:
+    problems = []
+    for cell in code_cells(notebook):
+        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+        drawn = any("image/png" in output.get("data", {}) for output in cell["outputs"])
+        problems += [f"{said(cell)} has a picture and the alt text {alt!r}"] if drawn and len(alt) <= 20 else []
+    return problems
+
+
+def prose_numbers_are_computed(notebook: Notebook) -> list[str]:
+    """A number of three or more digits in the text also stands in an output or an assertion."""
+    known = {
+        plain(number) for cell in code_cells(notebook) for source in evidence(cell) for number in NUMBER.findall(source)
+    }
+    problems = []
+    for prose in markdown(notebook):
+        for number in NUMBER.findall(without_references(prose)):
+            if significant(number) >= 3 and plain(number) not in known:
+                problems.append(f"{number} in the text stands in no output and no assertion")
+    return problems
+
+
+def evidence(cell: Cell) -> Iterator[str]:
+    yield from output_texts(cell)
+    source = re.sub(r"^[%!].*$", "", text(cell["source"]), flags=re.M)
+    for node in ast.walk(ast.parse(source)):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Assert) or "assert" in called:
+            yield ast.get_source_segment(source, node) or ""
+
+
+def without_references(prose: str) -> str:
+    """The text without addresses, and without the years of what is cited."""
+    cited = LINK.sub(lambda match: YEAR.sub("", match[1]), prose)
+    cited = re.sub(r"<https?://[^>]*>|https?://\S+|arXiv:\d+\.\d+(?:v\d+)?", "", cited)
+    return re.sub(r"\([^()]*\b(?:19|20)\d\d\)", lambda match: YEAR.sub("", match[0]), cited)
+
+
+def plain(number: str) -> str:
+    return re.sub("[,_]", "", number)
+
+
+def significant(number: str) -> int:
+    return len(plain(number).replace(".", "").lstrip("0"))
+
+
+def column_has_a_shape(notebook: Notebook) -> list[str]:
+    """The word means opposite things under (out, in) and (in, out), so it never stands alone."""
+    paragraphs = [part for prose in markdown(notebook) for part in re.split(r"\n\s*\n", prose)]
+    return [
+        f"'column' without a shape: {' '.join(part.split())[:70]!r}"
+        for part in paragraphs
+        if COLUMN.search(part) and not SHAPE.search(part)
+    ]
+
+
+def needs_no_kernel_to_be_alive(notebook: Notebook) -> list[str]:
+    found = [(cell, match) for cell in code_cells(notebook) if (match := KERNEL_ONLY.search(text(cell["source"])))]
+    return [f"{said(cell)} uses {match[0]!r}, which is dead on the page" for cell, match in found]
+
+
+def no_colour_literal(notebook: Notebook) -> list[str]:
+    found = [(cell, match) for cell in code_cells(notebook) if (match := COLOUR.search(text(cell["source"])))]
+    return [f"{said(cell)} has the colour {match[0]}: use ROLES" for cell, match in found]
+
+
+def no_registry_host(notebook: Notebook) -> list[str]:
+    sources = [text(cell["source"]) for cell in notebook["cells"]]
+    return [f"a package registry is named: {match[0]}" for source in sources if (match := REGISTRY.search(source))]
+
+
+NOTEBOOK_GUARDS: list[Guard] = [
+    every_cell_has_run_in_order,
+    no_widget_state,
+    no_address,
+    no_local_path,
+    no_error_output,
+    no_colab_metadata,
+    pictures_are_small,
+    skipped_checks_have_a_reason,
+    pictures_have_alt_text,
+    needs_no_kernel_to_be_alive,
+    no_colour_literal,
+    no_registry_host,
+]
+CHAPTER_GUARDS: list[Guard] = [
+    cells_are_short,
+    exercises_have_solutions,
+    answers_are_folded,
+    prose_numbers_are_computed,
+    column_has_a_shape,
+]

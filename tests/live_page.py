@@ -1,0 +1,112 @@
+"""A page with live figures, as the site makes it, in a real Chromium with the network off."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+BOOK = Path(__file__).parents[1] / "book"
+sys.path.insert(0, str(BOOK / "_ext"))
+import live_host  # noqa: E402
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'none'"
+)
+ORIGIN = "http://book.test/"
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator:
+    """show(figure, ...) opens a page that holds the figures and waits until the first is ready."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(*figures, ready: bool = True, **options) -> Page:
+        page = open_figures(browser, *figures, folder=tmp_path, **options)
+        contexts.append(page.context)
+        if ready:
+            page.wait_for_selector("figure[data-ready=true]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def open_figures(
+    browser: Browser,
+    *figures,
+    folder: Path,
+    theme: str | None = "light",
+    scheme: str = "light",
+    width: int = 1280,
+    hash: str = "",
+    from_disk: bool = False,
+    script: bool = True,
+    between: str = "",
+    **context,
+) -> Page:
+    """`figures` are LiveFigures or HTML. page.problems lists outside requests, console errors and uncaught exceptions."""
+    bodies = [figure if isinstance(figure, str) else figure.to_html() for figure in figures]
+    files = {
+        "page.html": document(between.join(bodies), theme=theme),
+        live_host.SCRIPT: live_host.script(),
+        live_host.STYLE: live_host.style(),
+    }
+    window = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script, **context
+    )
+    page = window.new_page()
+    page.problems = []
+    page.on("console", lambda message: message.type in ("error", "warning") and page.problems.append(message.text))
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("request", lambda request: _inside(request.url) or page.problems.append(request.url))
+    if from_disk:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        page.goto((folder / "page.html").as_uri() + hash)
+    else:
+        window.route("**/*", lambda route: _answer(route, files))
+        page.goto(f"{ORIGIN}page.html{hash}")
+    return page
+
+
+def document(body: str, *, theme: str | None) -> str:
+    chosen = f' data-theme="{theme}"' if theme else ""
+    return (
+        f'<!doctype html><html lang="en"{chosen}><head><meta charset="utf-8"><title>Figures</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        "<style>:root{color-scheme:light}html[data-theme=dark]{color-scheme:dark;background:#14181e;color:#e8eaed}"
+        "body{font:16px/1.6 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem}</style>"
+        f'<link rel="stylesheet" href="{live_host.STYLE}"><script src="{live_host.SCRIPT}" defer></script></head>'
+        f"<body><main><h1>Figures</h1>{body}</main></body></html>"
+    )
+
+
+def modules(browser: Browser, *paths: str) -> Page:
+    """A bare page whose `modules` holds what each module of dorabook/live gives: modules["core/text"].number(5)."""
+    esm = live_host.joiner()
+    files = [esm.FOLDER / f"{path}.js" for path in paths]
+    named = ", ".join(f'"{path}": {esm.variable(file)}' for path, file in zip(paths, files, strict=True))
+    page = browser.new_page()
+    page.add_script_tag(content=f"{esm.definitions(*files)}\nwindow.modules = {{ {named} }};")
+    return page
+
+
+def settle(page: Page) -> None:
+    """Until the next frame is drawn and its sentence written."""
+    page.wait_for_timeout(220)
+
+
+def _inside(url: str) -> bool:
+    return url.startswith((ORIGIN, "file:", "data:"))
+
+
+def _answer(route: Route, files: dict[str, str]) -> None:
+    name = route.request.url.removeprefix(ORIGIN)
+    kinds = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
+    if name not in files:
+        return route.abort()
+    return route.fulfill(body=files[name], content_type=f"{kinds[name.rsplit('.', 1)[1]]}; charset=utf-8")

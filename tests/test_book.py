@@ -1,0 +1,237 @@
+"""The book keeps its own rules: every notebook passes every guard, and every guard is seen to see."""
+
+import base64
+import copy
+import json
+import os
+import re
+from pathlib import Path
+
+import guards
+import nbformat
+import pytest
+import run_notebooks
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "book"
+NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d+-", path.name)]
+
+
+def load(path: Path) -> guards.Notebook:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def called(value: object) -> str:
+    return value.name if isinstance(value, Path) else getattr(value, "__name__", str(value))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=called)
+@pytest.mark.parametrize("guard", guards.NOTEBOOK_GUARDS, ids=called)
+def test_notebook_keeps(path, guard):
+    assert guard(load(path)) == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+@pytest.mark.parametrize("guard", guards.CHAPTER_GUARDS, ids=called)
+def test_chapter_keeps(path, guard):
+    assert guard(load(path)) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=called)
+def test_notebook_is_stored_as_make_run_stores_it(path):
+    content = path.read_text(encoding="utf-8")
+    assert run_notebooks.text(run_notebooks.normalised(nbformat.reads(content, as_version=4))) == content
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 4
+
+
+def test_contents_list_exactly_the_pages_there_are():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    pages = [path for path in (*BOOK.rglob("*.md"), *NOTEBOOKS) if not {"_ext", "dorabook"} & set(path.parts)]
+    assert sorted(listed) == sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in pages)
+
+
+def own_files():
+    """The project's text files, without what is installed or built here."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name == ".ci" or not name.startswith((".", "_build", "__pycache__"))]
+        yield from (Path(folder, name) for name in names)
+
+
+def test_no_file_names_a_package_registry():
+    kinds = {"", ".cfg", ".css", ".html", ".js", ".md", ".py", ".toml", ".txt", ".yml"}
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8", "replace")
+        for path in own_files()
+        if path.suffix in kinds
+    }
+    assert {"Makefile", ".ci/run", "book/_ext/fonts.md"} <= texts.keys()
+    named = {name for name, text in texts.items() if guards.REGISTRY.search(text)}
+    assert named <= {"tests/guards.py", "tests/test_book.py"}, named
+
+
+def test_requirements_are_exact_and_frozen():
+    frozen = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    for name in ("requirements-site.txt", "requirements.txt"):
+        lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith(("#", "-"))]
+        for line in lines:
+            package, version = line.split("==")
+            assert frozen[package] == version, f"{name} and constraints.txt disagree about {package}"
+
+
+# ---- each guard, red once
+
+
+def code(source="1", *, tags=(), outputs=(), count=1, **metadata):
+    return {
+        "cell_type": "code",
+        "source": source,
+        "execution_count": count,
+        "outputs": list(outputs),
+        "metadata": {**({"tags": list(tags)} if tags else {}), **metadata},
+    }
+
+
+def prose(source):
+    return {"cell_type": "markdown", "source": source, "metadata": {}}
+
+
+def notebook(*cells, **metadata):
+    return {"cells": list(cells), "metadata": metadata}
+
+
+def printed(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def shown(**data):
+    return {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {key.replace("_", "/"): value for key, value in data.items()},
+    }
+
+
+FOLDED = {"source_hidden": True, "outputs_hidden": True}
+STUB = code("def stub(): ...", tags=["exercise"], outputs=[shown(text_plain="stub: not filled in yet")])
+SOLUTION = code(
+    "check(solution, spec)",
+    tags=["solution", "hide-cell"],
+    outputs=[shown(text_plain="solution: correct on 2 examples")],
+    jupyter=FOLDED,
+)
+PNG = base64.b64encode(b"\x89PNG" + bytes(40)).decode()
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
+EXERCISES = [STUB, SOLUTION] * 3
+ALT = {"image": {"alt": "Three bars: output 1 is twice as long as the others"}}
+GOOD = notebook(
+    prose("# Title\n\nThe columns of the (out, in) weight. All 1,234 of them, [Someone 2016](https://a.b/2016)."),
+    code("draw()", outputs=[shown(image_png=PNG), printed("1234 rows")], mystnb=ALT),
+    code("1", count=2, tags=["answer", "hide-output"], outputs=[printed("5")], jupyter={"outputs_hidden": True}),
+    *({**cell, "execution_count": count} for count, cell in enumerate(EXERCISES, 3)),
+)
+
+RED = [
+    (guards.every_cell_has_run_in_order, notebook(code(count=None))),
+    (guards.every_cell_has_run_in_order, notebook(code(count=2), code(count=1))),
+    (guards.no_widget_state, notebook(code(), widgets={})),
+    (
+        guards.no_widget_state,
+        notebook(code(outputs=[{"output_type": "display_data", "data": {guards.WIDGET_VIEW: {}}}])),
+    ),
+    (guards.no_address, notebook(code(outputs=[printed("<Thing at 0x7f3a>")]))),
+    (guards.no_address, notebook(code(outputs=[shown(text_html="<p>0xAB12</p>")]))),
+    (guards.no_local_path, notebook(code(outputs=[printed("in /home/me/book.py")]))),
+    (guards.no_local_path, notebook(code("open('/work/x')"))),
+    (guards.no_local_path, notebook(code(outputs=[printed("lib/site-packages/peft/x.py:3: Warning")]))),
+    (guards.no_error_output, notebook(code(outputs=[ERROR]))),
+    (guards.no_colab_metadata, notebook(code(), colab={})),
+    (guards.no_colab_metadata, notebook(code(outputId="a"))),
+    (guards.pictures_are_small, notebook(code(outputs=[shown(image_png=base64.b64encode(bytes(60_001)).decode())]))),
+    (guards.skipped_checks_have_a_reason, notebook(code("# NBVAL_SKIP\nslow()"))),
+    (guards.skipped_checks_have_a_reason, notebook(code("# NBVAL_IGNORE_OUTPUT: no reason is read here\nx"))),
+    (guards.skipped_checks_have_a_reason, notebook(code(tags=["nbval-skip"]))),
+    (guards.pictures_have_alt_text, notebook(code(outputs=[shown(image_png=PNG)]))),
+    (
+        guards.pictures_have_alt_text,
+        notebook(code(outputs=[shown(image_png=PNG)], mystnb={"image": {"alt": "A plot"}})),
+    ),
+    (guards.needs_no_kernel_to_be_alive, notebook(code("interact(f, x=3)"))),
+    (guards.needs_no_kernel_to_be_alive, notebook(code("slider.observe(f)"))),
+    (guards.needs_no_kernel_to_be_alive, notebook(code("out = widgets.Output()"))),
+    (guards.no_colour_literal, notebook(code("plot(color='#D55E00')"))),
+    (guards.no_registry_host, notebook(prose("pip install --index-url x"))),
+    (guards.cells_are_short, notebook(code("x\n" * 21))),
+    (guards.cells_are_short, notebook(*[code("x\n" * 6)] * 3)),
+    (guards.exercises_have_solutions, notebook(STUB, SOLUTION, STUB, SOLUTION)),
+    (guards.exercises_have_solutions, notebook(STUB, prose("Between"), SOLUTION, *EXERCISES)),
+    (guards.exercises_have_solutions, notebook(*EXERCISES, STUB)),
+    (guards.exercises_have_solutions, notebook(SOLUTION, *EXERCISES)),
+    (guards.exercises_have_solutions, notebook(*EXERCISES, {**STUB, "outputs": SOLUTION["outputs"]}, SOLUTION)),
+    (guards.exercises_have_solutions, notebook(*EXERCISES, STUB, {**SOLUTION, "outputs": STUB["outputs"]})),
+    (
+        guards.exercises_have_solutions,
+        notebook(*EXERCISES, STUB, code(tags=["solution", "hide-cell"], outputs=SOLUTION["outputs"])),
+    ),
+    (guards.answers_are_folded, notebook(code(tags=["answer"], outputs=[printed("5")], jupyter=FOLDED))),
+    (guards.answers_are_folded, notebook(code(tags=["answer", "hide-output"], outputs=[printed("5")]))),
+    (guards.answers_are_folded, notebook(code(tags=["answer", "hide-output"], jupyter=FOLDED))),
+    (guards.prose_numbers_are_computed, notebook(prose("It has 784 inputs."), code("x = 784"))),
+    (
+        guards.prose_numbers_are_computed,
+        notebook(prose("It has 78,307,200 of them."), code(outputs=[printed("78,307,201")])),
+    ),
+    (guards.prose_numbers_are_computed, notebook(prose("36.79 percent"), code(outputs=[printed("36.7945")]))),
+    (guards.prose_numbers_are_computed, notebook(prose("In 2024 it had 2024 rows."))),
+    (guards.column_has_a_shape, notebook(prose("One number per column.\n\nThe weight is (out, in)."))),
+    (guards.column_has_a_shape, notebook(prose("peft says column-wise."))),
+]
+
+
+@pytest.mark.parametrize("guard", [*guards.NOTEBOOK_GUARDS, *guards.CHAPTER_GUARDS], ids=called)
+def test_guard_passes_a_good_notebook(guard):
+    assert guard(copy.deepcopy(GOOD)) == []
+
+
+@pytest.mark.parametrize(("guard", "bad"), RED, ids=[called(guard) for guard, _ in RED])
+def test_guard_sees_a_notebook_that_breaks_its_rule(guard, bad):
+    assert guard(bad) != []
+
+
+def test_every_guard_has_been_seen_red():
+    assert {guard for guard, _ in RED} == {*guards.NOTEBOOK_GUARDS, *guards.CHAPTER_GUARDS}
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "output"),
+    [
+        ("784 inputs", "assert layer.in_features == 784", ""),
+        ("78,307,200 numbers", "assert total == 78_307_200", ""),
+        ("78,307,200 numbers", "", "trainable params: 78,307,200 || all"),
+        ("155,520 magnitudes", "torch.testing.assert_close(count, 155520)", ""),
+        ("12 of 34", "", ""),
+        ("see [arXiv 2402.09353](https://arxiv.org/abs/2402.09353)", "", "2402.09353"),
+        ("see [Salimans & Kingma 2016](https://arxiv.org/abs/1602.07868)", "", ""),
+        ("weight normalization (Salimans and Kingma, 2016)", "", ""),
+    ],
+)
+def test_a_number_counts_as_computed(text, source, output):
+    assert guards.prose_numbers_are_computed(notebook(prose(text), code(source, outputs=[printed(output)]))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a column of the (out, in) weight",
+        "columns of `(192, 576)`",
+        "one per column, [1, 784]",
+        "a 2×3 weight's column",
+    ],
+)
+def test_a_shape_beside_the_word_is_enough(text):
+    assert guards.column_has_a_shape(notebook(prose(text))) == []

@@ -1,0 +1,145 @@
+"""Live figures in a real JupyterLab: a stored chapter reads well before it runs, and a running figure obeys both sides."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from live_page import BOOK
+
+CELLS = {
+    "make": "from dorabook.live import DirectionDial\ndial = DirectionDial(id='dial')\ndial",
+    "read": "print(dial.magnitude, type(dial).__name__)",
+    "write": "dial.magnitude = 2.0\nprint('set')",
+    "compose": """import ipywidgets
+heard = []
+first, second = DirectionDial(id='first'), DirectionDial(id='second')
+link = ipywidgets.jslink((first, 'magnitude'), (second, 'magnitude'))
+second.observe(lambda change: heard.append(change['new']), 'magnitude')
+ipywidgets.VBox([first, second])""",
+    "heard": "print(second.magnitude, len(heard) > 0, heard[-1:] == [second.magnitude])",
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab server on a copy of the book, closed again at the end. Gives its address and its folder."""
+    folder = tmp_path_factory.mktemp("lab")
+    for name in ("dorabook", "2-raschkas-layer.ipynb"):
+        source = BOOK / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}), folder / "figures.ipynb")
+    subprocess.run([sys.executable, "-m", "jupyter", "trust", *map(str, folder.glob("*.ipynb"))], check=True, capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.5)
+    else:
+        pytest.fail("JupyterLab did not answer within a minute")
+    yield address, folder
+    server.terminate()
+    server.wait(timeout=20)
+
+
+@pytest.fixture
+def open_notebook(lab, browser):
+    contexts = []
+
+    def open_one(name):
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{lab[0]}/lab/tree/{name}?reset")
+        page.wait_for_selector(".jp-NotebookPanel-notebook .jp-Cell")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")  # the kernel is up
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def run_cell(page, name):
+    """Run the cell that starts with CELLS[name] and wait until it has its number."""
+    cell = page.locator(".jp-CodeCell").nth(list(CELLS).index(name))
+    cell.scroll_into_view_if_needed()
+    before = cell.locator(".jp-InputPrompt").first.inner_text()
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    deadline = time.monotonic() + 60
+    while cell.locator(".jp-InputPrompt").first.inner_text() in (before, "[*]:"):
+        assert time.monotonic() < deadline, f"cell {name} did not finish"
+        page.wait_for_timeout(100)
+    return cell
+
+
+def printed(page, name):
+    cell = run_cell(page, name)
+    cell.locator(".jp-OutputArea-output").first.wait_for()
+    return cell.locator(".jp-OutputArea-output").first.inner_text().strip()
+
+
+def test_a_stored_chapter_shows_its_figures_words_before_anything_runs(open_notebook):
+    page = open_notebook("2-raschkas-layer.ipynb")
+    figure = page.locator("figure.dora-figure").first
+    figure.scroll_into_view_if_needed()
+    assert figure.locator("figcaption").is_visible()
+    assert figure.locator("table").is_visible()
+    assert page.get_by_text("model not found").count() == 0
+
+
+def test_a_figure_and_python_share_one_state(open_notebook):
+    page = open_notebook("figures.ipynb")
+    cell = run_cell(page, "make")
+    slider = cell.get_by_role("slider", name="Magnitude m")
+    slider.wait_for()
+    assert printed(page, "read") == "5.0 DirectionDial"
+
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)  # the figure waits for the end of a move before it tells the kernel
+    assert slider.input_value() == "5.2"  # JupyterLab did not take the arrow keys
+    assert printed(page, "read") == "5.2 DirectionDial"
+
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(600)
+    assert float(printed(page, "read").split()[0]) > 6.5
+
+    assert printed(page, "write") == "set"
+    page.wait_for_timeout(600)
+    assert slider.input_value() == "2"
+    assert "m = 2 sets the length" in cell.get_by_role("status").inner_text()
+
+
+def test_two_figures_compose_like_any_ipywidget(open_notebook):
+    page = open_notebook("figures.ipynb")
+    run_cell(page, "make")
+    cell = run_cell(page, "compose")
+    sliders = cell.get_by_role("slider", name="Magnitude m")
+    sliders.nth(1).wait_for()
+    sliders.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(800)
+    assert [sliders.nth(i).input_value() for i in (0, 1)] == ["5.05", "5.05"]  # jslink
+    assert printed(page, "heard") == "5.05 True True"  # observe

@@ -1,0 +1,319 @@
+"""The built pages, in a real Chromium with the network off: over http and from disk, light and dark, wide and narrow."""
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import axe_playwright_python
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).parents[1]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+FILES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+PAGES = [f"{file}.html" for file in FILES] + ["search.html"]
+CHAPTER = next(f"{file}.html" for file in FILES if re.search(r"/2-", file))
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+
+@pytest.fixture(params=["http", "disk"])
+def base(request: pytest.FixtureRequest, site: Path) -> str:
+    """Where a page is read from: a server, or the reader's disk."""
+    return request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator:
+    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, theme: str = "light", script: bool = True, **options) -> Page:
+        size = {"width": width, "height": 900}
+        context = browser.new_context(
+            viewport=size, color_scheme=theme, java_script_enabled=script, reduced_motion="reduce", **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.problems = []
+        home = re.match(r"https?://[^/]+/|file://", url)[0]
+        context.route(lambda asked: not asked.startswith((home, "data:")), lambda route: route.abort())
+        context.on("request", lambda asked: asked.url.startswith((home, "data:")) or page.problems.append(asked.url))
+        page.on("requestfailed", lambda asked: page.problems.append(f"failed: {asked.url}"))
+        page.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def unfold(page: Page) -> None:
+    """Open every fold, and wait until every live figure is there: all that a reader can come to see."""
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    for figure in page.locator("figure[data-figure]").all():
+        figure.scroll_into_view_if_needed()
+        expect(figure).to_have_attribute("data-ready", "true")
+    page.evaluate(
+        """() => Promise.all([...document.images].map((image) => {
+             image.loading = "eager";
+             return image.decode();
+           }))"""
+    )
+
+
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe sees of WCAG AA, or of some of its rules. Of the code cells that follow one another it looks at the first."""
+    page.evaluate(AXE)
+    scope = {"exclude": [[".cell ~ .cell .cell_input pre"]]}
+    options = {"runOnly": list(rules) or LEVELS, "resultTypes": ["violations"]}
+    found = page.evaluate("([scope, options]) => axe.run(scope, options)", [scope, options])["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+@cache
+def parsed(file: Path) -> BeautifulSoup:
+    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+
+
+# ---- every page
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_asks_nobody_else_and_logs_nothing(name, base, visit):
+    page = visit(base + name)
+    unfold(page)
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible_in_both_themes(name, address, visit):
+    page = visit(address + name)
+    unfold(page)
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    assert violations(page) == []
+    page.get_by_role("button", name="Dark theme").click()
+    assert violations(page, "color-contrast", "link-in-text-block") == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_narrow_window(name, address, visit):
+    page = visit(address + name, width=320)
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_has_one_heading_a_language_and_a_title_of_its_own(name, site):
+    soup = parsed(site / name)
+    assert soup.html["lang"] == "en"
+    assert len(soup.find_all("h1")) == 1
+    assert len(soup.title.text) > 8
+    assert name == "search.html" or len(soup.find("meta", attrs={"name": "description"})["content"]) > 20
+
+
+def test_titles_differ(site):
+    titles = [parsed(site / name).title.text for name in PAGES]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_within_the_book_leads_somewhere(name, site):
+    soup = parsed(site / name)
+    for link in soup.select("a[href], link[href], script[src], img[src]"):
+        target, anchor = urldefrag(unquote(link.get("href") or link.get("src")))
+        if re.match(r"[a-z]+:", target):
+            continue
+        file = ((site / name).parent / target.split("?")[0]).resolve() if target else site / name
+        assert file.is_file(), f"{name} links to {target}, which is not there"
+        if anchor and "=" not in anchor:  # a figure's state is no anchor
+            there = parsed(file)
+            assert there.find(id=anchor), f"{name} links to {target}#{anchor}, which is not there"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_formulas_are_drawn_and_none_is_left_as_source(name, site):
+    skipped = {"code", "pre", "script", "figure"}
+    pieces = parsed(site / name).find("main").find_all(string=True)
+    words = "".join(piece for piece in pieces if not skipped & {parent.name for parent in piece.parents})
+    assert not re.search(r"\$[^$\n]+\$|\\(?:frac|text|lVert|mathbb|begin|odot|times)\b", words)
+
+
+def test_the_maths_font_has_every_character_of_every_formula(site):
+    drawn = set()
+    for name in PAGES:
+        for element in parsed(site / name).select("mi, mo, mn, mtext"):
+            letters = element.get_text()
+            alone = element.name == "mi" and len(letters) == 1 and not element.get("mathvariant")
+            drawn |= {italic(letters) if alone else letter for letter in letters}
+    font = TTFont(site / "_static" / "fonts" / "stix-two-math.woff2").getBestCmap()
+    invisible = {"\u2061", "\u2062", "\u200b", "\u2009", "\u202f"}
+    assert {letter for letter in drawn if ord(letter) not in font} - invisible == set()
+
+
+def italic(letter: str) -> str:
+    """The character that a letter alone in <mi> is drawn with."""
+    match = re.fullmatch("(?:LATIN|GREEK) (SMALL|CAPITAL) LETTER (.+)", unicodedata.name(letter))
+    if not match or letter == "h":
+        return "\N{PLANCK CONSTANT}" if match else letter
+    return unicodedata.lookup(f"MATHEMATICAL ITALIC {match[1]} {match[2]}")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pictures_wait_for_the_reader_and_keep_their_place(name, site):
+    for picture in parsed(site / name).select("article img"):
+        assert picture["loading"] == "lazy"
+        assert int(picture["width"]) > 0
+        assert int(picture["height"]) > 0
+        assert len(picture["alt"]) > 20
+
+
+# ---- the policy
+
+
+def test_an_inline_script_does_not_run(base, site, visit, tmp_path):
+    copy = shutil.copytree(site, tmp_path / "site")
+    page = copy / CHAPTER
+    page.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", "<script>document.title = 'ran'</script></body>"), "utf-8"
+    )
+    seen = visit(f"{copy.as_uri()}/{CHAPTER}")
+    assert seen.title() != "ran"
+    assert any("Content Security Policy" in problem for problem in seen.problems)
+
+
+@pytest.mark.parametrize("name", [*PAGES, "index.html"])
+def test_page_carries_the_policy_and_no_inline_script(name, site):
+    soup = parsed(site / name)
+    policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe-eval" not in policy
+    assert re.search(r"script-src[^;]*unsafe-inline", policy) is None
+    assert [script for script in soup.find_all("script") if not script.get("src") and not data(script)] == []
+    assert [tag.name for tag in soup.find_all(lambda tag: any(key.startswith("on") for key in tag.attrs))] == []
+
+
+def data(script) -> bool:
+    return script.get("type") == "application/json"
+
+
+# ---- what a reader does
+
+
+def test_search_finds_a_word_and_leads_to_it(base, visit):
+    page = visit(f"{base}{CHAPTER}")
+    page.get_by_role("searchbox", name="Search the book").fill("magnitude")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=magnitude*")
+    first = page.locator("#search-results li a").first
+    expect(first).to_be_visible()
+    first.click()
+    page.wait_for_url("**/book/**")
+    assert "magnitude" in page.locator("main").inner_text()
+    assert page.problems == []
+
+
+def test_search_says_so_when_nothing_is_found(address, visit):
+    page = visit(f"{address}search.html?q=zyzzyva")
+    expect(page.locator("#search-results")).to_contain_text("did not match")
+
+
+def test_the_theme_switch_is_kept_from_page_to_page(base, visit):
+    page = visit(base + CHAPTER)
+    switch = page.get_by_role("button", name="Dark theme")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    switch.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    page.goto(base + FILES[0] + ".html")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_an_answer_is_folded_until_it_is_asked_for(address, visit):
+    page = visit(address + CHAPTER)
+    fold = page.locator(".tag_answer details").first
+    summary = fold.locator("summary")
+    expect(summary).to_have_text(re.compile("Reveal the answer"))
+    expect(fold.locator(".cell_output")).to_be_hidden()
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(fold.locator(".cell_output")).to_be_visible()
+
+
+def test_a_solution_is_folded_with_its_code(address, visit):
+    page = visit(address + CHAPTER)
+    fold = page.locator(".tag_solution details").first
+    expect(fold.locator("summary")).to_have_text(re.compile("Show a solution"))
+    expect(fold.locator("pre").first).to_be_hidden()
+
+
+def test_code_is_copied_by_its_button(address, visit):
+    page = visit(address + CHAPTER, permissions=["clipboard-read", "clipboard-write"])
+    button = page.locator(".cell_input .copy").first
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("import ")
+
+
+def test_contents_open_and_close_by_keyboard_where_there_is_no_room_for_them(address, visit):
+    page = visit(address + CHAPTER, width=320)
+    contents = page.get_by_role("navigation", name="Book")
+    expect(contents).to_be_hidden()
+    page.get_by_role("button", name="Contents").focus()
+    page.keyboard.press("Enter")
+    expect(contents.get_by_role("link", name="Glossary")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(contents).to_be_hidden()
+
+
+def test_the_first_tab_leads_past_the_navigation(address, visit):
+    page = visit(address + CHAPTER)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the text")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#main"
+
+
+def test_page_reads_without_script(base, visit):
+    page = visit(base + CHAPTER, script=False)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Book").get_by_role("link", name="Glossary")).to_be_visible()
+    expect(page.locator("math").first).to_be_visible()
+    expect(page.get_by_role("button", name="Dark theme")).to_be_hidden()
+    page.locator(".tag_answer summary").first.click()
+    expect(page.locator(".tag_answer .cell_output").first).to_be_visible()
+    assert page.problems == []
+
+
+def test_paper_shows_what_is_folded_and_no_navigation(address, visit):
+    page = visit(address + CHAPTER, script=False)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation", name="Book")).to_be_hidden()
+    assert page.locator(".tag_answer .cell_output").first.bounding_box()["height"] > 10
+
+
+def test_the_sites_own_address_leads_to_the_first_page(base, visit):
+    page = visit(f"{base}index.html")
+    page.wait_for_url(f"**/{FILES[0]}.html")
+    assert page.problems == []
+
+
+def test_wide_tables_and_code_scroll_inside_themselves_by_keyboard(address, visit):
+    page = visit(address + CHAPTER, width=320)
+    wide = page.locator("main :is(pre, .pst-scrollable-table-container, .formula)").evaluate_all(
+        "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.tabIndex)"
+    )
+    assert wide
+    assert set(wide) == {0}

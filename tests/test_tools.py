@@ -1,0 +1,281 @@
+"""The commands: what they store, what they leave alone, and what they say when they cannot go on."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import browser
+import build_site
+import dora_site
+import mathml
+import nbformat
+import pytest
+import run_notebooks
+import serve
+from docutils.core import publish_doctree
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+ROOT = Path(__file__).parents[1]
+DRAWING = """import matplotlib.pyplot as plt
+plt.plot([1, 4, 2])
+plt.show()"""
+
+
+def write(path: Path, *sources: str) -> Path:
+    cells = [new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(sources)]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+# ---- make run
+
+
+def test_normalised_keeps_what_a_reader_uses_and_nothing_else():
+    kept = {"tags": ["answer"], "jupyter": {"outputs_hidden": True}, "mystnb": {"image": {"alt": "Three bars"}}}
+    cell = new_code_cell(
+        "figure", id="mine", execution_count=7, metadata={**kept, "execution": {"a": "now"}, "scrolled": True}
+    )
+    figure = {run_notebooks.WIDGET_VIEW: {"model_id": "a"}, "text/html": "<p>5</p>", "text/plain": "5"}
+    cell.outputs = [
+        new_output("stream", name="stdout", text="one\n"),
+        new_output("stream", name="stdout", text="two\n"),
+        new_output("stream", name="stderr", text="three\n"),
+        new_output("execute_result", data=figure, execution_count=7),
+    ]
+    notebook = new_notebook(cells=[new_markdown_cell("# Title", metadata={"lines_to_next_cell": 2}), cell])
+    notebook.metadata = {"widgets": {}, "language_info": {"name": "python", "version": "3.11.7"}, "colab": {}}
+
+    stored = run_notebooks.normalised(notebook)
+
+    assert stored.metadata == {"kernelspec": run_notebooks.KERNEL, "language_info": {"name": "python"}}
+    assert stored.cells[0].metadata == {}
+    assert stored.cells[1].metadata == kept
+    assert stored.cells[1].id == "mine"
+    assert stored.cells[1].execution_count == 1
+    assert [(o.get("name"), o.get("text")) for o in stored.cells[1].outputs[:2]] == [
+        ("stdout", "one\ntwo\n"),
+        ("stderr", "three\n"),
+    ]
+    assert stored.cells[1].outputs[2].data == {"text/html": "<p>5</p>", "text/plain": "5"}
+    assert stored.cells[1].outputs[2].execution_count == 1
+    nbformat.validate(stored)
+
+
+def test_running_twice_stores_the_same_bytes(tmp_path):
+    path = write(tmp_path / "a.ipynb", "print(1)\nprint(2)", DRAWING, "1 + 1")
+    assert "stored anew" in run_notebooks.run(path)
+    first = path.read_bytes()
+    assert b"image/png" in first
+    assert first.endswith(b"}\n")
+    assert "as stored" in run_notebooks.run(path)
+    assert path.read_bytes() == first
+
+
+def test_the_kernel_starts_beside_the_notebook(tmp_path):
+    path = write(tmp_path / "a.ipynb", "import os\nprint(os.path.basename(os.getcwd()))")
+    run_notebooks.run(path)
+    assert nbformat.read(path, 4).cells[0].outputs[0].text.strip() == tmp_path.name
+
+
+def test_a_cell_that_fails_is_named_and_the_stored_notebook_stays(tmp_path):
+    path = write(tmp_path / "a.ipynb", "x = 1", "raise ValueError('magnitude is (3,), expected (2, 1)')")
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=r"cell 1: ValueError: magnitude is \(3,\), expected \(2, 1\)") as caught:
+        run_notebooks.run(path)
+    assert len(str(caught.value).splitlines()) < 40
+    assert "\x1b" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_run_that_dies_while_writing_leaves_the_whole_old_file(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", "1")
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run_notebooks.replace(path, "half")
+    assert path.read_bytes() == before
+
+
+def test_a_notebook_that_is_not_there_is_one_sentence():
+    with pytest.raises(SystemExit, match=r"There is no notebook book/9-nothing\.ipynb\. Give a path such as NB="):
+        run_notebooks.chosen([str(ROOT / "book/9-nothing.ipynb")])
+
+
+# ---- make site
+
+
+@pytest.fixture
+def sphinx(tmp_path, monkeypatch):
+    """sphinx(pages, code) stands in for the builder: it writes the pages into its folder and ends with that code."""
+    work, target = tmp_path / "_build" / "work", tmp_path / "_build" / "html"
+    monkeypatch.setattr(build_site, "ROOT", tmp_path)
+    target.mkdir(parents=True)
+
+    def build(pages: dict[str, str], code: int = 0) -> int:
+        def run(*_, **__):
+            folder = work / "_build" / "html"
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in pages.items():
+                (folder / name).write_text(text)
+            return SimpleNamespace(returncode=code, stdout="a warning")
+
+        monkeypatch.setattr(subprocess, "run", run)
+        return build_site.build_site(work, target, lock=0)
+
+    build.target, build.work = target, work
+    return build
+
+
+def test_a_build_replaces_what_changed_and_removes_what_is_gone(sphinx):
+    assert sphinx({"a.html": "one", "b.html": "two"}) == 0
+    kept = (sphinx.target / "a.html").stat().st_mtime_ns
+    (sphinx.work / "_build" / "html" / "b.html").unlink()
+    assert sphinx({"a.html": "one", "c.html": "three"}) == 0
+    assert sorted(file.name for file in sphinx.target.iterdir()) == ["a.html", "c.html"]
+    assert (sphinx.target / "a.html").stat().st_mtime_ns == kept
+
+
+def test_a_build_that_fails_leaves_the_site_as_it_was_and_the_next_one_starts_afresh(sphinx, capsys):
+    assert sphinx({"a.html": "one"}) == 0
+    assert sphinx({"a.html": "broken"}, code=1) == 1
+    assert (sphinx.target / "a.html").read_text() == "one"
+    assert "The site was not built" in capsys.readouterr().err
+    assert sphinx({"b.html": "two"}) == 0  # what the failed build had left is gone, so its warnings are seen again
+    assert [file.name for file in sphinx.target.iterdir()] == ["b.html"]
+
+
+def test_a_build_that_was_killed_is_not_taken_up(sphinx):
+    assert sphinx({"a.html": "one"}) == 0
+    (sphinx.work / "built-from").unlink()  # as a killed build leaves it
+    assert sphinx({"b.html": "two"}) == 0
+    assert not (sphinx.work / "_build" / "html" / "a.html").exists()
+
+
+def test_a_change_of_what_every_page_depends_on_starts_afresh(sphinx, tmp_path):
+    assert sphinx({"a.html": "one"}) == 0
+    (tmp_path / "_config.yml").write_text("title: another")
+    assert sphinx({"b.html": "two"}) == 0
+    assert not (sphinx.work / "_build" / "html" / "a.html").exists()
+
+
+# ---- make serve
+
+
+@pytest.mark.parametrize("text", ["", "http", "0", "65536", "-1", "80.5"])
+def test_what_is_no_port_is_said(text):
+    with pytest.raises(SystemExit, match=r"is not a port: give a number from 1 to 65535"):
+        serve.port_number(text)
+
+
+def test_a_taken_port_is_one_sentence_with_a_way_out(capfd):
+    with socket.socket() as taken:
+        taken.bind((serve.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run([sys.executable, serve.__file__, "--check", str(port)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"Port {port} cannot be used" in done.stderr
+    assert f"make serve PORT={port + 1}" in done.stderr
+
+
+def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, capsys):
+    (tmp_path / "index.html").write_text("the book")
+    with serve.server(0, tmp_path) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert server.server_address[0] == "127.0.0.1"
+        connection = http.client.HTTPConnection(*server.server_address, timeout=5)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.read() == b"the book"
+        assert answer.headers["Cache-Control"] == "no-cache"
+        connection.close()
+        server.shutdown()
+    assert capsys.readouterr() == ("", "")
+
+
+# ---- make test
+
+
+def test_without_a_browser_the_checks_fail_with_one_sentence(monkeypatch):
+    tried = []
+    monkeypatch.setattr(browser, "find", lambda: None)
+    monkeypatch.setattr(browser, "install", lambda: tried.append("install"))
+    with pytest.raises(SystemExit, match="need a Chromium and none could be installed"):
+        browser.main()
+    assert tried == ["install"]
+
+
+def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: "/a/browser")
+    monkeypatch.setattr(browser, "install", lambda: pytest.fail("installed"))
+    browser.main()
+
+
+# ---- the Makefile
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    for name in ("Makefile", "requirements-site.txt", "requirements.txt", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env={**clean, **environment}, capture_output=True, text=True
+    )
+
+
+def test_help_lists_every_command(tmp_path):
+    listed = {line.split()[1] for line in make(tmp_path).stdout.splitlines()}
+    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY"))
+    assert listed == set(phony.split()[1:])
+
+
+def test_no_python_is_said_and_nothing_is_left(tmp_path):
+    done = make(tmp_path, "serve", "PYTHON=no-such-python")
+    assert done.returncode
+    assert "Python 3.11 or newer is needed, and there is no no-such-python here" in done.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_old_python_is_said(tmp_path):
+    old = tmp_path / "old-python"
+    code = f'exec {sys.executable} -c "import sys; sys.version_info = (3, 8, 1); ${{2#import sys; }}"'
+    old.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1 && exit 0\n[ "$1" = -c ] && {code}\n')
+    old.chmod(0o755)
+    done = make(tmp_path, "site", f"PYTHON={old}")
+    assert done.returncode
+    assert "is Python 3.8.1. Name another" in done.stdout
+
+
+# ---- what pages are made of
+
+
+@pytest.mark.parametrize(
+    ("tex", "reason"),
+    [(r"\frac{a}{b", "expected '}' at end of input"), (r"\nonsense x", r"\nonsense"), (r"x^2^3", "Double superscript")],
+)
+def test_a_formula_that_cannot_be_read_is_an_error_with_its_reason(tex, reason):
+    with pytest.raises(ValueError, match="at") as caught:
+        mathml.mathml(tex, display=False)
+    assert reason in str(caught.value)
+
+
+def test_a_formula_becomes_mathml():
+    assert "<mfrac>" in mathml.mathml(r"\frac{m}{\lVert W \rVert}", display=True)
+    assert "display" not in mathml.mathml("x", display=False).split(">")[0]
+    assert mathml.mathml(mathml.aligned(r"a &= b \\ c &= d"), display=True).count("<mtr>") == 2
+
+
+def test_a_pages_description_is_its_first_paragraph_cut_at_a_word():
+    document = publish_doctree(f"Title\n=====\n\n{'word ' * 60}\n\nSecond.")
+    text = dora_site.description(document)
+    assert text.endswith("word …")
+    assert len(text) <= 160
+    assert dora_site.description(publish_doctree("Short.")) == "Short."
+    assert dora_site.description(None) == ""

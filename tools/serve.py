@@ -1,0 +1,61 @@
+"""Serve _build/html on this machine alone. `--check PORT` only says whether the port is free."""
+
+import functools
+import http.server
+import socket
+import sys
+from pathlib import Path
+
+SITE = Path(__file__).parents[1] / "_build" / "html"
+HOST = "127.0.0.1"
+
+
+def port_number(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        sys.exit(f"PORT={text} is not a port: give a number from 1 to 65535, for example make serve PORT=8001")
+    return int(text)
+
+
+def check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            sys.exit(
+                f"Port {port} cannot be used ({error.strerror}). Choose another: make serve PORT={port + 1 if port < 65535 else 8001}"
+            )
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Says nothing about each request, and lets no browser keep a page that has been rebuilt."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+
+def server(port: int, site: Path = SITE) -> http.server.ThreadingHTTPServer:
+    return http.server.ThreadingHTTPServer((HOST, port), functools.partial(Quiet, directory=site))
+
+
+def main(arguments: list[str]) -> None:
+    port = port_number(arguments[-1])
+    check_free(port)
+    if "--check" in arguments:
+        return
+    if not (SITE / "index.html").exists():
+        sys.exit("There is no site yet: run make site")
+    with server(port) as running:
+        print(f"The book is at http://{HOST}:{port}/ (stop with Ctrl+C)", flush=True)
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
