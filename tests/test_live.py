@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import LiveFigure, NormExplorer
 from dorabook.live.figure import Description
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from sphinx.application import Sphinx
 
 esm = live_host.joiner()
 FAR = '<div style="height: 4000px"></div>'
@@ -312,6 +313,21 @@ def test_a_figure_that_throws_later_falls_back_too(show):  # noqa: F811
     page.wait_for_selector("#large[data-ready=failed]")
     assert page.locator("#large > table").is_visible()
     assert len(page.problems) == 1  # the error itself, for whoever looks into it
+
+
+def test_only_pages_with_a_figure_load_the_script(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "html"
+    source.mkdir()
+    (source / "conf.py").write_text('extensions = ["live_host"]\nhtml_theme = "basic"\n')
+    (source / "index.rst").write_text("Start\n=====\n\n.. toctree::\n\n   with\n")
+    html = NormExplorer(id="hero").to_html().replace("\n", "\n   ")
+    (source / "with.rst").write_text(f"With\n====\n\n.. raw:: html\n\n   {html}\n")
+    Sphinx(source, source, target, tmp_path / "trees", "html", status=None, warningiserror=True).build()
+    for page, loads in [("index", False), ("with", True)]:
+        text = (target / f"{page}.html").read_text()
+        for name in (live_host.SCRIPT, live_host.STYLE):
+            assert (f"_static/{name}" in text) == loads
+            assert (target / "_static" / name).exists()
 
 
 # Links

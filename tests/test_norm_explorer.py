@@ -5,11 +5,13 @@ import random
 import re
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer
+from dorabook.live.traits import as_matrix, from_front, to_front
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from torch import nn
 
@@ -235,6 +237,26 @@ def test_reads_back_as_tensors_of_the_shapes_the_book_uses():
     figure.per = "input"
     assert figure.magnitude.shape == (1, 6)
     close(decompose.norms(figure.direction, per="input"), torch.ones(1, 6))
+
+
+def test_lists_and_arrays_keep_every_digit():
+    third = [[1 / 3, 0.1], [2.0, -1e-9]]
+    for weight in (third, numpy.array(third)):
+        assert NormExplorer(weight).weight.tolist() == third
+
+
+@pytest.mark.parametrize("size", [(4, 6), (100, 50)])
+def test_a_weight_travels_to_the_front_end_and_back_unchanged(size):
+    weight = drawn(0, *size)
+    sent = to_front(weight)
+    assert isinstance(sent, list) == (weight.numel() <= 4096)
+    assert torch.equal(as_matrix(from_front(sent), name="weight"), weight)
+
+
+def test_cut_off_bytes_are_refused():
+    sent = to_front(drawn(0, 100, 50))
+    with pytest.raises(ValueError, match="matrix data holds 39992 bytes, expected 40000"):
+        from_front({**sent, "data": sent["data"][:-8]})
 
 
 def test_a_weight_of_another_shape_brings_an_update_that_fits():

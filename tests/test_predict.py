@@ -20,9 +20,14 @@ def test_the_right_option_is_found_by_its_text():
     assert shape_question().right == 1
 
 
-def test_an_answer_that_is_no_option_fails_in_the_cell_that_computed_it():
-    with pytest.raises(ValueError, match=r"answer is '\(784,\)', expected one of the options: \(128, 1\), \(1, 784\)"):
-        Predict(QUESTION, OPTIONS, answer="(784,)")
+def test_the_right_option_is_found_by_how_it_begins():
+    assert Predict("How many?", {"128, one per output": "a", "784, one per input": "b"}, answer=str(784)).right == 1
+
+
+@pytest.mark.parametrize("answer", ["(784,)", "(1", ""])  # no option, two options, all options
+def test_an_answer_that_fits_no_single_option_fails_in_the_cell_that_computed_it(answer):
+    with pytest.raises(ValueError, match=r"expected how one of the options begins: \(128, 1\); \(1, 784\)"):
+        Predict(QUESTION, OPTIONS, answer=answer)
 
 
 @pytest.mark.parametrize(

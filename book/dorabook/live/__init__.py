@@ -3,6 +3,8 @@
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
 from .norm_explorer import NormExplorer
+from .parameter_counter import ParameterCounter
 from .predict import Predict
+from .two_roads import TwoRoads
 
-__all__ = ["Description", "DirectionDial", "LiveFigure", "NormExplorer", "Predict"]
+__all__ = ["Description", "DirectionDial", "LiveFigure", "NormExplorer", "ParameterCounter", "Predict", "TwoRoads"]

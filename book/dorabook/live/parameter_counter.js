@@ -81,7 +81,7 @@ function choices(set) {
   const out = logSlider({ label: "Outputs of the layer", min: 1, max: WIDEST, onchange: (value) => set({ out_features: value }) });
   const sizes = h("div", { class: "dora-pc-sizes" }, out.el, into.el);
   return {
-    el: h("div", { class: "dora-pc-choices" }, h("div", { class: "dora-pc-switches" }, model.el, per.el), rank.el, sizes),
+    el: h("div", { class: "dora-pc-choices" }, model.el, h("div", { class: "dora-pc-pair" }, per.el, rank.el), sizes),
     update(_, state) {
       model.set(state.model);
       per.set(state.per);
@@ -98,16 +98,17 @@ function headline() {
   const split = h("span");
   return {
     el: h("p", { class: "dora-pc-headline" }, all, " trainable parameters", split),
-    update({ counted }, { per }) {
+    update({ counted, layers }, { per }) {
+      if (!layers.length) say(split, "choose a target module below");
       say(all, whole(counted.total[per]));
-      say(split, per === "none" ? "all of them in A and B" : `${whole(counted.lowRank)} in A and B, ${whole(counted.magnitudes[per])} magnitudes`);
+      if (layers.length) say(split, per === "none" ? "all of them in A and B" : `${whole(counted.lowRank)} in A and B, ${whole(counted.magnitudes[per])} magnitudes`);
     },
   };
 }
 
 /** Three levels, each showing a part of the one above enlarged: weights, what is trained, magnitudes. */
 function bars() {
-  const weights = bar("frozen", "weights of the chosen modules");
+  const weights = bar("frozen", "");
   const small = bar("both", "trained, on the same scale");
   const trained = bar("both", "");
   const m = { output: bar("m", "m, one per output"), input: bar("m", "m, one per input") };
@@ -115,12 +116,12 @@ function bars() {
   const el = h("div", { class: "dora-pc-bars" }, weights.el, small.el, zooms[0].el, trained.el, zooms[1].el, m.output.el, m.input.el);
   return {
     el,
-    update({ counted: { lowRank, magnitudes, total: all, weights: frozen }, layers }, { per }) {
+    update({ counted: { lowRank, magnitudes, total: all, weights: frozen }, layers }, { model, per }) {
       el.hidden = !layers.length;
       if (!layers.length) return;
       const [most, mine] = [Math.max(frozen, all[per]), magnitudes[per]];
       const larger = Math.max(magnitudes.output, magnitudes.input);
-      weights.set(frozen / most, 0, whole(frozen));
+      weights.set(frozen / most, 0, whole(frozen), `frozen weights of the ${model === ONE_LAYER ? "layer" : "chosen modules"}`);
       small.set(lowRank / most, mine / most, whole(all[per]));
       trained.set(lowRank / all[per], mine / all[per], whole(mine), `A and B ${whole(lowRank)}`, mine > 0);
       zooms[0].set(0, all[per] / most, 1, most / all[per]);
@@ -160,7 +161,8 @@ function zoom() {
     el,
     set(left, right, width, factor, off = false) {
       shade.setAttribute("points", off ? "" : `${100 * left},0 ${100 * right},0 ${100 * width},10 0,10`);
-      say(text, off ? "DoRA would add one of these" : `${number(factor)} times larger`);
+      const times = factor < 1000 ? number(factor) : whole(Math.round(factor));
+      say(text, off ? "DoRA would add one of these" : factor === 1 ? "drawn no larger" : `drawn ${times} times larger`);
     },
   };
 }
@@ -187,14 +189,14 @@ function peftLine() {
   };
 }
 
-const HEADS = ["Target module", "Weight (out, in)", "Copies", "A and B", "m per output", "m per input", "A and B against the weight"];
+const HEADS = ["Target module", "Weight (out,\u00a0in)", "Copies", "A and B", "m per output", "m per input", "A and B against the weight, marked at 100%"];
 
 /** One row a module, with the box that makes it a target. */
 function modules(set) {
   const heads = HEADS.map((text, i) => h("th", { role: "columnheader", scope: "col", class: `dora-pc-c${i}` }, text));
   const body = h("tbody", { role: "rowgroup" });
   const el = h("table", { class: "dora-pc-table", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body);
-  const all = line("chosen, in all", null);
+  const all = line("all chosen", null);
   let lines = [], drawn = "";
   return {
     el,

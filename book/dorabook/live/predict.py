@@ -46,8 +46,8 @@ class Options(TraitType):
 class Predict(LiveFigure):
     """`Predict("How many?", {"128": "One for ...", "784": "That is ..."}, answer=str(m.numel()))`.
 
-    `answer` is the text of the right option, best computed in the same cell: where it is none of the options, the
-    cell fails. `chosen` is the picked option's number, from 0, or -1 while the question is open.
+    `answer` is how the right option begins, and no other; the cell that computes the answer compares with
+    `.answer`, so that a wrong one fails. `chosen` is the picked option's number, from 0, or -1 while the question is open.
     Text between backticks is set as code.
     """
 
@@ -59,10 +59,15 @@ class Predict(LiveFigure):
 
     def __init__(self, question: str, options: dict[str, str], *, answer: str, id: str = "", **traits: Any) -> None:
         plain = [option.replace("`", "") for option in options]
-        if answer.replace("`", "") not in plain:
-            raise ValueError(f"answer is {answer!r}, expected one of the options: {', '.join(plain)}")
-        right = plain.index(answer.replace("`", ""))
-        super().__init__(id=id, question=question, options=list(options.items()), right=right, **traits)
+        fits = [i for i, option in enumerate(plain) if answer and option.startswith(answer.replace("`", ""))]
+        if len(fits) != 1:
+            raise ValueError(f"answer is {answer!r}, expected how one of the options begins: {'; '.join(plain)}")
+        super().__init__(id=id, question=question, options=list(options.items()), right=fits[0], **traits)
+
+    @property
+    def answer(self) -> str:
+        """The right option's text, for a cell that computes the answer and compares."""
+        return self.options[self.right][0].replace("`", "")
 
     @staticmethod
     def describe(state: dict[str, Any]) -> Description:

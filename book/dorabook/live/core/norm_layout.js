@@ -8,13 +8,13 @@ const LARGEST_GRID = 144; // entries: above, or where a cell would be too small 
  */
 export function layout({ width, rows, columns, whole }) {
   const narrow = width < 520;
-  const left = narrow ? 34 : 46, top = narrow ? 50 : 54, gap = narrow ? 6 : 14;
-  const lane = narrow ? { bars: 68, dots: 60, tall: 76, low: 62 } : { bars: 150, dots: 120, tall: 112, low: 78 };
+  const left = narrow ? 40 : 56, top = narrow ? 50 : 54, gap = narrow ? 6 : 14;
+  const lane = narrow ? { bars: 66, dots: 58, tall: 76, low: 62 } : { bars: 150, dots: 120, tall: 112, low: 78 };
   const room = width - left - 2 * gap - lane.bars - lane.dots;
-  const side = Math.floor(Math.min(room / columns, narrow ? 42 : 64));
+  const side = Math.floor(Math.min(room / columns, narrow ? 42 : 72));
   const grid = whole && rows * columns <= LARGEST_GRID && side >= 18;
   const [w, h] = grid ? [side * columns, side * rows] : pictureSize(room, rows, columns);
-  lane.bars += Math.max(0, Math.min(48, room - w)); // what the matrix leaves
+  lane.bars += Math.max(0, Math.min(64, room - w)); // what the matrix leaves
   const x = left;
   const right = x + w + gap, below = top + h + gap;
   return {

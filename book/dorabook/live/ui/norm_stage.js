@@ -226,7 +226,7 @@ function cells(counts, { choose, read, edit, reach, step, current }) {
 }
 
 /** Where each element stands: only after a turn, a new width or a new size. */
-function settleBoxes(parts, place, el, { size }) {
+function settleBoxes(parts, place, el, { size, whole }) {
   const { matrix, turned, cell: [w, hgt] } = place;
   el.style.height = `${place.height}px`;
   el.classList.toggle("dora-narrow", place.narrow);
@@ -237,13 +237,14 @@ function settleBoxes(parts, place, el, { size }) {
   });
   if (parts.map) {
     box(parts.map.canvas, matrix);
-    parts.map.canvas.classList.toggle("dora-shrunk", matrix.w < (turned ? size[0] : size[1]));
+    parts.map.canvas.classList.toggle("dora-shrunk", whole && matrix.w < (turned ? size[0] : size[1]));
   }
   for (const per of AXES) {
     const asRow = (per === "output") !== turned;
     const side = asRow ? "rows" : "columns";
+    parts.labels[per].forEach((node) => node.classList.toggle("dora-beside", asRow));
     parts.labels[per].forEach((node, i) => box(node, asRow
-      ? { x: matrix.x - 22, y: matrix.y + i * hgt, w: 20, h: hgt } : { x: matrix.x + i * w, y: matrix.y - 22, w, h: 20 }));
+      ? { x: matrix.x - 30, y: matrix.y + i * hgt, w: 26, h: hgt } : { x: matrix.x + i * w, y: matrix.y - 22, w, h: 20 }));
     for (const kind of ["bars", "dots"]) {
       const area = place[kind][side], head = parts.heads[per][kind];
       if (parts.grid) parts[kind][per].items.forEach(({ node }, i) => {
@@ -259,7 +260,7 @@ function settleBoxes(parts, place, el, { size }) {
       head.classList.toggle("dora-upright", !asRow);
     }
   }
-  const over = { x: matrix.x, y: 0, w: matrix.w, h: 20 }, beside = { x: 0, y: matrix.y, w: 18, h: matrix.h };
+  const over = { x: matrix.x, y: 0, w: matrix.w, h: 20 }, beside = { x: 0, y: matrix.y, w: place.narrow ? 14 : 20, h: matrix.h };
   box(parts.titles.outputs, turned ? over : beside);
   box(parts.titles.inputs, turned ? beside : over);
   parts.titles.outputs.classList.toggle("dora-sideways", !turned);
@@ -412,8 +413,8 @@ function heads({ bars, dots }, per, isM, facts, short) {
   const what = { merged: "norm", adapted: "norm of W + sBA", direction: "norm of V" }[state.view];
   say(bars.firstChild, asM ? (short ? `m ${m}` : "magnitude m") : short ? "norm" : `${what} per ${per}`);
   say(bars.lastChild, asM ? (short ? `per ${per}` : `${m}, one per ${per}`) : isM ? "along m\u2019s axis" : "not m");
-  say(dots.firstChild, short ? "direction" : "direction, norm");
-  say(dots.lastChild, isM ? (short ? "is 1" : `1 for every ${per}`) : short ? "not 1" : `not 1 per ${per}`);
+  say(dots.firstChild, "direction");
+  say(dots.lastChild, isM ? "norm 1" : "norm not 1");
 }
 
 function movesEntry(facts, i, j) {
