@@ -47,14 +47,17 @@ def test_decoders_have_their_published_size(decoder, published):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("in_features", 0), ("out_features", -1), ("copies", 0), ("in_features", 2.0), ("copies", True)]
+    ("field", "value"),
+    [("in_features", 0), ("out_features", -1), ("copies", 0), ("in_features", 2.0), ("copies", True)],
 )
 def test_a_size_that_is_not_a_positive_whole_number_is_named(field, value):
     with pytest.raises(ValueError, match=f"{field} of k_proj is {value}, expected a whole number"):
         LayerShape("k_proj", **{"in_features": 4, "out_features": 3, field: value})
 
 
-@pytest.mark.parametrize(("options", "says"), [({"rank": 0}, "rank is 0"), ({"rank": True}, "rank is True"), ({"per": 1}, "per is 1")])
+@pytest.mark.parametrize(
+    ("options", "says"), [({"rank": 0}, "rank is 0"), ({"rank": True}, "rank is True"), ({"per": 1}, "per is 1")]
+)
 def test_bad_options_are_named(options, says):
     with pytest.raises(ValueError, match=says):
         trainable([LayerShape("k_proj", 4, 3)], **{"rank": 2, "per": "output", **options})

@@ -39,14 +39,21 @@ def test_split_and_join_give_the_weight_back(per):
 @pytest.mark.parametrize(("per", "other"), [("output", "input"), ("input", "output")])
 def test_direction_norms_are_one_along_the_chosen_axis_only(per, other):
     _, direction = split(random_weight(4, 3), per=per)
-    torch.testing.assert_close(norms(direction, per=per), torch.ones(magnitude_shape(4, 3, per=per), dtype=torch.float64))
+    torch.testing.assert_close(
+        norms(direction, per=per), torch.ones(magnitude_shape(4, 3, per=per), dtype=torch.float64)
+    )
     assert (norms(direction, per=other) - 1).abs().min() > 0.01
 
 
 def test_scaling_one_output_row_moves_one_per_output_norm_and_every_per_input_norm():
     weight, scaled = random_weight(4, 3), random_weight(4, 3)
     scaled[2] *= 1.5
-    assert (norms(scaled, per="output") != norms(weight, per="output")).flatten().tolist() == [False, False, True, False]
+    assert (norms(scaled, per="output") != norms(weight, per="output")).flatten().tolist() == [
+        False,
+        False,
+        True,
+        False,
+    ]
     assert (norms(scaled, per="input") != norms(weight, per="input")).all()
 
 

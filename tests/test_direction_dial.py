@@ -11,7 +11,9 @@ NORMS = ["in graph", "detached"]
 
 
 def random_state(seed, **chosen):
-    draw = torch.randn(4, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).round(decimals=2).tolist()
+    draw = (
+        torch.randn(4, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).round(decimals=2).tolist()
+    )
     state = {"weight": draw[0], "update": draw[1], "pull": draw[2], "magnitude": abs(draw[3][0]) + 0.5}
     return {**state, "amount": 0.7, "norm": "in graph", "per": "output", **chosen}
 
@@ -43,7 +45,9 @@ def test_the_page_draws_what_torch_computes(browser, seed, norm):
     state = random_state(seed, norm=norm)
     drawn = modules(browser, "core/dial").evaluate("(state) => modules['core/dial'].dial(state)", state)
     for name, expected in by_autograd(state).items():
-        torch.testing.assert_close(torch.tensor(drawn[name], dtype=torch.float64), expected.detach(), rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(
+            torch.tensor(drawn[name], dtype=torch.float64), expected.detach(), rtol=1e-6, atol=1e-9
+        )
 
 
 def test_a_right_angle_by_hand():
@@ -61,7 +65,10 @@ def test_page_and_python_say_the_same(browser, seed, norm, per):
     state = random_state(seed, norm=norm, per=per)
     expected = DirectionDial.describe(state)
     page = modules(browser, "direction_dial")
-    said = page.evaluate("(state) => { const d = modules['direction_dial'].describe(state); return [d.sentence, d.columns, d.rows]; }", state)
+    said = page.evaluate(
+        "(state) => { const d = modules['direction_dial'].describe(state); return [d.sentence, d.columns, d.rows]; }",
+        state,
+    )
     assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
 
 
@@ -69,7 +76,9 @@ def test_no_update_turns_nothing_and_a_vanished_row_is_said(browser):
     assert "the update does not turn." in DirectionDial.describe(random_state(0, amount=0)).sentence
     gone = random_state(0, weight=[1.0, -2.0], update=[-1.0, 2.0], amount=1.0)
     assert DirectionDial.describe(gone).sentence.startswith("W + sBA is zero here")
-    said = modules(browser, "direction_dial").evaluate("(state) => modules['direction_dial'].describe(state).sentence", gone)
+    said = modules(browser, "direction_dial").evaluate(
+        "(state) => modules['direction_dial'].describe(state).sentence", gone
+    )
     assert said == DirectionDial.describe(gone).sentence
 
 
@@ -125,7 +134,9 @@ def test_every_control_moves_by_keyboard(show):  # noqa: F811
         page.get_by_role("slider", name=name).focus()
         page.keyboard.press(key)
         settle(page)
-        assert sentence.inner_text() + page.evaluate("document.querySelector('.dora-dial svg').innerHTML") != before, name
+        assert sentence.inner_text() + page.evaluate("document.querySelector('.dora-dial svg').innerHTML") != before, (
+            name
+        )
 
 
 def test_the_switches_change_the_words(show):  # noqa: F811
@@ -143,7 +154,9 @@ def test_the_switches_change_the_words(show):  # noqa: F811
 def test_a_link_opens_the_state_it_names(show):  # noqa: F811
     page = show(DirectionDial(id="dial"), hash="#dial=norm:detached;magnitude:2;pull:1~3")
     settle(page)
-    expected = DirectionDial.describe({**DirectionDial().state(), "norm": "detached", "magnitude": 2, "pull": [-2.2, 3]})
+    expected = DirectionDial.describe(
+        {**DirectionDial().state(), "norm": "detached", "magnitude": 2, "pull": [-2.2, 3]}
+    )
     assert page.locator(".dora-sentence").inner_text() == expected.sentence
 
 

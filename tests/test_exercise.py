@@ -55,7 +55,9 @@ def test_one_wrong_entry_among_right_ones_is_enough():
     def last_entry_off(weight):
         return spec(weight) + torch.tensor([[0.0], [0.5]])
 
-    assert str(check(last_entry_off, spec, (WEIGHT,))) == "last_entry_off, example 1: entry [1, 0] is 10.5, expected 10."
+    assert (
+        str(check(last_entry_off, spec, (WEIGHT,))) == "last_entry_off, example 1: entry [1, 0] is 10.5, expected 10."
+    )
 
 
 def test_a_later_example_is_checked_too():

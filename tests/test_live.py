@@ -185,6 +185,7 @@ NUMBERS = [
     1,
     5,
     1.005,
+    1.1249999999999998,  # 1.125 but for rounding: both write 1.13
     2.5,
     0.125,
     1.335,
@@ -430,10 +431,10 @@ def test_every_control_is_reached_by_tab_and_shows_its_focus(show):  # noqa: F81
         page.keyboard.press("Tab")
         inside, name, outline = page.evaluate("""() => {
             const node = document.activeElement, shown = node.type === "radio" ? node.parentElement : node;
-            return [!!node.closest(".dora"), node.type === "radio" ? node.name : [...document.all].indexOf(node), getComputedStyle(shown).outlineWidth];
+            return [!!node.closest(".dora"), node.type === "radio" ? node.name : [...document.all].indexOf(node), getComputedStyle(shown).outlineStyle];
         }""")
         if inside:
-            assert outline == "3px", name
+            assert outline == "solid", name
             reached.append(name)
     # four radio groups, one cell, nine bars, poke, update, two summaries, five sliders, two buttons
     assert len(set(reached)) >= 4 + 1 + 9 + 2 + 2 + 5 + 2

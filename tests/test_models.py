@@ -19,7 +19,11 @@ def test_smollm2_has_the_published_number_of_parameters(model):
 
 def test_smollm2_layers_have_the_shapes_that_are_counted(model):
     block = model.model.layers[0]
-    real = {name.split(".")[-1]: tuple(m.weight.shape) for name, m in block.named_modules() if isinstance(m, torch.nn.Linear)}
+    real = {
+        name.split(".")[-1]: tuple(m.weight.shape)
+        for name, m in block.named_modules()
+        if isinstance(m, torch.nn.Linear)
+    }
     assert real == {s.name: (s.out_features, s.in_features) for s in SMOLLM2_135M.shapes()}
     assert len(model.model.layers) == SMOLLM2_135M.layers
     assert not model.training
@@ -47,7 +51,7 @@ def test_hub_weights_are_asked_for_by_the_published_name(monkeypatch):
 
 
 def test_other_weights_are_refused():
-    with pytest.raises(ValueError, match="weights is 'local', expected \"random\" or \"hub\""):
+    with pytest.raises(ValueError, match='weights is \'local\', expected "random" or "hub"'):
         smollm2(weights="local")
 
 

@@ -61,7 +61,9 @@ def test_an_open_question_does_not_give_its_answer_away():
 def test_page_and_python_say_the_same(browser, chosen):
     state = {**shape_question().state(), "chosen": chosen}
     page = modules(browser, "predict")
-    said = page.evaluate("(state) => { const d = modules['predict'].describe(state); return [d.sentence, d.rows]; }", state)
+    said = page.evaluate(
+        "(state) => { const d = modules['predict'].describe(state); return [d.sentence, d.rows]; }", state
+    )
     expected = Predict.describe(state)
     assert said == [expected.sentence, [list(row) for row in expected.rows]]
 

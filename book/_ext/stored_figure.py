@@ -16,7 +16,12 @@ def stored_html(notebook: Path, tag: str) -> str:
     """The text/html output of the one cell of `notebook` that carries `tag`. ValueError where there is none."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     tagged = [cell for cell in cells if tag in cell.get("metadata", {}).get("tags", [])]
-    found = [output["data"]["text/html"] for cell in tagged for output in cell["outputs"] if "text/html" in output.get("data", {})]
+    found = [
+        output["data"]["text/html"]
+        for cell in tagged
+        for output in cell["outputs"]
+        if "text/html" in output.get("data", {})
+    ]
     if len(found) != 1:
         raise ValueError(f"{notebook.name} has {len(found)} HTML outputs in cells tagged {tag!r}, expected 1")
     return "".join(found[0])

@@ -56,7 +56,9 @@ def check_weight(weight: Tensor, *, name: str = "weight") -> None:
     if not isinstance(weight, Tensor):
         raise TypeError(f"{name} is a {type(weight).__name__}, expected a torch tensor: wrap it in torch.tensor(...)")
     if weight.ndim != 2 or weight.numel() == 0:
-        raise ValueError(f"{name} is {tuple(weight.shape)}, expected two non-empty dimensions (out_features, in_features)")
+        raise ValueError(
+            f"{name} is {tuple(weight.shape)}, expected two non-empty dimensions (out_features, in_features)"
+        )
     if not weight.is_floating_point():
         raise TypeError(f"{name} is {weight.dtype}, expected a floating dtype: call .float() first")
     if not weight.is_meta and not torch.isfinite(weight).all():

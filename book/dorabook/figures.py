@@ -83,7 +83,9 @@ def plot_magnitude(magnitude: Tensor, weight_shape: tuple[int, int], *, per: Per
     return ax
 
 
-def plot_bars(values: dict[str, float], *, ax: Axes, role: str, title: str = "", label: str = "", form: str = "{:,.0f}") -> Axes:
+def plot_bars(
+    values: dict[str, float], *, ax: Axes, role: str, title: str = "", label: str = "", form: str = "{:,.0f}"
+) -> Axes:
     """Named numbers as bars lying on their side, each with its value written at its end."""
     bars = ax.barh(list(values), list(values.values()), color=ROLES[role], hatch=HATCHES[role], edgecolor="white")
     ax.bar_label(bars, [form.format(v) for v in values.values()], padding=4)
@@ -97,7 +99,14 @@ def plot_arrows(vectors: dict[str, tuple[Sequence[float], str]], *, ax: Axes, ti
     """Arrows from the origin, equal scales: {label: ((x, y), role)}."""
     for number, (label, ((x, y), role)) in enumerate(vectors.items()):
         style = "-" if number % 2 == 0 else (0, (4, 2))
-        arrow = {"arrowstyle": "-|>", "color": ROLES[role], "linewidth": 2, "linestyle": style, "shrinkA": 0, "shrinkB": 0}
+        arrow = {
+            "arrowstyle": "-|>",
+            "color": ROLES[role],
+            "linewidth": 2,
+            "linestyle": style,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         ax.annotate("", xy=(x, y), xytext=(0, 0), arrowprops=arrow)
         ax.annotate(label, xy=(x, y), xytext=(4, 4), textcoords="offset points")
     reach = 1.25 * max(abs(c) for (point, _) in vectors.values() for c in point)

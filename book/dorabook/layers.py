@@ -148,7 +148,9 @@ class DoRALinear(LoRALinear):
     @torch.no_grad()
     def merge(self) -> None:
         if (self.magnitude == 0).any():
-            raise ValueError("a magnitude is 0, so merging would erase that part of the frozen weight: keep it unmerged")
+            raise ValueError(
+                "a magnitude is 0, so merging would erase that part of the frozen weight: keep it unmerged"
+            )
         if not self.merged:
             self._norm_at_merge = self.adapted_norm()  # the merged weight alone cannot give it back
         super().merge()

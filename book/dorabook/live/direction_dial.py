@@ -39,7 +39,9 @@ class DirectionDial(LiveFigure):
     norm = Choice("in graph", "detached").tag(sync=True, state=True)
     per = Choice("output", "input").tag(sync=True, state=True)
 
-    def __init__(self, weight: Any = (4.0, 3.0), *, magnitude: float | None = None, id: str = "", **traits: Any) -> None:
+    def __init__(
+        self, weight: Any = (4.0, 3.0), *, magnitude: float | None = None, id: str = "", **traits: Any
+    ) -> None:
         pair = Vector.validate(type(self).weight, self, weight)
         length = (pair[0] ** 2 + pair[1] ** 2) ** 0.5 if magnitude is None else magnitude
         super().__init__(id=id, weight=pair, magnitude=length, **traits)
@@ -51,7 +53,9 @@ class DirectionDial(LiveFigure):
         columns = ("arrow", "x", "y", "length")
         rows = [_row("W, frozen", state["weight"]), _row("update sBA", now.moved), _row("W + sBA", now.adapted)]
         if now.direction is None:
-            return Description("W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, tuple(rows))
+            return Description(
+                "W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, tuple(rows)
+            )
         rows += [
             _row("direction", now.direction),
             _row("merged, m times direction", now.merged),

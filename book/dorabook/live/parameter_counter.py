@@ -12,7 +12,15 @@ DECODERS = {"SmolLM2-135M": SMOLLM2_135M, "Llama-3.1-8B": LLAMA_3_1_8B, "Qwen2.5
 ONE_LAYER = "one layer"
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 HEAD = 2 * SMOLLM2_135M.hidden  # weights of the two-label head, frozen, in what peft counts as all
-COLUMNS = ("module", "weight (out, in)", "copies", "A and B", "m, one per output", "m, one per input", "A and B against the weight")
+COLUMNS = (
+    "module",
+    "weight (out, in)",
+    "copies",
+    "A and B",
+    "m, one per output",
+    "m, one per input",
+    "A and B against the weight",
+)
 WIDEST = 32_768
 
 
@@ -69,7 +77,8 @@ def counts(state: dict[str, Any]) -> dict[str, Count]:
     """By axis: what is trained with one magnitude per output, per input, and with none."""
     layers = shapes(state)
     return {
-        per: trainable(layers, rank=state["rank"], per=None if per == "none" else per) for per in ("output", "input", "none")
+        per: trainable(layers, rank=state["rank"], per=None if per == "none" else per)
+        for per in ("output", "input", "none")
     }
 
 
@@ -89,7 +98,11 @@ def _sentences(state: dict[str, Any]) -> list[str]:
         split = f"all in A and B; DoRA would add {count['output'].magnitudes:,} magnitudes per output or {count['input'].magnitudes:,} per input"
     other = {"output": "input", "input": "output"}.get(per)
     than = f"; one per {other} would be {count[other].magnitudes:,}" if other else ""
-    who = f"A layer {shape(state['out_features'], state['in_features'])}" if state["model"] == ONE_LAYER else state["model"]
+    who = (
+        f"A layer {shape(state['out_features'], state['in_features'])}"
+        if state["model"] == ONE_LAYER
+        else state["model"]
+    )
     which = "" if state["model"] == ONE_LAYER else f" with {_named(layers)}"
     return [
         f"{who} at rank {state['rank']}{which}: {count[per].total:,} trainable parameters, {split}{than}.",
@@ -124,7 +137,10 @@ def _peft(count: dict[str, Count], per: str) -> str:
 
 def _rows(state: dict[str, Any]) -> list[tuple[str, ...]]:
     layers, rank = shapes(state), state["rank"]
-    rows = [_row(layer.name, shape(layer.out_features, layer.in_features), str(layer.copies), [layer], rank) for layer in layers]
+    rows = [
+        _row(layer.name, shape(layer.out_features, layer.in_features), str(layer.copies), [layer], rank)
+        for layer in layers
+    ]
     return [*rows, _row("in all", "", "", layers, rank)] if len(layers) > 1 else rows
 
 
@@ -132,4 +148,12 @@ def _row(name: str, weight: str, copies: str, layers: list[LayerShape], rank: in
     by_output, by_input = (trainable(layers, rank=rank, per=per) for per in ("output", "input"))
     whole = sum(layer.copies * layer.in_features * layer.out_features for layer in layers)
     against = f"{number(100 * by_output.low_rank / whole)}%{', not low rank' if by_output.low_rank > whole else ''}"
-    return name, weight, copies, f"{by_output.low_rank:,}", f"{by_output.magnitudes:,}", f"{by_input.magnitudes:,}", against
+    return (
+        name,
+        weight,
+        copies,
+        f"{by_output.low_rank:,}",
+        f"{by_output.magnitudes:,}",
+        f"{by_input.magnitudes:,}",
+        against,
+    )

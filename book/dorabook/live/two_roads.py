@@ -51,7 +51,9 @@ def count(*, rows: int, in_features: int, out_features: int, rank: int) -> Cost:
     )
     weights = in_features * out_features
     totals = (sum(a * b * c for _, (a, b, c) in road) for road in (formed, split))
-    return Cost(formed, split, *totals, rank * (in_features + out_features), weights, weights / (in_features + out_features))
+    return Cost(
+        formed, split, *totals, rank * (in_features + out_features), weights, weights / (in_features + out_features)
+    )
 
 
 def example(state: dict[str, int]) -> dict[str, list[list[int]]]:
@@ -79,7 +81,13 @@ def _sentence(state: dict[str, int], cost: Cost) -> str:
     verdict = "both cost the same"
     if saved:
         verdict = f"{'splitting' if saved > 0 else 'forming AB first'} saves {abs(saved):,}"
-    against = "as many as" if cost.parameters == cost.weights else "fewer than" if cost.parameters < cost.weights else "more than"
+    against = (
+        "as many as"
+        if cost.parameters == cost.weights
+        else "fewer than"
+        if cost.parameters < cost.weights
+        else "more than"
+    )
     return (
         f"For {plural(state['rows'], 'row')} of x and W {shape(state['in_features'], state['out_features'])}, xW + xAB takes "
         f"{plural(cost.split_total, 'multiplication')} and x(W + AB) takes {cost.formed_total:,}: {verdict}. "
@@ -116,7 +124,9 @@ def _draw(height: int, width: int, seed: int) -> list[list[int]]:
 
 
 def _times(left: list[list[int]], right: list[list[int]]) -> list[list[int]]:
-    return [[sum(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)] for row in left]
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in zip(*right, strict=True)] for row in left
+    ]
 
 
 def _add(left: list[list[int]], right: list[list[int]]) -> list[list[int]]:
