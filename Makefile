@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve run test clean
+.PHONY: help site serve run test bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -30,8 +30,13 @@ test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) book
+
+bench: .venv/all.done ## measure a chapter's pages and a drag, beside the same chapter built by default
+	@$(BIN)/python tools/browser.py
+	@$(MAKE) site
+	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.pages
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

@@ -181,7 +181,7 @@ def test_python_and_the_browser_say_the_same(js, state):
 def test_the_sentence_names_axis_shape_and_sum():
     assert NormExplorer().sentence == (
         "One magnitude per output: m is (4, 1), and each of its numbers is the root of a sum of 5 squares, one per input. "
-        "The direction has norm 1 for every output; along the inputs its norm runs from 0.484 to 1.1."
+        "The direction has norm 1 for every output; per input its norm runs from 0.484 to 1.1."
     )
     assert "m is (1, 5)" in NormExplorer(per="input").sentence
     assert "m comes out (5, 1), one per input, not one per output" in NormExplorer(storage="in,out").sentence

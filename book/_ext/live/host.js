@@ -98,6 +98,7 @@ function restore(figures) {
     target.restore(text);
     first ??= target;
   }
+  first ??= figures.get(location.hash.slice(1)) ?? null; // #hero alone: no state to set, but do not wait to be seen
   if (first) {
     first.mount();
     first.node.scrollIntoView({ block: "start" });

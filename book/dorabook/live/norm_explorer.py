@@ -249,7 +249,7 @@ def _direction(facts: Facts) -> str:
     across = facts.direction_norms[OTHER[facts.measured]]
     low, high = number(min(across)), number(max(across))
     spread = f"is {low}" if low == high else f"runs from {low} to {high}"
-    return f"The direction has norm 1 for every {facts.measured}; along the {OTHER[facts.measured]}s its norm {spread}."
+    return f"The direction has norm 1 for every {facts.measured}; per {OTHER[facts.measured]} its norm {spread}."
 
 
 def _zeros(facts: Facts) -> str:

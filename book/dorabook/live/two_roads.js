@@ -84,9 +84,9 @@ function board(set) {
       axes.style.setProperty("--dora-even", `${place(paid.breakEven)}%`);
       say(value.firstChild, `${state.in_features} × ${state.out_features} / (${state.in_features} + ${state.out_features}) = `);
       say(value.lastChild, fixed(paid.breakEven, 2));
-      rank.update(state.rank, ["A and B are smaller", "W is smaller", "as large"], paid.parameters - paid.weights,
+      rank.update(state.rank, ["A and B are smaller", "W is smaller", "equally large"], paid.parameters - paid.weights,
         `A and B hold ${whole(paid.parameters)} numbers, W ${whole(paid.weights)}`);
-      count.update(state.rows, ["splitting is cheaper", "forming AB is cheaper", "as cheap"], paid.splitTotal - paid.formedTotal,
+      count.update(state.rows, ["splitting is cheaper", "forming AB is cheaper", "equally cheap"], paid.splitTotal - paid.formedTotal,
         `${whole(paid.splitTotal)} multiplications split, ${whole(paid.formedTotal)} formed`);
     },
   };
@@ -172,7 +172,7 @@ function picture(name) {
       const most = Math.max(other, mine), shared = paid.split[0][1].reduce((a, b) => a * b);
       steps.replaceChildren(...paid[name].map(step));
       say(total, whole(mine));
-      say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "as cheap" : share(mine, other));
+      say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
       base.style.width = `${(100 * shared) / most}%`;
       extra.style.width = `${(100 * (mine - shared)) / most}%`;

@@ -98,7 +98,7 @@ def _sentence(state: dict[str, int], cost: Cost) -> str:
 
 
 def _rows(state: dict[str, int], cost: Cost) -> list[tuple[str, str, str]]:
-    rows, into, out, rank = (state[name] for name in SMALL)
+    into, out, rank = state["in_features"], state["out_features"], state["rank"]
     formed, split = ([(name, f"{a * b * c:,}", f"{a} × {b} × {c}") for name, (a, b, c) in road] for road in cost[:2])
     small = example(state)
     shapes = f"x {_shape(small['x'])}, W {_shape(small['W'])}, rank {len(small['B'])}, whole numbers"

@@ -11,7 +11,7 @@ export function layout({ width, rows, columns, whole }) {
   const left = narrow ? 40 : 56, top = narrow ? 50 : 54, gap = narrow ? 6 : 14;
   const lane = narrow ? { bars: 66, dots: 58, tall: 76, low: 62 } : { bars: 150, dots: 120, tall: 112, low: 78 };
   const room = width - left - 2 * gap - lane.bars - lane.dots;
-  const side = Math.floor(Math.min(room / columns, narrow ? 42 : 72));
+  const side = Math.floor(Math.min(room / Math.max(rows, columns), narrow ? 42 : 72)); // the same when turned
   const grid = whole && rows * columns <= LARGEST_GRID && side >= 18;
   const [w, h] = grid ? [side * columns, side * rows] : pictureSize(room, rows, columns);
   lane.bars += Math.max(0, Math.min(64, room - w)); // what the matrix leaves

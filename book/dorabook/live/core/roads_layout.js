@@ -6,23 +6,28 @@ export const LINE = 15; // height of a line of a label
 const THIN = 2; // no matrix is drawn thinner
 const GAPS = { afterX: 9, afterA: 10, below: 9, margin: 4 };
 const beforeSum = ({ width }) => (width < 300 ? 24 : 38); // room for the plus
-const LARGEST = 26; // pixels for one entry
+const SMALLEST = 1e-4, LARGEST = 26; // pixels for one entry
 
 /** state, and the picture's { width, height, letter: width of a character }. Returns { scale, formed, split }. */
 export function layout(state, frame) {
-  let [low, high] = [1e-5, LARGEST];
+  const text = labels(state);
   const fits = (scale) => {
-    const { columns, tall } = measures(state, frame, scale);
+    const { columns, tall } = measures(state, frame, text, scale);
     return columns.total <= frame.width && tall <= frame.height;
   };
-  for (let i = 0; i < 40 && !fits(high); i += 1) {
+  const scale = fits(LARGEST) ? LARGEST : largest(fits);
+  return { scale, ...place(text, frame, measures(state, frame, text, scale)) };
+}
+
+/** The largest scale that fits, below LARGEST, to a few parts in ten thousand. */
+function largest(fits) {
+  let [low, high] = [SMALLEST, LARGEST];
+  for (let i = 0; i < 16; i += 1) {
     const middle = Math.sqrt(low * high);
     if (fits(middle)) low = middle;
-    else high = middle * (1 + 1e-9);
-    if (high / low < 1.0005) break;
+    else high = middle;
   }
-  const scale = fits(high) ? high : low;
-  return { scale, ...place(state, frame, scale) };
+  return low;
 }
 
 /** Labels as lines of text: the name, the shape, and what torch calls it where that is another name. */
@@ -36,10 +41,9 @@ function labels({ rows, in_features: into, out_features: out, rank }) {
 
 const longest = (lines) => Math.max(...lines.map((line) => line.length));
 
-function measures(state, frame, scale) {
+function measures(state, frame, text, scale) {
   const { letter } = frame;
   const size = (count) => Math.max(THIN, scale * count);
-  const text = labels(state);
   const room = (...names) => letter * Math.max(...names.map((name) => longest(text[name])));
   const n = size(state.rows), into = size(state.in_features), out = size(state.out_features), rank = size(state.rank);
   const columns = {
@@ -51,11 +55,10 @@ function measures(state, frame, scale) {
   columns.total = columns.x + columns.A + columns.update + columns.sum + GAPS.afterX + GAPS.afterA + beforeSum(frame) + 2 * GAPS.margin;
   const formed = 3 * LINE + rank + GAPS.below + into + GAPS.below + Math.max(n, 2 * LINE) + 2 * LINE;
   const split = 3 * LINE + Math.max(rank, into, 5 * LINE + 7) + GAPS.below + n + 2 * LINE;
-  return { n, into, out, rank, columns, text, tall: Math.max(formed, split) + GAPS.below };
+  return { n, into, out, rank, columns, tall: Math.max(formed, split) + GAPS.below };
 }
 
-function place(state, frame, scale) {
-  const { n, into, out, rank, columns, text, tall } = measures(state, frame, scale);
+function place(text, frame, { n, into, out, rank, columns, tall }) {
   const spare = (frame.width - columns.total) / 2;
   const x = spare + GAPS.margin + columns.x; // the right edge of x
   const a = x + GAPS.afterX;

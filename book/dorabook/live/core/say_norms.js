@@ -41,7 +41,7 @@ function direction({ state, measured, directionNorms }) {
   const across = directionNorms[OTHER[measured]];
   const low = number(across.reduce((a, b) => Math.min(a, b))), high = number(across.reduce((a, b) => Math.max(a, b)));
   const spread = low === high ? `is ${low}` : `runs from ${low} to ${high}`;
-  return `The direction has norm 1 for every ${measured}; along the ${OTHER[measured]}s its norm ${spread}.`;
+  return `The direction has norm 1 for every ${measured}; per ${OTHER[measured]} its norm ${spread}.`;
 }
 
 function zeros({ measured, zeros: [first] }) {

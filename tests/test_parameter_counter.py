@@ -1,0 +1,320 @@
+"""ParameterCounter: count.py's integers to the last digit, peft's own line, Python's words, every control by keyboard."""
+
+import random
+import re
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from dorabook.count import LayerShape, trainable
+from dorabook.live import ParameterCounter
+from dorabook.live.parameter_counter import DECODERS, HEAD, MODULES, ONE_LAYER, WIDEST, counts, printed, shapes
+from dorabook.models import smollm2
+from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from peft import LoraConfig, get_peft_model
+
+THE_LINE = "trainable params: 78,307,200 || all params: 212,823,360 || trainable%: 36.7945"
+OTHER_LINE = "trainable params: 78,301,440 || all params: 212,817,600 || trainable%: 36.7927"
+STATES = [
+    {},
+    {"per": "input", "rank": 8},
+    {"per": "none", "rank": 512},
+    {"model": "Llama-3.1-8B", "rank": 1, "modules": ["q_proj", "down_proj"]},
+    {"model": "Qwen2.5-7B", "rank": 64},
+    {"model": ONE_LAYER, "rank": 512, "in_features": 1, "out_features": WIDEST},
+    {"modules": []},
+]
+
+
+def random_states(number, seed=0):
+    draw = random.Random(seed)
+    for _ in range(number):
+        yield {
+            "model": draw.choice([*DECODERS, ONE_LAYER]),
+            "rank": round(2 ** draw.uniform(0, 9)),
+            "per": draw.choice(["output", "input", "none"]),
+            "in_features": round(2 ** draw.uniform(0, 15)),
+            "out_features": round(2 ** draw.uniform(0, 15)),
+            **{name: draw.random() < 0.6 for name in MODULES},
+        }
+
+
+def states():
+    return [*(ParameterCounter(**state).state() for state in STATES), *random_states(300)]
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(("model", "decoder"), DECODERS.items())
+def test_the_page_has_the_same_layers_and_sizes_as_python(browser, model, decoder):
+    page = modules(browser, "core/counting")
+    read = "(model) => { const c = modules['core/counting'], d = c.DECODERS[model]; return [c.decoderShapes(d), c.parameters(d)]; }"
+    layers, parameters = page.evaluate(read, model)
+    assert [LayerShape(one["name"], one["into"], one["out"], one["copies"]) for one in layers] == decoder.shapes()
+    assert parameters == decoder.parameters()
+
+
+def test_the_page_counts_what_count_py_counts_to_the_last_digit(browser):
+    page = modules(browser, "parameter_counter")
+    counted = page.evaluate(
+        "(states) => states.map((state) => modules['parameter_counter'].describe(state).counted)", states()
+    )
+    for state, one in zip(states(), counted, strict=True):
+        layers = shapes(state)
+        for per, word in (("output", "output"), ("input", "input"), (None, "none")):
+            expected = trainable(layers, rank=state["rank"], per=per)
+            assert (one["lowRank"], one["magnitudes"][word], one["total"][word]) == (
+                expected.low_rank,
+                expected.magnitudes,
+                expected.total,
+            )
+        assert one["weights"] == sum(layer.copies * layer.in_features * layer.out_features for layer in layers)
+
+
+@pytest.mark.parametrize(
+    ("targets", "rank", "dora"),
+    [(MODULES, 256, True), (("k_proj", "down_proj"), 5, True), (("gate_proj", "q_proj"), 3, False)],
+)
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # asked by peft itself
+def test_the_line_is_the_one_the_installed_peft_prints(browser, capsys, targets, rank, dora):
+    with torch.device("meta"):
+        model = get_peft_model(smollm2(), LoraConfig(r=rank, use_dora=dora, target_modules=list(targets)))
+    model.print_trainable_parameters()
+    line = capsys.readouterr().out.strip()
+    figure = ParameterCounter(rank=rank, modules=targets, per="output" if dora else "none")
+    assert f" prints: {line}." in figure.sentence
+    assert (
+        modules(browser, "parameter_counter").evaluate(
+            "(state) => modules['parameter_counter'].describe(state).peft", figure.state()
+        )
+        == line
+    )
+    if rank == 256:
+        assert line == THE_LINE
+
+
+def test_the_other_axis_would_have_printed_another_line_which_peft_never_prints():
+    sentence = ParameterCounter(per="input").sentence
+    assert "78,301,440 trainable parameters" in sentence
+    assert f"peft has no such DoRA; if it had, it would print: {OTHER_LINE}." in sentence
+    assert HEAD == 2 * 576
+
+
+def test_no_percentage_lies_halfway_where_two_languages_could_round_apart(browser):
+    totals = sorted({counts({"model": "SmolLM2-135M", "rank": rank, **dict.fromkeys(MODULES, False), name: True})[per].total
+                     for rank in range(1, 513) for name in MODULES for per in ("output", "input", "none")})  # fmt: skip
+    said = modules(browser, "core/counting").evaluate(
+        "(totals) => totals.map((total) => modules['core/counting'].everything(total).percent)", totals
+    )
+    assert said == [printed(total).rsplit(" ", 1)[1] for total in totals]
+
+
+def test_page_and_python_say_the_same(browser):
+    call = "(states) => states.map((state) => { const d = modules['parameter_counter'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    said = modules(browser, "parameter_counter").evaluate(call, states())
+    for state, one in zip(states(), said, strict=True):
+        expected = ParameterCounter.describe(state)
+        assert one == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
+        assert len(expected.rows) <= 12
+
+
+def test_a_module_that_is_not_low_rank_is_named():
+    sentence = ParameterCounter().sentence
+    assert "In k_proj and v_proj A and B hold more numbers than the weight" in sentence
+    assert "not low rank" not in ParameterCounter(rank=8).sentence
+    square = {"model": ONE_LAYER, "in_features": 8, "out_features": 8}  # break-even at rank 4
+    assert "not low rank" not in ParameterCounter(**square, rank=4).sentence
+    assert "not low rank" in ParameterCounter(**square, rank=5).sentence
+
+
+def test_modules_are_named_by_a_list_or_one_by_one():
+    figure = ParameterCounter(modules=["v_proj", "q_proj"])
+    assert figure.modules == ("q_proj", "v_proj")
+    figure.k_proj = True
+    assert figure.modules == ("q_proj", "k_proj", "v_proj")
+    assert ParameterCounter(modules="up_proj", down_proj=True).modules == ("up_proj", "down_proj")
+    assert ParameterCounter(q_proj=False).modules == MODULES[1:]
+    assert ParameterCounter(modules=[]).sentence == "SmolLM2-135M with no target module chosen: nothing is trained."
+
+
+# The picture
+
+
+def widths(page, selector):
+    return page.locator(selector).evaluate_all("(nodes) => nodes.map((node) => node.getBoundingClientRect().width)")
+
+
+@pytest.mark.parametrize(
+    "state", [{}, {"per": "input", "rank": 2}, {"model": "Llama-3.1-8B", "rank": 1}, {"rank": 512}]
+)
+def test_the_bars_are_to_scale(show, state):  # noqa: F811
+    page = show(ParameterCounter(**state))
+    kept = ParameterCounter(**state).state()
+    count, weights = counts(kept), sum(one.copies * one.in_features * one.out_features for one in shapes(kept))
+    low, m, whole = count["none"].total, count[kept["per"]].magnitudes, count[kept["per"]].total
+    rail = widths(page, ".dora-pc-rail")[0]
+    parts = widths(page, ".dora-pc-rail > i")
+    most, larger = max(weights, whole), max(count[per].magnitudes for per in ("output", "input"))
+    expected = [weights / most, 0, low / most, m / most, low / whole, m / whole,
+                0, count["output"].magnitudes / larger, 0, count["input"].magnitudes / larger]  # fmt: skip
+    assert parts == pytest.approx([rail * part for part in expected], abs=0.2)
+    assert page.locator(".dora-pc-of-m.dora-pc-on").inner_text().startswith(f"m, one per {kept['per']}")
+
+
+def table(page):
+    """The row of each module as texts; what CSS adds for narrow figures is not among them."""
+    return page.locator(".dora-pc-table tbody tr").evaluate_all(
+        "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
+def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):  # noqa: F811
+    rows = {row[0]: row[1:] for row in table(show(ParameterCounter()))}
+    assert rows["k_proj"] == ["(192, 576)", "30", "5,898,240", "5,760", "17,280", "178% ✗ not low rank here"]
+    assert rows["down_proj"] == ["(576, 1536)", "30", "16,220,160", "17,280", "46,080", "61.1%"]
+    assert rows["all chosen"][2:] == ["78,151,680", "155,520", "149,760", "73.6%"]
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({}, ["peft prints, with a frozen two-label head:", THE_LINE, "One per input would print 78,301,440"]),
+        (
+            {"per": "input"},
+            ["peft never prints this line", OTHER_LINE, "The real peft holds one per output, and prints 78,307,200."],
+        ),
+        ({"per": "none"}, ["use_dora=False", "trainable params: 78,151,680 ||"]),
+        ({"modules": ["q_proj", "o_proj"]}, ["One per input would print the same line"]),
+    ],
+)
+def test_the_line_of_peft_says_which_axis_it_shows(show, state, says):  # noqa: F811
+    text = show(ParameterCounter(**state)).locator(".dora-pc-peft").inner_text()
+    for part in says:
+        assert part in text
+
+
+@pytest.mark.parametrize("state", [{"model": "Llama-3.1-8B"}, {"model": ONE_LAYER}, {"modules": []}])
+def test_no_line_is_shown_where_peft_was_not_asked(show, state):  # noqa: F811
+    page = show(ParameterCounter(**state))
+    assert not page.locator(".dora-pc-peft").is_visible()
+    assert "||" not in ParameterCounter(**state).sentence
+
+
+# Driving it
+
+
+def status(page):
+    settle(page)
+    return page.locator("[role=status]").inner_text()
+
+
+def test_every_control_moves_by_keyboard(show):  # noqa: F811
+    page = show(ParameterCounter(id="counter"))
+    page.get_by_role("radio", name="SmolLM2-135M").press("ArrowRight")
+    assert status(page) == ParameterCounter("Llama-3.1-8B").sentence
+    page.get_by_role("radio", name="output").press("ArrowRight")
+    assert status(page) == ParameterCounter("Llama-3.1-8B", per="input").sentence
+    page.get_by_role("slider", name="Rank").press("PageDown")
+    assert status(page) == ParameterCounter("Llama-3.1-8B", per="input", rank=128).sentence
+    left = list(MODULES)
+    for name in MODULES:
+        page.get_by_role("checkbox", name=name).press("Space")
+        left.remove(name)
+        assert status(page) == ParameterCounter("Llama-3.1-8B", per="input", rank=128, modules=left).sentence
+    page.get_by_role("checkbox", name="v_proj").press("Space")
+    page.get_by_role("spinbutton", name="Rank, typed").fill("5")
+    assert status(page) == ParameterCounter("Llama-3.1-8B", per="input", rank=5, modules=["v_proj"]).sentence
+    page.get_by_role("button", name="Reset").press("Enter")
+    assert status(page) == ParameterCounter().sentence
+    assert page.problems == []
+
+
+def test_one_layer_has_sizes_of_its_own(show):  # noqa: F811
+    page = show(ParameterCounter())
+    assert not page.get_by_role("slider", name="Inputs of the layer").is_visible()
+    page.get_by_role("radio", name="one layer").check(force=True)
+    settle(page)
+    page.get_by_role("slider", name="Inputs of the layer").press("ArrowRight")
+    page.get_by_role("slider", name="Outputs of the layer").press("ArrowLeft")
+    assert status(page) == ParameterCounter(ONE_LAYER, in_features=785, out_features=127).sentence
+    page.get_by_role("spinbutton", name="Inputs of the layer, typed").fill("33000")
+    settle(page)
+    assert page.get_by_text("33000 is not a whole number from 1 to 32,768; 785 stays.").is_visible()
+    assert [row[0] for row in table(page)] == ["the layer"]
+    assert page.get_by_role("checkbox").count() == 0
+
+
+def test_each_control_tells_python(show):  # noqa: F811
+    page = show(ParameterCounter(id="counter"))
+    page.get_by_role("checkbox", name="q_proj").uncheck()
+    page.get_by_role("radio", name="Qwen2.5-7B").check(force=True)
+    page.get_by_role("radio", name="none: LoRA").check(force=True)
+    page.get_by_role("spinbutton", name="Rank, typed").fill("16")
+    settle(page)
+    page.get_by_role("button", name="Copy link").click()
+    link = page.get_by_label("Link to this state").input_value()
+    assert link.endswith("#counter=model:Qwen2.5-7B;per:none;q_proj:false;rank:16")
+
+
+def test_a_link_opens_the_state_it_names(show):  # noqa: F811
+    hash = "#counter=model:one%20layer;per:input;rank:0;in_features:40;k_proj:maybe;out_features:7"
+    page = show(ParameterCounter(id="counter"), hash=hash, from_disk=True)
+    assert status(page) == ParameterCounter(ONE_LAYER, per="input", in_features=40, out_features=7).sentence
+    assert page.problems == []
+    page = show(ParameterCounter(id="counter"), hash="#counter=k_proj:false;rank:12")
+    assert status(page) == ParameterCounter(rank=12, k_proj=False).sentence
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "state", [STATES[0], STATES[3], STATES[5], STATES[6]], ids=["default", "two modules", "layer", "none"]
+)
+def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+    page = show(ParameterCounter(id="counter", **state), theme=theme, scheme=theme)
+    page.locator("summary").click()
+    page.get_by_role("spinbutton", name="Rank, typed").fill("0")
+    settle(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_axe_finds_nothing_on_a_narrow_page_and_the_table_stays_one(show):  # noqa: F811
+    page = show(ParameterCounter(rank=3), width=320)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.get_by_role("cell", name=re.compile("46,080")).count() >= 3
+
+
+@pytest.mark.parametrize("width", [320, 360, 768])
+def test_nothing_scrolls_sideways(show, width):  # noqa: F811
+    figures = [ParameterCounter(id=f"f{i}", **state) for i, state in enumerate(STATES)]
+    page = show(*figures, width=width)
+    for figure in figures:
+        page.locator(f"#{figure.id}").scroll_into_view_if_needed()
+        page.wait_for_selector(f"#{figure.id}[data-ready=true]")
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    reach = "Math.max(...[...document.querySelectorAll('.dora-pc *:not(thead *)')].map((node) => node.getBoundingClientRect().right))"
+    assert page.evaluate(reach) <= width
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"model": "GPT-2"},
+            'model is \'GPT-2\', expected "SmolLM2-135M" or "Llama-3.1-8B" or "Qwen2.5-7B" or "one layer"',
+        ),
+        ({"rank": 0}, "rank is 0, expected a whole number from 1 to 512"),
+        ({"rank": 2.5}, "rank is 2.5"),
+        ({"per": 1}, "per is 1, expected"),
+        ({"modules": ["q_proj", "lm_head"]}, "modules holds 'lm_head', expected some of q_proj, k_proj"),
+        ({"modules": "lm_head"}, "modules holds 'lm_head'"),
+        ({"q_proj": 1}, "q_proj is 1, expected True or False"),
+        ({"in_features": WIDEST + 1}, "in_features is 32769"),
+    ],
+)
+def test_bad_input_is_named(options, says):
+    with pytest.raises(ValueError, match=says):
+        ParameterCounter(**options)

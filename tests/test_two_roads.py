@@ -1,0 +1,373 @@
+"""TwoRoads: torch's numbers and FLOPs, Python's words, both break-evens on one line, every control by keyboard."""
+
+import itertools
+import random
+import re
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from dorabook.live import TwoRoads
+from dorabook.live.two_roads import MOST, MOST_RANK, SMALL, count, difference, example
+from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from torch.utils.flop_counter import FlopCounterMode
+
+MOST_OF = {"rows": MOST, "in_features": MOST, "out_features": MOST, "rank": MOST_RANK}
+CORNERS = [
+    dict(zip(MOST_OF, sizes, strict=True)) for sizes in itertools.product(*((1, most) for most in MOST_OF.values()))
+]
+STATES = [
+    {},
+    {"rows": 110},
+    {"rows": 111, "rank": 200},
+    {"rows": 2, "in_features": 3, "out_features": 2, "rank": 1},
+    {"rows": 4, "in_features": 8, "out_features": 8, "rank": 4},  # both break-evens met exactly
+    CORNERS[0],
+    CORNERS[-1],
+]
+
+
+def random_states(number, seed=0):
+    draw = random.Random(seed)
+    return [
+        {name: round(2 ** draw.uniform(0, most.bit_length() - 1)) for name, most in MOST_OF.items()}
+        for _ in range(number)
+    ]
+
+
+def page_says(page, states):
+    call = "(states) => states.map((state) => { const d = modules['two_roads'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    return page.evaluate(call, states)
+
+
+# Numbers
+
+
+def drawn(*shape):
+    return torch.empty(*shape, device="meta")
+
+
+def multiplications(road):
+    with FlopCounterMode(display=False) as counter:
+        road()
+    return counter.get_total_flops() / 2  # torch counts a multiplication and an addition as two
+
+
+@pytest.mark.parametrize("state", [*random_states(12), TwoRoads().state()], ids=str)
+def test_each_road_multiplies_as_often_as_torch_does(state):
+    rows, into, out, rank = (state[name] for name in MOST_OF)
+    x, w, a, b = drawn(rows, into), drawn(into, out), drawn(into, rank), drawn(rank, out)
+    cost = count(**state)
+    assert cost.formed_total == multiplications(lambda: x @ (w + a @ b))
+    assert cost.split_total == multiplications(lambda: x @ w + (x @ a) @ b)
+    assert (cost.parameters, cost.weights) == (a.numel() + b.numel(), w.numel())
+
+
+def test_for_784_by_128_both_break_evens_lie_between_110_and_111():
+    below, above = (count(rows=n, in_features=784, out_features=128, rank=n) for n in (110, 111))
+    assert below.split_total < below.formed_total
+    assert above.split_total > above.formed_total
+    assert below.parameters < below.weights < above.parameters
+    assert f"{below.break_even:.2f}" == "110.04"
+
+
+@pytest.mark.parametrize("state", random_states(40, seed=1), ids=range(40))
+def test_the_break_even_of_rows_does_not_depend_on_rank(state):
+    for rank in (1, 7, MOST_RANK):
+        cost = count(**{**state, "rank": rank})
+        assert (cost.split_total < cost.formed_total) == (state["rows"] < cost.break_even)
+    assert (count(**state).parameters < count(**state).weights) == (state["rank"] < count(**state).break_even)
+
+
+def test_both_roads_give_the_same_numbers_and_they_are_torchs():
+    for state in [TwoRoads().state(), *random_states(10), {"rows": 2, "in_features": 3, "out_features": 1, "rank": 1}]:
+        numbers = example(state)
+        x, w, a, b = (torch.tensor(numbers[name]) for name in "xWAB")
+        assert (*x.shape, w.shape[1], a.shape[1]) == tuple(min(most, state[name]) for name, most in SMALL.items())
+        assert numbers["W + AB"] == (w + a @ b).tolist()
+        assert numbers["x(W + AB)"] == numbers["xW + xAB"] == (x @ (w + a @ b)).tolist()
+        assert (numbers["xW"], numbers["xAB"]) == ((x @ w).tolist(), (x @ a @ b).tolist())
+        assert any(value for row in numbers["xAB"] for value in row), "an update that does nothing shows nothing"
+        assert difference(numbers) == 0
+
+
+def test_the_difference_would_be_seen():
+    assert difference({"x(W + AB)": [[1, 2], [3, 4]], "xW + xAB": [[1, 2], [8, 4]]}) == 5
+
+
+def test_page_and_python_say_the_same(browser):
+    states = [*CORNERS, *(TwoRoads(**state).state() for state in STATES), *random_states(60)]
+    said = page_says(modules(browser, "two_roads"), states)
+    for state, one in zip(states, said, strict=True):
+        expected = TwoRoads.describe(state)
+        assert one == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
+        assert len(expected.rows) <= 12
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({}, ["6,889,472 multiplications and x(W + AB) takes 7,225,344: splitting saves 335,872", "7,296 parameters, fewer than the 100,352", "= 110.04:"]),
+        ({"rows": 4096, "rank": 128}, ["forming AB first saves", "more than the 100,352"]),
+        (STATES[4], ["both cost the same", "64 parameters, as many as the 64 of W"]),
+        ({"rows": 1, "in_features": 1, "out_features": 1, "rank": 1}, ["For 1 row of x and W (1, 1)", "2 parameters, more than the 1 of W"]),
+    ],
+)  # fmt: skip
+def test_the_sentence_names_the_cheaper_road(state, says):
+    for part in says:
+        assert part in TwoRoads(**state).sentence
+
+
+# The picture
+
+
+def test_matrices_are_drawn_to_one_scale_inside_their_frame_and_no_label_lies_on_another(browser):
+    page = modules(browser, "core/roads_layout")
+    for width in (288, 328, 338, 640):
+        frame = {"width": width, "height": 276, "letter": 6.25 if width < 300 else 6.65}
+        states = [*CORNERS, *random_states(60, seed=2)]
+        for state, laid in zip(
+            states,
+            page.evaluate(
+                "([states, frame]) => states.map((s) => modules['core/roads_layout'].layout(s, frame))", [states, frame]
+            ),
+            strict=True,
+        ):
+            for road in (laid["formed"], laid["split"]):
+                for box in road["boxes"]:
+                    rows, columns = map(int, re.findall(r"\d+", box["shape"]))
+                    assert box["height"] == pytest.approx(max(2, rows * laid["scale"]))
+                    assert box["width"] == pytest.approx(max(2, columns * laid["scale"]))
+                    assert box["left"] >= -0.1 and box["left"] + box["width"] <= width + 0.1
+                    assert box["top"] >= -0.1 and box["top"] + box["height"] <= 276.1
+                texts = [extent(label, frame["letter"]) for label in road["labels"]]
+                for left, top, right, bottom in texts:
+                    assert left >= -1 and right <= width + 1 and top >= -1 and bottom <= 277, (state, width)
+                sides = [
+                    (box["left"], box["top"], box["left"] + box["width"], box["top"] + box["height"])
+                    for box in road["boxes"]
+                ]
+                for one, other in [*itertools.combinations(texts, 2), *itertools.product(texts, sides)]:
+                    assert not overlap(one, other), (state, width)
+
+
+def extent(label, letter):
+    size = letter * max(map(len, label["lines"]))
+    left = label["left"] - {"start": 0, "middle": size / 2, "end": size}[label["anchor"]]
+    return left, label["top"], left + size, label["top"] + 15 * len(label["lines"])
+
+
+def overlap(one, other, least=1):
+    return all(min(one[i + 2], other[i + 2]) - max(one[i], other[i]) > least for i in (0, 1))
+
+
+def middle(page, selector):
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2
+
+
+@pytest.mark.parametrize("sizes", [(784, 128), (512, 512), (4096, 4096), (3, 2)])
+def test_one_line_marks_both_break_evens(show, sizes):  # noqa: F811
+    even = sizes[0] * sizes[1] / sum(sizes)
+    nearest = max(1, round(even))
+    page = show(TwoRoads(rows=nearest, rank=min(nearest, MOST_RANK), in_features=sizes[0], out_features=sizes[1]))
+    line = middle(page, ".dora-tr-line")
+    thumbs = page.evaluate("""() => [...document.querySelectorAll('.dora-tr-track input')].map((input) => {
+        const box = input.getBoundingClientRect();
+        return box.left + 9 + (box.width - 18) * input.value / input.max;
+    })""")
+    axis = page.locator(".dora-tr-axes").bounding_box()
+    octave = axis["width"] / 13
+    for thumb, value in zip(thumbs, (min(nearest, MOST_RANK), nearest), strict=True):
+        assert thumb == pytest.approx(axis["x"] + octave * (1 + torch.tensor(value).log2().item()), abs=1.5)
+    assert line - thumbs[1] == pytest.approx(octave * torch.tensor(even / nearest).log2().item(), abs=1.5)
+
+
+def test_the_cheaper_road_is_named_in_words(show):  # noqa: F811
+    page = show(TwoRoads())
+    badges = page.locator(".dora-tr-badge")
+    assert badges.all_inner_texts() == ["4.88% more", "✓ cheaper"]
+    assert page.locator(".dora-tr-verdict b").all_inner_texts() == ["A and B are smaller", "splitting is cheaper"]
+    page.get_by_role("slider", name="Rows of x").press("End")
+    page.get_by_role("slider", name="Rank").press("End")
+    settle(page)
+    assert badges.first.inner_text() == "✓ cheaper"
+    assert page.locator(".dora-tr-verdict b").all_inner_texts() == ["W is smaller", "forming AB is cheaper"]
+    assert page.locator("[role=status]").inner_text() == TwoRoads(rows=MOST, rank=MOST_RANK).sentence
+
+
+def test_small_shapes_show_their_own_numbers(show):  # noqa: F811
+    page = show(TwoRoads(rows=2, in_features=3, out_features=2, rank=1))
+    assert page.get_by_text("Both roads at these shapes").count() == 1
+    numbers = example(TwoRoads(rows=2, in_features=3, out_features=2, rank=1).state())
+    for name in ("x", "W + AB", "x(W + AB)", "xW", "xAB", "xW + xAB"):
+        cells = (
+            page.get_by_role("img", name=re.compile(f"^{re.escape(name)} \\("))
+            .locator(".dora-tr-cells > span")
+            .all_inner_texts()
+        )
+        assert [int(cell.replace("−", "-")) for cell in cells] == [value for row in numbers[name] for value in row]
+    assert "difference between the two outputs: 0." in page.locator(".dora-tr-result").inner_text()
+
+
+# Driving it
+
+SLIDERS = {"Inputs of W": "in_features", "Outputs of W": "out_features", "Rank": "rank", "Rows of x": "rows"}
+
+
+@pytest.mark.parametrize(("name", "key"), SLIDERS.items())
+def test_every_slider_moves_by_keyboard(show, name, key):  # noqa: F811
+    page = show(TwoRoads(id="roads"))
+    start = TwoRoads().state()
+    slider = page.get_by_role("slider", name=name, exact=True)
+    field = page.get_by_role("spinbutton", name=f"{name}, typed")
+    expected = start[key]
+    for press, step in [
+        ("ArrowRight", 1),
+        ("ArrowUp", 1),
+        ("ArrowLeft", -1),
+        ("PageUp", expected + 1),
+        ("ArrowDown", -1),
+    ]:
+        slider.press(press)
+        expected += step
+        settle(page)
+        assert (slider.get_attribute("aria-valuetext"), field.input_value()) == (f"{expected:,}", str(expected))
+        assert page.locator("[role=status]").inner_text() == TwoRoads(**{key: expected}).sentence
+    for press, value in [
+        ("PageDown", round(expected / 2 + 1e-9)),
+        ("Home", 1),
+        ("ArrowLeft", 1),
+        ("End", MOST_OF[key]),
+        ("PageUp", MOST_OF[key]),
+    ]:
+        slider.press(press)
+        settle(page)
+        assert field.input_value() == str(value)
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(("name", "key"), SLIDERS.items())
+def test_every_slider_moves_by_pointer(show, name, key):  # noqa: F811
+    page = show(TwoRoads())
+    slider = page.get_by_role("slider", name=name, exact=True)
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] - 3, "y": box["height"] / 2})
+    settle(page)
+    assert page.locator("[role=status]").inner_text() == TwoRoads(**{key: MOST_OF[key]}).sentence
+
+
+@pytest.mark.parametrize(("name", "key"), SLIDERS.items())
+def test_every_size_can_be_typed(show, name, key):  # noqa: F811
+    page = show(TwoRoads())
+    page.get_by_role("spinbutton", name=f"{name}, typed").fill("37")
+    settle(page)
+    assert page.locator("[role=status]").inner_text() == TwoRoads(**{key: 37}).sentence
+    assert page.get_by_role("slider", name=name, exact=True).get_attribute("aria-valuetext") == "37"
+
+
+def test_what_is_no_size_is_named_and_the_last_good_one_stays(show):  # noqa: F811
+    page = show(TwoRoads())
+    before = page.locator("[role=status]").inner_text()
+    field = page.get_by_role("spinbutton", name="Rows of x, typed")
+    for typed in ["0", "-3", "1.5", "5000", "", "1e9"]:
+        field.fill(typed)
+        settle(page)
+        note = page.locator(f"#{field.get_attribute('aria-describedby')}")
+        assert note.inner_text() == f"{typed or 'That'} is not a whole number from 1 to 4,096; 64 stays."
+        assert (field.get_attribute("aria-invalid"), field.input_value()) == ("true", typed)
+        assert page.locator("[role=status]").inner_text() == before
+        field.press("Tab")
+        assert (field.get_attribute("aria-invalid"), field.input_value()) == (None, "64")
+        assert note.is_visible(), "what was typed stays named"
+    field.fill("65")
+    settle(page)
+    assert not note.is_visible()
+    assert page.locator("[role=status]").inner_text() == TwoRoads(rows=65).sentence
+    assert page.problems == []
+
+
+def test_reset_goes_back(show):  # noqa: F811
+    page = show(TwoRoads(rank=3))
+    page.get_by_role("slider", name="Rank").press("End")
+    page.get_by_role("spinbutton", name="Rows of x, typed").fill("0")
+    page.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert page.locator("[role=status]").inner_text() == TwoRoads(rank=3).sentence
+    assert page.get_by_role("spinbutton", name="Rank, typed").input_value() == "3"
+    assert page.get_by_role("spinbutton", name="Rows of x, typed").input_value() == "64"
+
+
+def test_a_link_opens_the_state_it_names_and_is_what_the_figure_gives(show):  # noqa: F811
+    page = show(TwoRoads(id="roads"), hash="#roads=rows:200;rank:16;in_features:5000;out_features:0.5", from_disk=True)
+    settle(page)
+    assert (
+        page.locator("[role=status]").inner_text() == TwoRoads(rows=200, rank=16).sentence
+    )  # what is out of range is ignored
+    page.get_by_role("button", name="Copy link").click()
+    assert page.get_by_label("Link to this state").input_value().endswith("#roads=rank:16;rows:200")
+    assert page.problems == []
+
+
+def test_two_figures_on_a_page_keep_apart(show):  # noqa: F811
+    page = show(TwoRoads(id="one"), TwoRoads(id="two", rank=9))
+    page.locator("#two").scroll_into_view_if_needed()
+    page.wait_for_selector("#two[data-ready=true]")
+    page.locator("#one").get_by_role("slider", name="Rank").press("ArrowRight")
+    settle(page)
+    assert page.locator("#one [role=status]").inner_text() == TwoRoads(rank=9).sentence
+    assert page.locator("#two [role=status]").inner_text() == TwoRoads(rank=9).sentence
+    page.locator("#two").get_by_role("slider", name="Rank").press("ArrowRight")
+    settle(page)
+    assert page.locator("#one [role=status]").inner_text() == TwoRoads(rank=9).sentence
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("state", [STATES[0], STATES[3], STATES[6]], ids=["default", "small", "largest"])
+def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+    page = show(TwoRoads(id="roads", **state), theme=theme, scheme=theme)
+    page.locator("summary").click()
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("spinbutton", name="Rank, typed").fill("0")
+    settle(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [320, 360, 768])
+def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F811
+    figures = [TwoRoads(id=f"f{i}", **state) for i, state in enumerate(STATES)]
+    page = show(*figures, width=width)
+    for figure in figures:
+        page.locator(f"#{figure.id}").scroll_into_view_if_needed()
+        page.wait_for_selector(f"#{figure.id}[data-ready=true]")
+        page.locator(f"#{figure.id} summary").click()
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    reach = "Math.max(...[...document.querySelectorAll('.dora-tr *:not(input)')].map((node) => node.getBoundingClientRect().right))"
+    assert page.evaluate(reach) <= width
+    assert page.evaluate(
+        "[...document.querySelectorAll('.dora-tr-steps li')].every((node) => node.scrollWidth <= node.clientWidth)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"rows": 0}, "rows is 0, expected a whole number from 1 to 4096"),
+        ({"in_features": 4097}, "in_features is 4097, expected a whole number from 1 to 4096"),
+        ({"out_features": 1.5}, "out_features is 1.5, expected a whole number"),
+        ({"rank": 513}, "rank is 513, expected a whole number from 1 to 512"),
+        ({"rank": True}, "rank is True"),
+        ({"rank": "8"}, "rank is '8'"),
+        ({"rows": float("nan")}, "rows is nan"),
+    ],
+)
+def test_bad_input_is_named(options, says):
+    with pytest.raises(ValueError, match=says):
+        TwoRoads(**options)
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(TypeError, match="TwoRoads has no 'columns': its options are id, "):
+        TwoRoads(columns=3)
