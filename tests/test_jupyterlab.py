@@ -15,6 +15,8 @@ CELLS = {
     "make": "from dorabook.live import DirectionDial\ndial = DirectionDial(id='dial')\ndial",
     "read": "print(dial.magnitude, type(dial).__name__)",
     "write": "dial.magnitude = 2.0\nprint('set')",
+    "explore": "from dorabook.live import NormExplorer\nexplorer = NormExplorer(id='hero')\nexplorer",
+    "poked": "print(explorer.poke, explorer.per, tuple(explorer.magnitude.shape))",
     "compose": """import ipywidgets
 heard = []
 first, second = DirectionDial(id='first'), DirectionDial(id='second')
@@ -140,6 +142,21 @@ def test_a_figure_and_python_share_one_state(open_notebook):
     page.wait_for_timeout(600)
     assert slider.input_value() == "2"
     assert "m = 2 sets the length" in cell.get_by_role("status").inner_text()
+
+
+def test_the_explorer_follows_keys_and_clicks_and_python_reads_its_tensors(open_notebook):
+    page = open_notebook("figures.ipynb")
+    cell = run_cell(page, "explore")
+    slider = cell.get_by_role("slider", name="Poke the magnitude")
+    slider.wait_for()
+    assert printed(page, "poked") == "1.0 output (4, 1)"
+    slider.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    cell.get_by_role("radio", name="input", exact=True).click()
+    page.wait_for_timeout(600)
+    moved, per, shape = printed(page, "poked").split(" ", 2)
+    assert (float(moved) > 1, per, shape) == (True, "input", "(1, 5)")
 
 
 def test_two_figures_compose_like_any_ipywidget(open_notebook):
