@@ -27,13 +27,22 @@ ipywidgets.VBox([first, second])""",
 }
 
 
+CHAPTER = "2-raschkas-layer.ipynb"
+ASKED = ["print(explorer.poke)", "explorer.poke = 1.25"]  # put behind the chapter's first figure
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A JupyterLab server on a copy of the book, closed again at the end. Gives its address and its folder."""
     folder = tmp_path_factory.mktemp("lab")
-    for name in ("dorabook", "2-raschkas-layer.ipynb"):
-        source = BOOK / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    shutil.copytree(BOOK / "dorabook", folder / "dorabook")
+    chapter = nbformat.read(BOOK / CHAPTER, as_version=4)
+    at = next(i for i, cell in enumerate(chapter.cells) if cell.source.startswith("explorer = "))
+    chapter.cells[at + 1 : at + 1] = [nbformat.v4.new_code_cell(source) for source in ASKED]
+    for cell in chapter.cells:  # outputs stay; an empty count shows when a cell has run
+        if cell.cell_type == "code":
+            cell.execution_count = None
+    nbformat.write(chapter, folder / CHAPTER)
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
     nbformat.write(
         nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}),
@@ -90,32 +99,64 @@ def open_notebook(lab, browser):
 
 
 def run_cell(page, name):
-    """Run the cell that starts with CELLS[name] and wait until it has its number."""
-    cell = page.locator(".jp-CodeCell").nth(list(CELLS).index(name))
+    """Run the cell of figures.ipynb that starts with CELLS[name]."""
+    return run_code(page, list(CELLS).index(name))
+
+
+def run_code(page, number):
+    """Run the code cell with this number, from 0, and wait until it has its execution count."""
+    cell = page.locator(".jp-CodeCell").nth(number)
     cell.scroll_into_view_if_needed()
     before = cell.locator(".jp-InputPrompt").first.inner_text()
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     deadline = time.monotonic() + 60
     while cell.locator(".jp-InputPrompt").first.inner_text() in (before, "[*]:"):
-        assert time.monotonic() < deadline, f"cell {name} did not finish"
+        assert time.monotonic() < deadline, f"code cell {number} did not finish"
         page.wait_for_timeout(100)
     return cell
 
 
 def printed(page, name):
-    cell = run_cell(page, name)
+    return output(run_cell(page, name))
+
+
+def output(cell):
     cell.locator(".jp-OutputArea-output").first.wait_for()
     return cell.locator(".jp-OutputArea-output").first.inner_text().strip()
 
 
 def test_a_stored_chapter_shows_its_figures_words_before_anything_runs(open_notebook):
-    page = open_notebook("2-raschkas-layer.ipynb")
+    page = open_notebook(CHAPTER)
     figure = page.locator("figure.dora-figure").first
     figure.scroll_into_view_if_needed()
     assert figure.locator("figcaption").is_visible()
     assert figure.locator("table").is_visible()
     assert page.get_by_text("model not found").count() == 0
+
+
+def test_a_chapter_that_runs_brings_its_figure_to_life(open_notebook):
+    page = open_notebook(CHAPTER)
+    for number in range(3):  # imports, the first picture with its weight, the figure
+        cell = run_code(page, number)
+    slider = cell.get_by_role("slider", name="Poke the magnitude")
+    slider.wait_for()
+    assert output(run_code(page, 3)) == "1.0"
+
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    by_key = float(output(run_code(page, 3)))
+    assert by_key > 1
+
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(600)
+    assert float(output(run_code(page, 3))) > by_key
+
+    run_code(page, 4)
+    page.wait_for_timeout(600)
+    assert float(slider.input_value()) == 1.25
 
 
 def test_a_figure_and_python_share_one_state(open_notebook):
