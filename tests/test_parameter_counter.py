@@ -245,7 +245,7 @@ def test_one_layer_has_sizes_of_its_own(show):  # noqa: F811
     assert page.get_by_role("checkbox").count() == 0
 
 
-def test_each_control_tells_python(show):  # noqa: F811
+def test_each_control_is_in_the_link(show):  # noqa: F811
     page = show(ParameterCounter(id="counter"))
     page.get_by_role("checkbox", name="q_proj").uncheck()
     page.get_by_role("radio", name="Qwen2.5-7B").check(force=True)
