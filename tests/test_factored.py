@@ -1,0 +1,168 @@
+"""The norm of W + sBA by three small terms or in slices, against the plain sum, on both axes."""
+
+import math
+
+import pytest
+import torch
+from dorabook import factored
+from dorabook.decompose import norms
+from dorabook.factored import adapted_norms, cheaper_road, squared_norms
+from hypothesis import given
+from hypothesis import strategies as st
+
+AXES, ROADS = ("output", "input"), ("factored", "formed")
+both_axes = pytest.mark.parametrize("per", AXES)
+both_roads = pytest.mark.parametrize("road", ROADS)
+
+
+def draw(out_features, in_features, rank, *, seed=0, dtype=torch.float64):
+    """weight (out, in), A (rank, in), B (out, rank), all away from their start."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [(out_features, in_features), (rank, in_features), (out_features, rank)]
+    return [torch.randn(size, generator=generator, dtype=torch.float64).to(dtype) for size in sizes]
+
+
+def plain(weight, A, B, scaling, per):
+    return norms(weight + scaling * (B @ A), per=per)
+
+
+@both_roads
+@pytest.mark.parametrize(
+    ("per", "expected"), [("output", [[5.0], [13.0]]), ("input", [[math.sqrt(34), math.sqrt(160)]])]
+)
+def test_triangles_by_hand(per, expected, road):
+    # W + 2BA has the rows (3, 4) and (5, 12), W alone is (3, 0), (5, 0)
+    W, A, B = torch.tensor([[3.0, 0.0], [5.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([[2.0], [6.0]])
+    torch.testing.assert_close(adapted_norms(W, A, B, scaling=2.0, per=per, road=road), torch.tensor(expected))
+
+
+@both_axes
+@both_roads
+@given(
+    out_features=st.integers(1, 9),
+    in_features=st.integers(1, 9),
+    rank=st.integers(1, 12),  # above both sizes too, as in the blog post's own case
+    scaling=st.floats(-4, 4),
+    seed=st.integers(0, 99),
+)
+def test_both_roads_give_the_norm_of_the_plain_sum(per, road, out_features, in_features, rank, scaling, seed):
+    W, A, B = draw(out_features, in_features, rank, seed=seed)
+    got = adapted_norms(W, A, B, scaling=scaling, per=per, road=road)
+    torch.testing.assert_close(got, plain(W, A, B, scaling, per), rtol=1e-10, atol=1e-12)
+
+
+@both_axes
+@both_roads
+def test_a_weight_of_many_slices_is_measured_whole(per, road, monkeypatch):
+    monkeypatch.setattr(factored, "SLICE", 50)
+    W, A, B = draw(37, 5, 2)
+    torch.testing.assert_close(adapted_norms(W, A, B, scaling=0.5, per=per, road=road), plain(W, A, B, 0.5, per))
+    torch.testing.assert_close(squared_norms(W, per=per), norms(W, per=per).square())
+
+
+@both_axes
+def test_the_kept_norms_of_the_frozen_weight_are_used(per):
+    W, A, B = draw(4, 6, 2)
+    kept = squared_norms(W, per=per)
+    got = adapted_norms(W, A, B, scaling=1.5, per=per, weight_squared=kept, road="factored")
+    torch.testing.assert_close(got, plain(W, A, B, 1.5, per))
+    further = adapted_norms(W, A, B, scaling=1.5, per=per, weight_squared=kept + 7, road="factored")
+    torch.testing.assert_close(further.square(), got.square() + 7)
+
+
+@both_axes
+@both_roads
+def test_gradients_are_those_of_the_plain_sum(per, road):
+    tensors = [tensor.requires_grad_() for tensor in draw(5, 3, 2)]
+    out = torch.arange(1.0, 6.0, dtype=torch.float64)[: 5 if per == "output" else 3]
+    ours = torch.autograd.grad(
+        (adapted_norms(*tensors, scaling=0.7, per=per, road=road).flatten() * out).sum(), tensors
+    )
+    theirs = torch.autograd.grad((plain(*tensors, 0.7, per).flatten() * out).sum(), tensors)
+    for got, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+@both_axes
+@pytest.mark.parametrize("left", [3e-5, 1e-4, 2e-4, 5e-4, 1e-3, 3e-3])
+def test_a_row_that_the_update_cancels_is_formed_and_not_the_root_of_rounding(per, left):
+    # row 1 and column 1 of W + sBA are `left` times W's. The three terms, near 1 each, cancel to left^2; float32 has 1e-7
+    W = torch.tensor([[1.0, 0.3, 0.0], [0.3, 0.7, 0.2], [0.0, 0.2, 1.0]])
+    A = W[1:2].clone() if per == "output" else torch.tensor([[0.0, 1.0, 0.0]])
+    B = torch.tensor([[0.0], [1.0], [0.0]]) if per == "output" else W[:, 1:2].clone()
+    got = adapted_norms(W, A, B, scaling=left - 1, per=per, road="factored")
+    formed = plain(W, A, B, left - 1, per)
+    torch.testing.assert_close(
+        got, formed, rtol=1e-6, atol=0
+    )  # one rounding of the same sum, which itself is off by 1e-7 / left
+
+
+@both_axes
+@both_roads
+def test_a_row_cancelled_to_zero_has_norm_zero_and_a_finite_gradient(per, road):
+    W, A, B = torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([[-1.0], [0.0]])
+    if per == "input":
+        W, A, B = W.T.contiguous(), B.T.contiguous(), A.T.contiguous()
+    A.requires_grad_()
+    got = adapted_norms(W, A, B, scaling=1.0, per=per, road=road)
+    assert got.flatten().tolist() == [0.0, 1.0]
+    got.sum().backward()
+    assert torch.isfinite(A.grad).all()
+
+
+@both_axes
+@both_roads
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 5e-7), (torch.bfloat16, 2**-8), (torch.float16, 2**-10)])
+def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, error):
+    W, A, B = draw(96, 160, 8, dtype=dtype)
+    exact = plain(W.double(), A.double(), B.double(), 0.25, per)
+    # B * scaling is exact for a power of two, so that only the norm's own rounding is left
+    got = adapted_norms(W, A, B, scaling=0.25, per=per, road=road)
+    assert got.dtype == dtype
+    torch.testing.assert_close(got.double(), exact, rtol=error, atol=0)
+
+
+def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
+    assert cheaper_road(4096, 4096, rank=16) == "factored"
+    assert cheaper_road(4096, 4096, rank=64) == "formed"
+    assert cheaper_road(192, 576, rank=8) == "formed"
+
+
+@both_axes
+def test_left_alone_it_takes_the_road_of_the_rule(per, monkeypatch):
+    taken = []
+    monkeypatch.setattr(factored, "cheaper_road", lambda *shape, rank: taken.append((*shape, rank)) or "formed")
+    adapted_norms(*draw(4, 6, 2), scaling=1.0, per=per)
+    assert taken == [(4, 6, 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda W, A, B: (W, A[:0], B[:, :0]), "rank is 0"),
+        (lambda W, A, B: (W, A.T, B), r"lora_A is \(6, 2\) and lora_B \(4, 2\), expected \(6, 6\) and \(4, 6\)"),
+        (lambda W, A, B: (W, A, B.T), r"lora_B \(2, 4\), expected \(2, 6\) and \(4, 2\) for a weight of \(4, 6\)"),
+        (lambda W, A, B: (W, A[0], B), r"lora_A and lora_B are \(4, 6\), \(6,\) and \(4, 2\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(change, says):
+    with pytest.raises(ValueError, match=says):
+        adapted_norms(*change(*draw(4, 6, 2)), scaling=1.0, per="output")
+
+
+def test_mixed_dtypes_axis_and_road_are_named():
+    W, A, B = draw(4, 6, 2)
+    with pytest.raises(TypeError, match="bring them to one dtype"):
+        adapted_norms(W, A.float(), B, scaling=1.0, per="output")
+    with pytest.raises(ValueError, match="per is 1"):
+        adapted_norms(W, A, B, scaling=1.0, per=1)
+    with pytest.raises(ValueError, match="road is 'fast'"):
+        adapted_norms(W, A, B, scaling=1.0, per="output", road="fast")
+
+
+@both_axes
+def test_a_row_or_column_of_zeros_in_the_weight_is_measured(per):
+    W, A, B = draw(4, 6, 2)
+    W[2], W[:, 3] = 0, 0
+    for road in ROADS:
+        torch.testing.assert_close(adapted_norms(W, A, B, scaling=1.0, per=per, road=road), plain(W, A, B, 1.0, per))
