@@ -61,3 +61,37 @@ def test_arrows_start_at_the_origin_and_scales_are_equal():
 def test_every_role_is_told_without_colour_where_two_meet():
     assert set(figures.HATCHES) == set(figures.ROLES)
     assert figures.HATCHES["direction"] and figures.HATCHES["update"]
+
+
+def test_lines_into_the_marked_neuron_are_solid_and_lines_out_of_it_dashed():
+    (ax,) = figures.panels(1)
+    figures.plot_neurons((3, 4, 2), ("x (3)", "h (4)", "y (2)"), marked=(1, 1), ax=ax)
+    lines = [line for line in ax.lines if line.get_marker() != "o"]
+    marked = [line for line in lines if line.get_color() == figures.ROLES["magnitude"]]
+    assert len(lines) == 3 * 4 + 4 * 2
+    assert [line.get_linestyle() for line in marked] == ["-"] * 3 + ["--"] * 2  # its row of (4, 3), its part of (2, 4)
+    assert all(line.get_linestyle() == "-" for line in lines if line not in marked)
+    neurons = [tuple(*line.get_xydata()) for line in ax.lines if line.get_marker() == "o"]
+    (at,) = {tuple(line.get_xydata()[1]) for line in marked[:3]}
+    assert neurons[3 + 1] == at == tuple(marked[3].get_xydata()[0])
+    assert [t.get_text() for t in ax.texts] == ["x (3)", "h (4)", "y (2)"]
+
+
+def test_wires_run_from_box_to_box_and_no_two_kinds_look_alike():
+    (ax,) = figures.panels(1)
+    boxes = {"up": (0.0, 1.0), "down": (2.0, 0.0), "add": (3.0, 0.0)}
+    figures.plot_wires(boxes, [("up", "down", "shared"), ("down", "add", "alone")], ax=ax)
+    arrows = [t for t in ax.texts if getattr(t, "arrow_patch", None)]
+    assert [(a.xyann, a.xy) for a in arrows] == [(boxes["up"], boxes["down"]), (boxes["down"], boxes["add"])]
+    assert {t.get_text(): t.get_position() for t in ax.texts if t.get_text()} == boxes
+    assert len({str(look.get("linestyle", "-")) for look in figures.WIRES.values()}) == len(figures.WIRES)
+
+
+def test_paths_draw_one_line_a_column_of_steps_by_lines_and_name_a_group_once():
+    (ax,) = figures.panels(1)
+    lengths, m = torch.tensor([[1.0, 5.0], [2.0, 4.0], [3.0, 3.0]]), torch.tensor([[7.0], [8.0], [9.0]])
+    figures.plot_paths({"length": (lengths, "direction"), "its m": (m, "magnitude")}, ax=ax, title="claim")
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[1.0, 2.0, 3.0], [5.0, 4.0, 3.0], [7.0, 8.0, 9.0]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["length", "its m"]
+    assert ax.lines[0].get_linestyle() == ax.lines[1].get_linestyle() != ax.lines[2].get_linestyle()
+    assert len(set(map(str, figures.PATHS.values()))) == len(figures.ROLES)  # no two roles look alike without colour

@@ -1,6 +1,7 @@
 """One style for the book's pictures. Every function draws what it is given on `ax` and returns `ax`."""
 
 from collections.abc import Sequence
+from itertools import pairwise, product
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -119,3 +120,61 @@ def plot_arrows(vectors: dict[str, tuple[Sequence[float], str]], *, ax: Axes, ti
 
 def _indices(values: Tensor) -> list[tuple[int, int]]:
     return [(row, column) for row in range(values.shape[0]) for column in range(values.shape[1])]
+
+
+def plot_neurons(sizes: Sequence[int], names: Sequence[str], *, marked: tuple[int, int], ax: Axes) -> Axes:
+    """Fully connected layers of `sizes` neurons, left to right, each with its name above.
+
+    `marked` is (layer, index), from 0: the lines that enter this neuron are solid, those that leave it dashed.
+    """
+    place = [[(layer, (size - 1) / 2 - i) for i in range(size)] for layer, size in enumerate(sizes)]
+    chosen = place[marked[0]][marked[1]]
+    for here, there in pairwise(place):
+        for start, end in product(here, there):
+            touches, leaves = chosen in (start, end), chosen == start
+            look = {"color": ROLES["magnitude"], "linewidth": 3, "zorder": 2} if touches else {"color": "#D1D5DB"}
+            ax.plot(*zip(start, end, strict=True), linestyle="--" if leaves else "-", **look)
+    for x, y in (point for layer in place for point in layer):
+        fill = ROLES["magnitude"] if (x, y) == chosen else "white"
+        ax.plot(x, y, "o", color=fill, markeredgecolor=ROLES["frozen"], markersize=15, zorder=3)
+    for layer, name in enumerate(names):
+        ax.text(layer, (max(sizes) - 1) / 2 + 0.55, name, ha="center")
+    ax.set(xlim=(-0.4, len(sizes) - 0.6), ylim=(-max(sizes) / 2, max(sizes) / 2 + 0.5))
+    ax.axis("off")
+    return ax
+
+
+WIRES = {  # colour and dash of a wire; the dash alone tells them apart
+    "shared": {"color": ROLES["magnitude"], "linewidth": 3},
+    "branch": {"color": ROLES["magnitude"], "linewidth": 2, "linestyle": (0, (4, 2))},
+    "alone": {"color": ROLES["frozen"], "linewidth": 1.5, "linestyle": (0, (1, 1.5))},
+}
+
+
+def plot_wires(boxes: dict[str, tuple[float, float]], wires: Sequence[tuple[str, str, str]], *, ax: Axes) -> Axes:
+    """Named boxes at (x, y) and arrows (from, to, kind) between them, kind one of `WIRES`."""
+    drawn = {}
+    for name, (x, y) in boxes.items():
+        box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": ROLES["frozen"]}
+        drawn[name] = ax.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box, zorder=3).get_bbox_patch()
+    for start, end, kind in wires:
+        ends = {"patchA": drawn[start], "patchB": drawn[end], "shrinkA": 1, "shrinkB": 1}
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 14, **ends, **WIRES[kind]}
+        ax.annotate("", xy=boxes[end], xytext=boxes[start], arrowprops=arrow)
+    low, high = ([pick(at[i] for at in boxes.values()) for i in (0, 1)] for pick in (min, max))
+    ax.set(xlim=(low[0] - 0.6, high[0] + 0.6), ylim=(low[1] - 0.6, high[1] + 0.6))
+    ax.axis("off")
+    return ax
+
+
+PATHS = {"magnitude": (0, (4, 3)), "direction": "-", "update": (0, (1, 1.5)), "frozen": (0, (6, 2, 1, 2))}
+
+
+def plot_paths(paths: dict[str, tuple[Tensor, str]], *, ax: Axes, title: str = "") -> Axes:
+    """Numbers over training steps: {name: ((steps, lines), role)}, a role with its own dash, a name once in the legend."""
+    for name, (values, role) in paths.items():
+        lines = ax.plot(values.detach().double().numpy(), color=ROLES[role], linestyle=PATHS[role])
+        lines[0].set_label(name)
+    ax.legend(loc="upper left")
+    ax.set_title(title)
+    return ax
