@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve run test bench clean
+.PHONY: help site serve zip run test deep links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -21,17 +21,26 @@ serve: .venv/python.done ## build the site and serve it on 127.0.0.1 (PORT=8000)
 	@$(MAKE) site
 	@$(BIN)/python tools/serve.py $(PORT)
 
+zip: site ## put the site into one archive that is read from disk
+	@$(BIN)/python tools/make_zip.py
+
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $(NB)
 
 # Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel.
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with $(CURDIR)/tests/sanitize.cfg -n 2 --dist loadfile
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
-	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) book
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
+
+deep: .venv/all.done ## run the chapters on every minor version of peft since 0.14; needs a network
+	@$(BIN)/python tools/peft_range.py
+
+links: site ## ask the other sites that the book links to; needs a network
+	@$(BIN)/python tools/check_links.py
 
 bench: .venv/all.done ## measure a chapter's pages and a drag, beside the same chapter built by default
 	@$(BIN)/python tools/browser.py

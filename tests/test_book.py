@@ -59,7 +59,7 @@ def test_contents_list_exactly_the_pages_there_are():
 def own_files():
     """The project's text files, without what is installed or built here."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name == ".ci" or not name.startswith((".", "_build", "__pycache__"))]
+        folders[:] = [name for name in folders if name in (".ci", ".github") or not name.startswith((".", "_build", "__pycache__"))]
         yield from (Path(folder, name) for name in names)
 
 
@@ -70,7 +70,7 @@ def test_no_file_names_a_package_registry():
         for path in own_files()
         if path.suffix in kinds
     }
-    assert {"Makefile", ".ci/run", "book/_ext/fonts.md"} <= texts.keys()
+    assert {"Makefile", ".ci/run", ".github/workflows/test.yml", "book/_ext/fonts.md"} <= texts.keys()
     named = {name for name, text in texts.items() if guards.REGISTRY.search(text)}
     assert named <= {"tests/guards.py", "tests/test_book.py"}, named
 

@@ -204,7 +204,7 @@ NUMBERS = [
 
 
 def test_both_languages_write_numbers_alike(browser):
-    from dorabook.live import text
+    from dorabook import text
 
     page = modules(browser, "core/text")
     values = NUMBERS + [-value for value in NUMBERS] + [1 / 7**k for k in range(-6, 9)]
@@ -225,7 +225,7 @@ def test_both_languages_write_numbers_alike(browser):
 
 
 def test_numbers_read_as_a_person_would_write_them():
-    from dorabook.live.text import fixed, number, plural
+    from dorabook.text import fixed, number, plural
 
     assert [number(v) for v in (0, -0.0, 5.0, 2 / 3, -1.5, 123.4, 0.02468)] == [
         "0",

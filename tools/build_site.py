@@ -20,6 +20,7 @@ SOURCES = (
     "_toc.yml",
     "constraints.txt",
     "book/_ext",
+    "book/dorabook/__init__.py",  # the version that every page prints
     "book/dorabook/live",
 )  # what every page depends on
 

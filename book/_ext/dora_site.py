@@ -9,7 +9,9 @@ import re
 import shutil
 import struct
 from pathlib import Path
+from urllib.parse import urljoin
 
+import publish
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -76,6 +78,19 @@ def finish_images(app: Sphinx, body: str) -> str:
     return re.sub(r'<img(?P<rest>[^>]*src="[^"]*_images/(?P<name>[^"/]+)")', finish, body)
 
 
+PREVIEW = "preview.png"  # drawn by tools/preview_picture.py
+PREVIEW_ALT = (
+    "A weight of shape (3, 5) as a heat map, with three bars beside it, one per output, and five below it, one per input. "
+    "Which one is DoRA's magnitude?"
+)
+
+
+def preview(site: str) -> dict[str, str | int]:
+    """The picture that a link to any page is shown with, for a site at `site`."""
+    width, height = png_size(Path(__file__).with_name("assets") / PREVIEW)
+    return {"address": urljoin(site, f"_static/{PREVIEW}"), "width": width, "height": height, "alt": PREVIEW_ALT}
+
+
 def description(document: nodes.document | None) -> str:
     """The page's first paragraph, cut at a word to what a search engine shows."""
     for paragraph in document.findall(nodes.paragraph) if document else ():
@@ -94,6 +109,10 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
     ]
     context["css_files"] = [file for file in context["css_files"] if name(file).startswith(OURS)]
     context["description"] = description(document)
+    context["book_version"] = publish.version()
+    if site := app.config.html_baseurl:  # publish.py has settled it
+        context["address"] = urljoin(site, app.builder.get_target_uri(page))
+        context["preview"] = preview(site)
     if "body" in context:
         context["body"] = finish_images(app, context["body"])
 

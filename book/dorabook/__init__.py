@@ -1,3 +1,3 @@
 """Helpers of the book on DoRA's magnitude vector: norms, layers, counts, exercises and figures."""
 
-__version__ = "0.1.0"
+__version__ = "0.9.0"

@@ -3,12 +3,14 @@
 anywidget loads a figure from one text, and a page opened from disk can load only a classic script, so
 neither can follow `import "./core/decompose.js"`. Each module becomes a function called once, in the
 order its importers need: names inside it stay inside it, so two modules may use the same helper name.
-Standard library only, and imported by path in the site's build, where torch is not installed.
+Standard library only, and imported by path in the site's build, where torch is not installed. Texts come from
+this module's loader, which reads files here and memory in a published notebook, so paths are compared as written.
 
 A module here writes `import { a, b as c } from "./x.js";`, `export function`, `export const`, `export class`
 and `export default`, each at the start of a line; anything else is refused by name and line.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -28,7 +30,10 @@ def afm(figure: str) -> str:
 def css(figure: str) -> str:
     """The style sheet of one figure: what all share, then its own where it has one."""
     own = source(figure).with_suffix(".css")
-    return "\n".join(path.read_text(encoding="utf-8") for path in [FOLDER / "live.css", own] if path.exists())
+    try:
+        return f"{read(FOLDER / 'live.css')}\n{read(own)}"
+    except FileNotFoundError:
+        return read(FOLDER / "live.css")
 
 
 def figures() -> list[str]:
@@ -40,20 +45,30 @@ def source(figure: str) -> Path:
     return FOLDER / f"{figure.replace('-', '_')}.js"
 
 
+def read(path: Path) -> str:
+    return __loader__.get_data(str(path)).decode("utf-8")
+
+
 def definitions(*entries: Path) -> str:
     """Every module that `entries` reach, each once and after those it imports."""
-    texts: dict[Path, str] = {}
-    for entry in entries:
-        _collect(entry.resolve(), texts, below=())
+    texts = modules(*entries)
     names = [variable(path) for path in texts]
     if len(set(names)) < len(names):
         raise ValueError(f"two modules share a name once joined: {sorted(names)}")
-    return "\n".join(texts.values())
+    return "\n".join(_wrap(path, text) for path, text in texts.items())
+
+
+def modules(*entries: Path) -> dict[Path, str]:
+    """The sources that `entries` reach, each after those it imports."""
+    texts: dict[Path, str] = {}
+    for entry in entries:
+        _collect(_plain(entry), texts, below=())
+    return texts
 
 
 def variable(path: Path) -> str:
     """The name a joined module goes by: core/decompose.js is $core_decompose."""
-    path = path.resolve()
+    path = _plain(path)
     inside = path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else Path(path.name)
     return "$" + re.sub(r"\W", "_", str(inside.with_suffix("")))
 
@@ -63,10 +78,15 @@ def _collect(path: Path, texts: dict[Path, str], *, below: tuple[Path, ...]) -> 
         raise ValueError(f"{path.name} imports itself through {' and '.join(p.name for p in below)}")
     if path in texts:
         return
-    text = path.read_text(encoding="utf-8")
+    text = read(path)
     for _, target in _IMPORT.findall(text):
-        _collect((path.parent / target).resolve(), texts, below=(*below, path))
-    texts[path] = _wrap(path, text)
+        _collect(_plain(path.parent / target), texts, below=(*below, path))
+    texts[path] = text
+
+
+def _plain(path: Path) -> Path:
+    """Without `..`, and without asking the disk, where a notebook's modules are not."""
+    return Path(os.path.normpath(path))
 
 
 def _wrap(path: Path, text: str) -> str:

@@ -1,0 +1,501 @@
+"""A published notebook: what travels in it, that it runs alone, what it says when it cannot, and how a page offers it."""
+
+import copy
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import notebook_setup
+import publish
+import publish_notebooks
+import pytest
+import run_alone
+import yaml
+from bs4 import BeautifulSoup
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = publish_notebooks.chapters()
+LIMIT = 150_000  # bytes of the package's modules in one notebook
+GITHUB_KEEPS = (
+    frozenset(  # elements that GitHub leaves in HTML it did not write; scripts and styles go with what they hold
+        [
+            "a",
+            "b",
+            "blockquote",
+            "br",
+            "caption",
+            "code",
+            "dd",
+            "del",
+            "details",
+            "div",
+            "dl",
+            "dt",
+            "em",
+            "figcaption",
+            "figure",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "i",
+            "img",
+            "ins",
+            "kbd",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "q",
+            "s",
+            "samp",
+            "small",
+            "span",
+            "strong",
+            "sub",
+            "summary",
+            "sup",
+            "table",
+            "tbody",
+            "td",
+            "tfoot",
+            "th",
+            "thead",
+            "tr",
+            "ul",
+            "var",
+        ]
+    )
+)
+
+
+def called(value: object) -> str:
+    return value.name if isinstance(value, Path) else str(value)
+
+
+def load(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def chapter(*cells: dict) -> dict:
+    return {"cells": list(cells), "metadata": {"widgets": {}}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def prose(source: str) -> dict:
+    return {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": source}
+
+
+def code(source: str, name: str = "code", **metadata) -> dict:
+    printed = {"output_type": "stream", "name": "stdout", "text": "as stored\n"}
+    return {
+        "cell_type": "code",
+        "id": name,
+        "metadata": metadata,
+        "source": source,
+        "outputs": [printed],
+        "execution_count": 1,
+    }
+
+
+def small(*sources: str) -> dict:
+    """A chapter that needs no torch, published."""
+    cells = [code(source, f"code-{i}") for i, source in enumerate(sources)]
+    return publish.self_contained(chapter(prose("# Small"), *cells), "9-small")
+
+
+def sources(notebook: dict) -> list[str]:
+    return [publish.joined(cell["source"]) for cell in notebook["cells"]]
+
+
+def files(notebook: dict) -> list[str]:
+    """The paths of the modules in a notebook, in order."""
+    heads = [source.splitlines()[0].split() for source in sources(notebook) if source.startswith("%%dora_file")]
+    return [head[1] for head in heads if len(head) > 1]
+
+
+def run(notebook: dict, folder: Path) -> list[str]:
+    """Run a notebook in a kernel that does not find the package. Gives what each code cell printed."""
+    made = nbformat.reads(publish.written(notebook), as_version=4)
+    NotebookClient(made, kernel_name="python3", timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    return ["".join(o.get("text", "") for o in cell.outputs) for cell in made.cells if cell.cell_type == "code"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder that cannot be written to, and no way from it to the package."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o555)
+    yield empty
+    assert list(empty.iterdir()) == []
+
+
+# ---- what travels
+
+
+def test_the_modules_that_travel_are_those_imported_and_what_they_import_and_no_more():
+    found = publish.needs("from dorabook.layers import LoRALinear\nimport torch")
+    assert list(found.files) == ["dorabook/__init__.py", "dorabook/decompose.py", "dorabook/layers.py"]
+    assert (found.figures, found.packages) == ([], {"torch"})
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_a_chapters_modules_are_what_python_loads_for_it(path):
+    """The second reason: run the chapter's own imports and ask Python which modules of the book it has loaded."""
+    made = publish.self_contained(load(path), path.stem)
+    text = "\n".join(publish.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
+    lines = [line for line in text.splitlines() if line.startswith("from dorabook")]
+    asked = "\n".join([*lines, "import sys", "print(*[m for m in sys.modules if m.split('.')[0] == 'dorabook'])"])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", asked], capture_output=True, text=True, cwd=ROOT / "book", check=True
+    )
+    travelled = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(made)}
+    whole = publish.self_contained(
+        chapter(prose(""), code("import dorabook.live")), "whole"
+    )  # with figures it does not show
+    figures = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(whole)}
+    assert travelled <= set(done.stdout.split())
+    assert set(done.stdout.split()) - travelled <= figures
+
+
+def test_a_package_gives_only_the_names_that_are_asked_for():
+    found = publish.needs("from dorabook.live import Predict")
+    text = found.files["dorabook/live/__init__.py"]
+    assert "from .predict import Predict\n" in text
+    assert '__all__ = ["Predict"]' in text
+    assert "NormExplorer" not in text
+    assert found.figures == ["predict"]
+    assert "dorabook/live/norm_explorer.py" not in found.files
+
+
+def test_a_package_taken_whole_gives_all_its_names():
+    found = publish.needs("import dorabook.live")
+    assert found.files["dorabook/live/__init__.py"] == (ROOT / "book/dorabook/live/__init__.py").read_text("utf-8")
+
+
+def test_the_scripts_that_travel_are_those_the_figures_import():
+    texts = publish.scripts(["predict"])
+    assert set(texts) == {
+        f"dorabook/live/{name}"
+        for name in ("ui/dom.js", "ui/figure.js", "predict.js", "live.css", "predict.css", "core/text.js")
+        if name != "core/text.js"
+    }
+
+
+def test_what_is_taken_from_torch_is_named_in_full():
+    found = publish.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
+    assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"there is no module dorabook\.nothing"):
+        publish.needs("from dorabook.nothing import x")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_a_published_chapter_is_valid_small_and_the_same_each_time(path):
+    made = publish.self_contained(load(path), path.stem)
+    text = publish.written(made)
+    assert text == publish.written(publish.self_contained(load(path), path.stem))
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert "widgets" not in notebook.metadata
+    modules = [source for source in sources(made) if source.startswith("%%dora_file dorabook")]
+    assert sum(len(source.encode()) for source in modules) <= LIMIT
+    assert f"version {publish.version()}" in notebook.cells[1].source
+    assert "CC BY 4.0" in notebook.cells[1].source
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_the_cells_before_a_chapter_are_folded_and_the_chapter_follows_as_stored(path):
+    stored, made = load(path), publish.self_contained(load(path), path.stem)
+    before = len(made["cells"]) - len(stored["cells"])
+    for cell in made["cells"][2 : before + 1]:
+        assert cell["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
+        assert "#@title" in "\n".join(cell["source"].splitlines()[:2])
+    for old, new in zip(stored["cells"][1:], made["cells"][before + 1 :], strict=True):
+        assert old["id"] == new["id"]
+        assert {key: value for key, value in new["metadata"].items() if key != "cellView"} == old["metadata"]
+        if old["cell_type"] == "code":
+            answer = "answer" in old["metadata"].get("tags", [])
+            assert publish.joined(new["source"]) == publish.joined(old["source"])
+            assert new["outputs"] == ([] if answer else old["outputs"])
+            hidden = "hide-input" in old["metadata"].get("tags", []) or "solution" in old["metadata"].get("tags", [])
+            assert ("cellView" in new["metadata"]) == hidden
+
+
+def test_folding_marks_for_colab_are_in_no_stored_notebook():
+    assert [path for path in CHAPTERS if "cellView" in path.read_text(encoding="utf-8")] == []
+
+
+# ---- links
+
+
+@pytest.mark.parametrize(
+    ("before", "unknown", "known"),
+    [
+        ("[one](1-law.ipynb)", "one", "[one](https://b.org/book/1-law.html)"),
+        ("[a `b`](2-x.ipynb#part)", "a `b`", "[a `b`](https://b.org/book/2-x.html#part)"),
+        ("[six](back/six.md)", "six", "[six](https://b.org/book/back/six.html)"),
+        ("[out](https://a.b/c.ipynb)", "[out](https://a.b/c.ipynb)", "[out](https://a.b/c.ipynb)"),
+        ("[here](#part)", "[here](#part)", "[here](#part)"),
+    ],
+)
+def test_a_link_leads_to_the_site_or_is_plain_words(before, unknown, known):
+    assert publish.relinked(before, "") == unknown
+    assert publish.relinked(before, "https://b.org/") == known
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_no_link_in_a_published_chapter_is_dead(path):
+    for site in ("", "https://b.org/"):
+        made = publish.self_contained(load(path), path.stem, site=site)
+        text = "\n".join(publish.joined(c["source"]) for c in made["cells"] if c["cell_type"] == "markdown")
+        targets = [target for _, target in publish.LINK.findall(text)]
+        assert targets
+        assert [target for target in targets if not target.startswith(("http", "#"))] == []
+
+
+# ---- alone
+
+
+def test_a_notebook_runs_alone_and_its_set_up_says_nothing(folder):
+    notebook = small("from dorabook.count import LayerShape\nprint(LayerShape('k_proj', 576, 192))")
+    assert files(notebook) == ["dorabook/__init__.py", "dorabook/count.py"]
+    *before, said = run(notebook, folder)
+    assert before == ["", "", ""]
+    assert "out_features=192" in said
+
+
+def test_without_one_of_its_modules_a_notebook_says_which(folder):
+    notebook = small("from dorabook.count import LayerShape")
+    notebook["cells"] = [cell for cell in notebook["cells"] if "%%dora_file dorabook/count.py" not in cell["source"]]
+    with pytest.raises(CellExecutionError, match=r"dorabook\.count is not in this notebook"):
+        run(notebook, folder)
+
+
+def test_source_and_tracebacks_show_a_modules_lines(folder):
+    lines = [
+        "import inspect, traceback, dorabook.count as count",
+        "print(inspect.getsource(count) == inspect.getsource(inspect.getmodule(count.trainable)), count.__file__)",
+        "try: count.trainable([], rank=0, per=None)",
+        "except Exception: print(traceback.format_exc())",
+    ]
+    said = run(small("\n".join(lines)), folder)[-1]
+    assert said.startswith("True dorabook/count.py")
+    text = (ROOT / "book/dorabook/count.py").read_text(encoding="utf-8").splitlines()
+    place = [line for line in said.splitlines() if 'File "dorabook/count.py"' in line]
+    assert place
+    number = int(place[0].split("line ")[1].split(",")[0])
+    assert text[number - 1].strip() in said
+
+
+def test_the_notebooks_own_module_wins_over_an_installed_one(folder, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere" / "dorabook"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("__version__ = 'another'")
+    monkeypatch.setenv("PYTHONPATH", str(other.parent))
+    notebook = small("import dorabook\nprint(dorabook.__version__)")
+    notebook["cells"].insert(1, {**code("import dorabook\nprint(dorabook.__version__)", "first"), "outputs": []})
+    said = run(notebook, folder)
+    assert (said[0].strip(), said[-1].strip()) == ("another", publish.version())
+
+
+def test_a_changed_cell_that_is_run_again_counts(folder):
+    notebook = small("import dorabook\nprint(dorabook.__version__)")
+    at = next(i for i, cell in enumerate(notebook["cells"]) if "dora_file dorabook/__init__.py" in cell["source"])
+    changed = copy.deepcopy(notebook["cells"][at : at + 2])
+    changed[0]["source"] = changed[0]["source"].replace(publish.version(), "mine")
+    notebook["cells"] += [{**cell, "id": f"again-{i}"} for i, cell in enumerate(changed)]
+    assert [text.strip() for text in run(notebook, folder)[-3:]] == [publish.version(), "", "mine"]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_the_check_that_runs_chapters_alone_compares_every_stored_cell(path, tmp_path):
+    run_alone.lay_out(path, tmp_path / "alone")
+    laid, stored = load(tmp_path / "alone" / path.name), load(path)
+    compared = [cell for cell in laid["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in stored["cells"] if cell["cell_type"] == "code"]
+    before, after = compared[: -len(cells)], compared[-len(cells) :]
+    assert [(c["source"], c["outputs"]) for c in after] == [(c["source"], c["outputs"]) for c in cells]
+    assert [cell["outputs"] for cell in before] == [[]] * len(before)
+    assert all(cell["execution_count"] for cell in compared)  # a cell that never ran is not compared
+
+
+def test_a_notebook_that_writes_beside_itself_is_seen(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run_alone, "run", lambda alone, _: (alone / "left").write_text("x") and 0)
+    assert run_alone.main([str(CHAPTERS[0])]) == 1
+    assert "wrote into its folder: ['left']" in capsys.readouterr().err
+
+
+# ---- what cannot run
+
+
+def missing(monkeypatch, *names):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in names else real(name, *rest))
+
+
+def test_only_what_is_missing_is_installed_in_one_line(monkeypatch, capsys):
+    asked = []
+    missing(monkeypatch, "anywidget")
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0))
+    notebook_setup.install(["anywidget", "matplotlib"])
+    assert capsys.readouterr().out == "Installed anywidget.\n"
+    assert asked[0][-1] == "anywidget"
+    assert "matplotlib" not in asked[0]
+
+
+def test_nothing_missing_is_no_word_and_no_command(monkeypatch, capsys):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command was run"))
+    notebook_setup.install(["matplotlib", "torch"])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_network_is_one_sentence_with_the_package_and_the_way_out(monkeypatch):
+    missing(monkeypatch, "anywidget")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
+    with pytest.raises(notebook_setup.CannotRun, match=r"could not be installed.*pip install anywidget") as caught:
+        notebook_setup.install(["anywidget"])
+    assert caught.value._render_traceback_() == [str(caught.value)]
+
+
+def test_torch_itself_is_never_fetched_behind_a_readers_back(monkeypatch):
+    missing(monkeypatch, "torch")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command was run"))
+    with pytest.raises(notebook_setup.CannotRun, match="This chapter needs torch: install it"):
+        notebook_setup.install(["torch"])
+
+
+def test_an_old_torch_is_one_sentence_that_names_what_it_lacks(folder):
+    notebook = small("1")
+    setup = next(cell for cell in notebook["cells"] if "Set up this notebook" in cell["source"])
+    setup["source"] = setup["source"].rsplit("start(", 1)[0] + 'start(["torch"], "torch.nn.Linear torch.nn.NotYet")'
+    made = nbformat.reads(publish.written(notebook), as_version=4)
+    with pytest.raises(CellExecutionError):
+        NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    error = next(cell for cell in made.cells if "Set up this" in cell.source).outputs[0]
+    assert len(error.traceback) == 1
+    assert "has no torch.nn.NotYet, which this chapter uses: install a newer torch" in error.traceback[0]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_torch_here_has_all_that_the_chapters_take(path):
+    text = "\n".join(publish.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
+    notebook_setup.check_torch(" ".join(publish.needs(text).torch))
+
+
+# ---- other front ends
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=called)
+def test_a_stored_figure_says_all_without_script_or_style(path):
+    """As GitHub shows it: elements it does not know go, scripts and styles with what they hold."""
+    shown = 0
+    for cell in load(path)["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/html" not in data:
+                continue
+            soup = BeautifulSoup(publish.joined(data["text/html"]), "html.parser")
+            for element in soup.find_all(["script", "style"]):
+                element.decompose()
+            assert {element.name for element in soup.find_all(True)} <= GITHUB_KEEPS
+            if soup.find("figure"):
+                shown += 1
+                assert " ".join(soup.figcaption.text.split()) == " ".join(publish.joined(data["text/plain"]).split())
+                assert len(soup.select("table tbody tr")) >= 2
+                assert "{" not in soup.text  # the state, which is for the script alone
+    assert shown >= 2
+
+
+# ---- addresses
+
+
+def test_a_workflows_own_repository_comes_before_the_configured_one():
+    workflow = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "a-fork/book",
+    }
+    assert publish.repository("https://github.com/owner/book", workflow) == "https://github.com/a-fork/book"
+    assert publish.repository("https://github.com/owner/book", {}) == "https://github.com/owner/book"
+    assert publish.repository("", {}) == ""
+
+
+def test_colab_opens_a_chapter_from_the_branch_of_its_version_and_from_github_alone():
+    expected = "https://colab.research.google.com/github/owner/name.x/blob/published/0.1.0/1-law.ipynb"
+    for address in ("https://github.com/owner/name.x", "https://github.com/owner/name.x.git"):
+        assert publish.colab(address, "0.1.0", "1-law") == expected
+    assert publish.colab("", "0.1.0", "1-law") == ""
+    assert publish.colab("https://git.example.org/owner/name", "0.1.0", "1-law") == ""
+
+
+@pytest.mark.parametrize("wrong", ["github.com/owner/name", "owner/name", "https://github.com/owner"])
+def test_an_address_that_is_none_is_said(wrong):
+    with pytest.raises(ValueError, match=r"expected an address such as https://github\.com/owner/name"):
+        publish.repository(wrong, {})
+
+
+def test_the_sites_address_ends_in_a_slash_and_may_come_from_the_workflow():
+    assert publish.site_address("https://b.org", {}) == "https://b.org/"
+    assert publish.site_address("", {"BOOK_ADDRESS": "https://c.org/x/"}) == "https://c.org/x/"
+    assert publish.site_address("", {}) == ""
+    with pytest.raises(ValueError, match="expected one such as"):
+        publish.site_address("b.org", {})
+
+
+def test_the_command_writes_what_the_site_offers(site, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("BOOK_ADDRESS", raising=False)
+    publish_notebooks.main([str(tmp_path / "out")])
+    out = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert out == {path.name: path.read_bytes() for path in (site / "notebooks").iterdir()}
+    with pytest.raises(SystemExit, match="Name the folder to write to"):
+        publish_notebooks.main([])
+
+
+# ---- pages
+
+
+def pages() -> list[str]:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_chapters_page_offers_its_notebook_and_no_other_page_does(name, site):
+    soup = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    links = soup.select("a[download]")
+    if not (ROOT / f"{name}.ipynb").exists():
+        assert (links, soup.select(".run")) == ([], [])
+        return
+    assert len(links) == 1
+    target = (site / f"{name}.html").parent / links[0]["href"]
+    assert target.resolve() == site / "notebooks" / f"{Path(name).name}.ipynb"
+    assert target.is_file()
+    if not os.environ.get("GITHUB_REPOSITORY"):
+        assert soup.select("a[href*=colab]") == []
+        assert "Upload notebook" in soup.select_one(".run").text
+
+
+def test_a_page_links_colab_where_the_repository_is_known(monkeypatch):
+    environment = SimpleNamespace(found_docs={"book/1-law"}, doc2path=lambda page: f"/x/{page}.ipynb")
+    builder = SimpleNamespace(get_target_uri=lambda page: f"{page}.html")
+    config = SimpleNamespace(book_repository="https://github.com/owner/name")
+    app, context = SimpleNamespace(env=environment, builder=builder, config=config), {}
+    publish.offer(app, "book/1-law", "page.html", context, None)
+    assert context["notebook"] == "../notebooks/1-law.ipynb"
+    assert context["colab"].endswith(f"/owner/name/blob/published/{publish.version()}/1-law.ipynb")
+    publish.offer(app, "book/index", "page.html", other := {}, None)
+    assert other == {}

@@ -1,0 +1,267 @@
+"""The GitHub workflows: what a schema and an audit can see offline, and what they cannot, since it is about this repository."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+BIN = Path(sys.executable).parent
+PIN = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+WRITES = {  # what each job may write, and nothing else may
+    ("publish", "deploy"): {"pages", "id-token"},
+    ("publish", "release"): {"contents"},
+    ("weekly", "report"): {"issues"},
+}
+MADE = ("_build/", ".venv/", "published/")  # what a workflow's own steps make
+
+
+def load(path):
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # `on` stays a word
+
+
+def jobs(path):
+    return load(path)["jobs"].items()
+
+
+def scripts(path):
+    return [step["run"] for _, job in jobs(path) for step in job["steps"] if "run" in step]
+
+
+def named(value):
+    return value.stem if isinstance(value, Path) else str(value)
+
+
+def audit(folder):
+    return subprocess.run(
+        [BIN / "zizmor", "--offline", "--no-progress", "--persona", "pedantic", folder], capture_output=True, text=True
+    )
+
+
+def schema(*paths):
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_there_are_these_three():
+    assert [path.stem for path in FILES] == ["publish", "test", "weekly"]
+
+
+def test_the_workflows_have_the_form_that_github_reads():
+    done = schema(*FILES)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_schema_sees_a_misspelt_key(tmp_path):
+    path = tmp_path / "test.yml"
+    path.write_text((FOLDER / "test.yml").read_text("utf-8").replace("timeout-minutes", "timeout-minute"), "utf-8")
+    assert schema(path).returncode != 0
+
+
+def test_the_audit_finds_nothing():
+    done = audit(FOLDER)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("permissions: {}", "permissions: write-all"),
+        ("run: make test", "run: echo ${{ github.head_ref }}"),
+        ("  pull_request:", "  pull_request_target:"),
+    ],
+)
+def test_the_audit_sees(right, wrong, tmp_path):
+    folder = shutil.copytree(FOLDER, tmp_path / ".github" / "workflows")
+    path = folder / "test.yml"
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    assert audit(folder).returncode != 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path):
+    uses = [line.strip().removeprefix("- ") for line in path.read_text("utf-8").splitlines() if "uses:" in line]
+    assert uses
+    assert [line for line in uses if not PIN.fullmatch(line)] == []
+
+
+def test_an_action_has_one_pin_in_all_workflows():
+    pins = {pin for path in FILES for pin in re.findall(r"uses: (\S+@\S+)", path.read_text("utf-8"))}
+    assert len(pins) == len({pin.split("@")[0] for pin in pins})
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_nothing_is_permitted_but_what_a_job_asks_for(path):
+    assert load(path)["permissions"] == {}
+    for name, job in jobs(path):
+        writes = {scope for scope, level in job["permissions"].items() if level == "write"}
+        assert writes == WRITES.get((path.stem, name), set()), f"{path.stem}: {name}"
+        assert set(job["permissions"].values()) <= {"read", "write"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_job_ends_by_itself_and_runs_on_a_named_system(path):
+    for name, job in jobs(path):
+        assert 5 <= int(job["timeout-minutes"]) <= 120, name
+        assert job["runs-on"] == "ubuntu-24.04", name
+    assert load(path)["concurrency"]["group"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_checkout_keeps_no_credentials(path):
+    steps = [
+        step for _, job in jobs(path) for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert steps
+    assert {step["with"]["persist-credentials"] for step in steps} == {"false"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_script_takes_its_inputs_from_the_environment(path):
+    assert [script for script in scripts(path) if "${{" in script] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_what_a_workflow_calls_is_there(path):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    for script in scripts(path):
+        assert set(re.findall(r"\bmake ([a-z]+)", script)) <= targets
+        for file in re.findall(r"(?:^|[\s/\"])((?:tools|book|tests)/[\w./-]+\.\w+)", script):
+            assert (ROOT / file).is_file(), f"{path.name} names {file}"
+
+
+def test_every_tool_of_the_book_that_a_workflow_needs_is_seen_by_the_test_above():
+    called = {file for path in FILES for script in scripts(path) for file in re.findall(r"tools/\w+\.py", script)}
+    assert called == {"tools/peft_range.py", "tools/publish_notebooks.py", "tools/run_published.py"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_script_is_a_script_that_bash_can_read(path):
+    for script in scripts(path):
+        done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_tests_run_on_push_and_on_pull_request():
+    workflow = load(FOLDER / "test.yml")
+    assert set(workflow["on"]) == {"push", "pull_request"}
+    assert scripts(FOLDER / "test.yml") == ["make test"]
+
+
+def test_a_release_is_tested_before_anything_is_published():
+    built = dict(jobs(FOLDER / "publish.yml"))
+    assert load(FOLDER / "publish.yml")["on"] == {"push": {"tags": ["v*"]}}
+    assert "make test" in [step.get("run") for step in built["build"]["steps"]]
+    assert built["deploy"]["needs"] == "build"
+    assert "build" in built["release"]["needs"]
+
+
+def test_the_week_says_so_when_anything_fails():
+    built = dict(jobs(FOLDER / "weekly.yml"))
+    others = set(built) - {"report"}
+    assert set(built["report"]["needs"]) == others
+    assert "always()" in built["report"]["if"]
+    assert {"schedule", "workflow_dispatch"} == set(load(FOLDER / "weekly.yml")["on"])
+    script = built["report"]["steps"][0]["run"]
+    assert "gh issue create" in script
+    assert "gh issue comment" in script
+
+
+# ---- the scripts, run with a gh that only writes down what it is asked
+
+
+def run_step(path, job, name, folder, *, answers=None, **environment):
+    """Run a step's script as GitHub does, in `folder`. Gives the finished process and the lines that gh was called with."""
+    step = next(step for step in dict(jobs(path))[job]["steps"] if step.get("name") == name)
+    cases = "\n".join(f'  "{start}"*) printf "%s\\n" "{said}" ;;' for start, said in (answers or {}).items())
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "gh").write_text(f'#!/bin/bash\necho "$*" >> "{folder}/asked"\ncase "$*" in\n{cases}\n  *) ;;\nesac\n')
+    (tools / "gh").chmod(0o755)
+    env = {
+        "PATH": f"{tools}:{BIN}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "GITHUB_ENV": str(folder / "env"),
+        **environment,
+    }
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]], cwd=folder, env=env, capture_output=True, text=True
+    )
+    asked = folder / "asked"
+    return done, asked.read_text(encoding="utf-8").splitlines() if asked.exists() else []
+
+
+REPORT = {
+    "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "someone/book", "GITHUB_RUN_ID": "7",
+    "COLAB": "failure", "LINKS": "success",
+}  # fmt: skip
+
+
+def report(folder, **answers):
+    done, asked = run_step(
+        FOLDER / "weekly.yml",
+        "report",
+        "Open an issue, or add to the one that is open",
+        folder,
+        answers=answers,
+        **REPORT,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in asked if line.startswith(("issue create", "issue comment"))]
+
+
+def test_the_first_failure_opens_an_issue_that_leads_to_the_log(tmp_path):
+    (line,) = report(tmp_path)
+    assert line.startswith("issue create")
+    assert "https://github.com/someone/book/actions/runs/7" in line
+    assert "image: failure. Links to other sites: success." in line
+
+
+def test_the_next_failure_is_added_to_the_open_issue(tmp_path):
+    (line,) = report(tmp_path, **{"issue list": "42"})
+    assert line.startswith("issue comment 42 ")
+
+
+def test_a_tag_that_is_not_the_books_version_stops_the_release(tmp_path):
+    (tmp_path / "book").symlink_to(ROOT / "book")
+    name = "The tag is the book's version"
+    done, _ = run_step(FOLDER / "publish.yml", "build", name, tmp_path, GITHUB_REF_NAME="v0.0.0")
+    assert done.returncode == 1
+    assert "::error::The tag is v0.0.0" in done.stdout
+
+
+def test_a_published_branch_is_pushed_once_and_never_changed(tmp_path):
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    git("init", "--bare", "--quiet", "someone/book")
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "1-law.ipynb").write_text("first")
+    step = (FOLDER / "publish.yml", "release", "Push the notebooks, once")
+    where = {"GITHUB_SERVER_URL": str(tmp_path), "GITHUB_REPOSITORY": "someone/book", "GITHUB_REF_NAME": "v0.9.0"}
+    done, _ = run_step(*step, tmp_path, **where)
+    assert done.returncode == 0, done.stderr
+    assert git("-C", "someone/book", "show", "published/0.9.0:1-law.ipynb") == "first"
+
+    (tmp_path / "published" / "1-law.ipynb").write_text("second")
+    shutil.rmtree(tmp_path / "bin")
+    done, _ = run_step(*step, tmp_path, **where)
+    assert done.returncode == 0, done.stderr
+    assert "stays as it is" in done.stdout
+    assert git("-C", "someone/book", "show", "published/0.9.0:1-law.ipynb") == "first"
+
+
+def test_the_archive_is_attached_to_a_release_that_is_made_if_it_is_not_there(tmp_path):
+    (tmp_path / "dora-magnitude-0.9.0.zip").touch()
+    name = "Attach the archive to the release"
+    done, asked = run_step(FOLDER / "publish.yml", "release", name, tmp_path, GITHUB_REF_NAME="v0.9.0")
+    assert done.returncode == 0, done.stderr
+    assert asked[-1] == "release upload v0.9.0 ./dora-magnitude-0.9.0.zip --clobber"

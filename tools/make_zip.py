@@ -1,0 +1,38 @@
+"""Put the built site into _build/dora-magnitude-<version>.zip: the same site gives the same bytes."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import publish_notebooks
+
+BUILD = Path(__file__).parents[1] / "_build"
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date an archive can hold
+README = """What is DoRA's magnitude vector? Version {version}.
+Open index.html in a browser: figures, formulas and search work from the disk, without a network.
+The chapters as notebooks are in the folder notebooks; each runs alone in Jupyter, VS Code or Colab.
+"""
+
+
+def make(site: Path, folder: Path) -> Path:
+    """The archive of `site`, in `folder`, with everything below one top folder."""
+    version = publish_notebooks.publish.version()
+    name = f"dora-magnitude-{version}"
+    files = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    files["README.txt"] = README.format(version=version).encode()
+    target = folder / f"{name}.zip"
+    half = target.with_name(f".{target.name}.new")
+    with zipfile.ZipFile(half, "w") as archive:
+        for file, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(f"{name}/{file}", LONG_AGO)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    half.replace(target)
+    return target
+
+
+if __name__ == "__main__":
+    if not (BUILD / "html" / "index.html").exists():
+        sys.exit("There is no site to put into an archive: run make zip, which builds it first.")
+    made = make(BUILD / "html", BUILD)
+    print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
