@@ -59,7 +59,11 @@ def test_contents_list_exactly_the_pages_there_are():
 def own_files():
     """The project's text files, without what is installed or built here."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name in (".ci", ".github") or not name.startswith((".", "_build", "__pycache__"))]
+        folders[:] = [
+            name
+            for name in folders
+            if name in (".ci", ".github") or not name.startswith((".", "_build", "__pycache__"))
+        ]
         yield from (Path(folder, name) for name in names)
 
 

@@ -1,5 +1,6 @@
 """Live figures: the same widget on the static page, in Jupyter and in Colab."""
 
+from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
 from .norm_explorer import NormExplorer
@@ -7,4 +8,13 @@ from .parameter_counter import ParameterCounter
 from .predict import Predict
 from .two_roads import TwoRoads
 
-__all__ = ["Description", "DirectionDial", "LiveFigure", "NormExplorer", "ParameterCounter", "Predict", "TwoRoads"]
+__all__ = [
+    "AxisDetective",
+    "Description",
+    "DirectionDial",
+    "LiveFigure",
+    "NormExplorer",
+    "ParameterCounter",
+    "Predict",
+    "TwoRoads",
+]

@@ -4,9 +4,9 @@ from typing import Any
 
 from traitlets import TraitType
 
+from ..text import number
 from .dial import dial
 from .figure import Description, LiveFigure
-from .text import number
 from .traits import Choice, Number
 
 REACH = 8.0  # coordinates a vector may have

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 import anywidget
 from traitlets import Unicode
 
+from ..text import stored
 from . import _esm
-from .text import stored
 from .traits import Matrix
 
 _ID = re.compile(r"[a-z][a-z0-9-]*")

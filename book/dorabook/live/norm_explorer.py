@@ -14,8 +14,8 @@ from torch import Tensor
 from traitlets import validate
 
 from ..decompose import join, magnitude_shape, norms
+from ..text import fixed, number, plural, settled, shape
 from .figure import Description, LiveFigure
-from .text import fixed, number, plural, settled, shape
 from .traits import LISTED, Choice, Flag, Matrix, Number, as_matrix
 
 OTHER = {"output": "input", "input": "output"}

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..count import LLAMA_3_1_8B, QWEN_2_5_7B, SMOLLM2_135M, Count, LayerShape, trainable
+from ..text import number, shape
 from .figure import Description, LiveFigure
-from .text import number, shape
 from .traits import Choice, Flag, Number
 
 DECODERS = {"SmolLM2-135M": SMOLLM2_135M, "Llama-3.1-8B": LLAMA_3_1_8B, "Qwen2.5-7B": QWEN_2_5_7B}

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from ..text import fixed, plural, shape
 from .figure import Description, LiveFigure
-from .text import fixed, plural, shape
 from .traits import Number
 
 MOST, MOST_RANK = 4096, 512

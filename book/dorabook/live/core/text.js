@@ -1,4 +1,4 @@
-// Numbers as readers see them, written the same way by text.py: a test compares the two.
+// Numbers as readers see them, written the same way by dorabook/text.py: a test compares the two.
 
 const DECIMALS = [[100, 0], [10, 1], [1, 2], [0.1, 3], [0.01, 4], [0.001, 5]];
 

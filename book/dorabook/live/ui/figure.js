@@ -6,8 +6,9 @@ const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should
 
 /**
  * model, el: what the AFM render got. keys: the names of the state. describe(state): { sentence, columns, rows, ... }.
- * build({ stage, set, state, afterwards }): fills `stage` and returns update(description, state), called on every change.
- * set(changes) writes the model; afterwards(f) is called when the view goes.
+ * build({ stage, set, state, afterwards, again }): fills `stage` and returns update(description, state), called on every change.
+ * set(changes) writes the model; afterwards(f) is called when the view goes; again() asks for an update where what
+ * `describe` says has changed without the model.
  * Returns the clean-up that AFM calls when the view goes.
  */
 export function mount({ model, el, keys, describe, build }) {
@@ -64,7 +65,7 @@ export function mount({ model, el, keys, describe, build }) {
   }
 
   el.append(root); // first, so that a drawing can measure itself and read the theme
-  const update = build({ stage, set, state: read, afterwards: (ending) => endings.push(ending) });
+  const update = build({ stage, set, state: read, afterwards: (ending) => endings.push(ending), again: follow });
   draw();
   tell();
   keys.forEach((key) => model.on(`change:${key}`, follow));

@@ -1,4 +1,4 @@
-"""Numbers as readers see them, written the same way by core/text.js: a test compares the two."""
+"""Numbers as readers see them, written the same way by live/core/text.js: a test compares the two."""
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -38,3 +38,17 @@ def stored(value: float) -> float | int:
 def settled(value: float) -> float:
     """`value` to twelve digits: numbers that differ by rounding alone compare equal."""
     return float(_TWELVE.create_decimal_from_float(value))
+
+
+LONGEST_NAME = 120  # characters of a tensor's name that are shown
+
+
+def clipped(name: str) -> str:
+    """A tensor's name as files may have it: cut when it is long, with "?" for control characters."""
+    shown = "".join("?" if ord(letter) < 32 or 127 <= ord(letter) < 160 else letter for letter in name[:LONGEST_NAME])
+    return shown + "\u2026" if len(name) > LONGEST_NAME else shown
+
+
+def shaped(sides: tuple[int, ...]) -> str:
+    """A shape of any number of sides: (), (5,), (1, 576)."""
+    return str(tuple(sides))

@@ -1,0 +1,31 @@
+"""Which axis do a real adapter's magnitudes lie along? By shape, and for square layers by the base weight's values.
+
+>>> from dorabook.checkpoint import compare, judge, read  # doctest: +SKIP
+>>> compare(base="base.safetensors", adapter="adapter.safetensors")  # doctest: +SKIP
+"""
+
+from pathlib import Path
+
+from .files import Checkpoint, Refused, read
+from .judging import LayerVerdict, Progress, judged, open_checkpoint
+from .report import Report
+
+__all__ = ["Checkpoint", "LayerVerdict", "Refused", "Report", "compare", "judge", "read"]
+
+Given = str | Path | Checkpoint
+
+
+def judge(adapter: Given, base: Given | None = None, *, progress: Progress | None = None) -> Report:
+    """The axis of every magnitude of `adapter`, with the evidence, and what to do next.
+
+    `adapter` and `base` are paths, or what `read` gave. A base may be one file, a sharded model's index, or a folder; it is
+    read in pieces, and only where a layer of the adapter is. `progress(read, all)` is told bytes.
+    Refused, a ValueError with one sentence, for a bad file or for two that belong to different models.
+    """
+    adapter, base = open_checkpoint(adapter), None if base is None else open_checkpoint(base)
+    return Report(adapter.name, base.name if base else None, tuple(judged(adapter, base, progress)))
+
+
+def compare(base: Given, adapter: Given) -> Report:
+    """`judge` with both files, in the order in which they came to be. A notebook shows it as a table."""
+    return judge(adapter, base)

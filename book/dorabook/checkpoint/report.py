@@ -1,0 +1,106 @@
+"""The verdicts of a file as a sentence, a table, HTML, JSON, and what to do next. Nothing here computes or prints."""
+
+import html
+import textwrap
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from ..text import shaped
+from .judging import LayerVerdict, shown
+from .remedy import remedies
+
+AXES = ("per output", "per input", "per token", "cannot tell")
+COLUMNS = ("Layer", "m", "Weight", "Axis", "Confidence", "Evidence")
+WIDE = 92  # characters
+SHOWN = 40  # rows of a table in a terminal or a notebook; `rows` and JSON have all
+
+
+@dataclass(frozen=True)
+class Report:
+    """All verdicts of one adapter. `adapter` and `base` are file names; `base` is None where none was given."""
+
+    adapter: str
+    base: str | None
+    layers: tuple[LayerVerdict, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Layers by axis, in the order of AXES, without zeros."""
+        counted = Counter(layer.axis for layer in self.layers)
+        return {axis: counted[axis] for axis in AXES if counted[axis]}
+
+    @property
+    def sentence(self) -> str:
+        far = sum(layer.far for layer in self.layers)
+        also = f" In {far:,} of them m is far from the base's norms." if far else ""
+        return f"{self.adapter}: {summary(self.counts)}.{also}"
+
+    @property
+    def remedy(self) -> list[str]:
+        """What to do next, in sentences."""
+        return remedies(self.layers)
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        return [row(layer) for layer in self.layers]
+
+    def to_json(self) -> dict:
+        """Everything, ready for json.dumps."""
+        layers = [{key: value for key, value in asdict(layer).items() if key != "open"} for layer in self.layers]
+        said = {"sentence": self.sentence, "counts": self.counts, "layers": layers, "remedy": self.remedy}
+        return {"adapter": self.adapter, "base": self.base, **said}
+
+    def __str__(self) -> str:
+        rows = [row[:5] for row in self.rows[:SHOWN]]
+        widths = [max(map(len, column)) for column in zip(COLUMNS[:5], *rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in (COLUMNS[:5], *rows)
+        ]
+        evidence = [wrapped(layer.evidence, indent="    ") for layer in self.layers[:SHOWN]]
+        table = [lines[0], *(line for pair in zip(lines[1:], evidence, strict=True) for line in pair)]
+        return "\n".join([self.sentence, "", *table, *self._left_out(), "", *map(wrapped, self.remedy)])
+
+    def _left_out(self) -> list[str]:
+        left = len(self.layers) - SHOWN
+        return [f"and {left:,} more"] if left > 0 else []
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+        body = "".join(f"<tr>{cells(row)}</tr>" for row in self.rows[:SHOWN])
+        remedy = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in [*self._left_out(), *self.remedy])
+        return f"<p>{html.escape(self.sentence)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{remedy}"
+
+
+def wrapped(sentence: str, indent: str = "") -> str:
+    """Cut at words to what a terminal and a page are wide."""
+    options = {
+        "initial_indent": indent,
+        "subsequent_indent": indent,
+        "break_long_words": False,
+        "break_on_hyphens": False,
+    }
+    return textwrap.fill(sentence, WIDE, **options)
+
+
+def cells(row: tuple[str, ...]) -> str:
+    first, *rest = map(html.escape, row)
+    return f'<th scope="row"><bdi>{first}</bdi></th>' + "".join(f"<td>{text}</td>" for text in rest)
+
+
+def row(layer: LayerVerdict) -> tuple[str, ...]:
+    size = "unknown" if layer.outputs is None else f"{layer.outputs:,} × {layer.inputs:,}"
+    return shown(layer.name), shaped(layer.shape), size, layer.axis, layer.confidence, layer.evidence
+
+
+def summary(counts: dict[str, int]) -> str:
+    if len(counts) > 1:
+        return ", ".join(f"{count:,} {axis}" for axis, count in counts.items())
+    [(axis, count)] = counts.items()
+    if axis == "cannot tell":
+        return (
+            "the axis of its magnitude cannot be told"
+            if count == 1
+            else f"the axis of all {count:,} magnitudes cannot be told"
+        )
+    return f"its magnitude is {axis}" if count == 1 else f"all {count:,} magnitudes are {axis}"

@@ -1,0 +1,102 @@
+"""Which norms of a square base weight does a magnitude follow?
+
+A magnitude starts as one of the two sets of norms and training moves it a little. Both sets have the same sum of squares,
+so their size tells nothing. What tells is the pattern: ln m = a ln(norms per output) + b ln(norms per input) + constant
+has slopes (1, 0) for a magnitude per output that never moved and (0, 1) for one per input. The fit takes both at once,
+so norms that resemble each other show as large errors, and a magnitude of another model as two slopes near 0.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from ..text import fixed
+
+FEWEST = 8  # numbers to fit two slopes, a constant and a spread
+LEAST_VARIANCE = 1e-8  # of ln m: a hundredth of a percent, finer than half precision stores
+FURTHEST = 4.5  # median distances from the median: three standard deviations of normal numbers
+ALIKE = 1e-6  # 1 - squared correlation of the two sets of norms
+# (z, furthest own slope from 1, furthest other slope from 0); calibrated by tests/bench/calibrate.py
+HIGH, FAIR = (8, 0.4, 0.3), (5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Slopes of ln m on both sets of norms, their standard errors, and `z`, in standard deviations: above 0 for outputs."""
+
+    output: float
+    output_error: float
+    input: float
+    input_error: float
+    z: float
+
+    def __str__(self) -> str:
+        per_output = f"{fixed(self.output, 2)} ± {fixed(self.output_error, 2)}"
+        per_input = f"{fixed(self.input, 2)} ± {fixed(self.input_error, 2)}"
+        return f"m follows the base's norms per output with slope {per_output} and per input with slope {per_input}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`why`: "tell", "drifted" or "neither", and "few" or "alike" where no slopes exist. `compared` numbers were used."""
+
+    why: Literal["tell", "drifted", "neither", "few", "alike"]
+    compared: int
+    axis: Literal["per output", "per input"] | None = None
+    confidence: Literal["high", "fair", "none"] = "none"
+    slopes: Slopes | None = None
+
+
+def fit(magnitude: Tensor, per_output: Tensor, per_input: Tensor) -> Fit:
+    """All three are (n,) float64; the latter two are norms of the base weight (n, n)."""
+    kept = (magnitude > 0) & (per_output > 0) & (per_input > 0)
+    count = int(kept.sum())
+    if count < FEWEST:
+        return Fit("few", count)
+    x, p, q = (centred(tamed(values[kept].log())) for values in (magnitude, per_output, per_input))
+    spp, sqq, spq, sxp, sxq = (float(one @ other) for one, other in ((p, p), (q, q), (p, q), (x, p), (x, q)))
+    determinant = spp * sqq - spq * spq
+    if determinant <= ALIKE * spp * sqq:
+        return Fit("alike", count)
+    a, b = (sxp * sqq - sxq * spq) / determinant, (sxq * spp - sxp * spq) / determinant
+    variance = max(float((x - a * p - b * q).square().sum()) / (count - 3), LEAST_VARIANCE)
+    t = (a - b) / math.sqrt(variance * (spp + sqq + 2 * spq) / determinant)
+    # Fisher's z of the partial correlation that belongs to t, in a form that does not overflow
+    z = math.asinh(t / math.sqrt(count - 3)) * math.sqrt(count - 4)
+    slopes = Slopes(a, math.sqrt(variance * sqq / determinant), b, math.sqrt(variance * spp / determinant), z)
+    return decided(slopes, count)
+
+
+def decided(slopes: Slopes, count: int) -> Fit:
+    sides = (
+        ("per output", slopes.output, slopes.input, slopes.z),
+        ("per input", slopes.input, slopes.output, -slopes.z),
+    )
+    for axis, own, other, z in sides:
+        if told := confidence(own, other, z):
+            return Fit("tell", count, axis, told, slopes)
+    below = [
+        slope + 5 * error < 0.5
+        for slope, error in ((slopes.output, slopes.output_error), (slopes.input, slopes.input_error))
+    ]
+    return Fit("neither" if all(below) else "drifted", count, slopes=slopes)
+
+
+def confidence(own: float, other: float, z: float) -> Literal["high", "fair"] | None:
+    for word, (least, off, most) in (("high", HIGH), ("fair", FAIR)):
+        if z >= least and 1 - off <= own <= 1 + off and abs(other) <= most:
+            return word
+    return None
+
+
+def tamed(values: Tensor) -> Tensor:
+    """`values` with the far ones drawn in to FURTHEST, so that one huge channel that two models share decides nothing."""
+    middle = values.quantile(0.5)
+    reach = FURTHEST * (values - middle).abs().quantile(0.5)
+    return values.clamp(middle - reach, middle + reach) if reach > 0 else values
+
+
+def centred(values: Tensor) -> Tensor:
+    return values - values.mean()

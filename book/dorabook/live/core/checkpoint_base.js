@@ -1,0 +1,96 @@
+// Which tensor of a base model an adapter's layer belongs to, and which of its sides is which.
+
+const LEADING = ["lora_transformer", "diffusion_model", "text_encoder", "transformer", "base_model", "lora_unet", "lora_te1", "lora_te2", "lora_te", "lycoris", "model", "unet"];
+const LONGEST = 1000; // characters of a layer's name; no model has longer ones
+const OWN = ["base.weight", "base_layer.weight", "linear.weight", "weight"];
+
+/** Finds what belongs to a layer: find(layer) gives { source, key, tensor }, or null. */
+export function baseFinder(adapter, base) {
+  const names = base ? index(base.tensors) : new Map();
+  return function find(layer) {
+    const key = base && belongs(layer.name, names);
+    if (key) return base.tensors.get(key);
+    for (const end of OWN) {
+      const own = layer.name ? `${layer.name}.${end}` : end;
+      const tensor = adapter.tensors.get(own);
+      if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor };
+    }
+    return null;
+  };
+}
+
+/** By length of name, then by name, the keys of weights: what ends in "_" and a name is looked up by that name. */
+function index(tensors) {
+  const names = new Map();
+  for (const [key, { shape }] of tensors) {
+    if (key.length > LONGEST || shape.length < 2 || !/(^|\.)weight$/.test(key)) continue;
+    const name = key.replace(/(^|\.)(base_layer\.)?weight$/, "").replaceAll(".", "_");
+    for (let at = 0; at >= 0; at = name.indexOf("_", at) + 1 || -1) {
+      const end = name.slice(at);
+      const kept = names.get(end) ?? { whole: [], ending: [] };
+      kept[at ? "ending" : "whole"].push(key);
+      names.set(end, kept);
+    }
+  }
+  return names;
+}
+
+function belongs(layer, names) {
+  if (layer.length > LONGEST) return null;
+  const name = layer.replaceAll(".", "_");
+  for (const variant of variants(name)) {
+    const { whole, ending } = names.get(variant) ?? { whole: [], ending: [] };
+    const all = whole.length ? whole : ending;
+    if (all.length) return all.length === 1 ? all[0] : null;
+  }
+  for (let at = name.indexOf("_"); at >= 0; at = name.indexOf("_", at + 1)) {
+    const whole = names.get(name.slice(at + 1))?.whole ?? [];
+    if (whole.length === 1) return whole[0];
+  }
+  return null;
+}
+
+/** The name, and the name after each leading word that says where it was, not which layer it is. */
+function variants(name) {
+  const all = [name];
+  for (;;) {
+    const word = LEADING.find((one) => name.startsWith(`${one}_`));
+    if (!word) return all;
+    name = name.slice(word.length + 1);
+    all.push(name);
+  }
+}
+
+/** How a base weight is stored: "out, in", "in, out", "?" for a square one of which nothing tells, null where it does not fit. */
+export function storage({ outputs, inputs, embedding }, shape) {
+  const [a, b] = shape;
+  if (embedding) return a === inputs && b === outputs ? "in, out" : null;
+  if (outputs === null) return "out, in";
+  const fits = a === outputs && (b === inputs || (shape.length > 2 && inputs % b === 0));
+  const turned = shape.length === 2 && a === inputs && b === outputs;
+  if (fits && turned) return "square";
+  return fits ? "out, in" : turned ? "in, out" : null;
+}
+
+/** How a square weight is stored, by the other weights of the model. stored: what `storage` says of this adapter's layers. */
+export function squareStorage(stored, base) {
+  const told = stored.filter((one) => one === "out, in" || one === "in, out");
+  const byBias = told.length || !base ? [] : biases(base.tensors);
+  const all = new Set(told.length ? told : byBias);
+  return all.size === 1 ? [...all][0] : null;
+}
+
+function biases(tensors) {
+  const found = [];
+  for (const [key, { shape: [a, b, more] }] of tensors) {
+    if (more !== undefined || b === undefined || a === b || !/(^|\.)weight$/.test(key)) continue;
+    const bias = tensors.get(key.replace(/weight$/, "bias"))?.shape;
+    if (bias?.length !== 1) continue;
+    if (bias[0] === a) found.push("out, in");
+    if (bias[0] === b) found.push("in, out");
+  }
+  return found;
+}
+
+/** GPT-2's names, whose layers some libraries store turned. */
+export const mayBeTurned = (name) => /(^|[._])c_(attn|proj|fc)$/.test(name);

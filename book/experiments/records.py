@@ -1,0 +1,76 @@
+"""Csv files that grow by a row at a time, in a way that a killed run costs one row and never the file."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from .tasks import BadInput
+
+Row = dict[str, str]
+
+
+def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
+    """The rows of `path`, none where there is no file. BadInput for another header or a broken row.
+
+    A last line without its end was being written when a run was killed: it is left out, and said so.
+    """
+    if not path.exists():
+        return []
+    whole, _, rest = path.read_text(encoding="utf-8").rpartition("\n")
+    if rest:
+        print(f"{path}: the last line is half-written and is dropped: {rest[:60]!r}", file=sys.stderr)
+    lines = list(csv.reader(whole.splitlines()))
+    if not lines:
+        return []
+    if tuple(lines[0]) != columns:
+        raise BadInput(f"{path} has other columns than {', '.join(columns)}: name another folder with --out.")
+    for number, line in enumerate(lines[1:], 2):
+        if len(line) != len(columns):
+            raise BadInput(f"{path}, line {number}, has {len(line)} values, expected {len(columns)}: delete that line.")
+    return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+
+
+def append(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
+    """Add rows, in one write. A half-written last line is cut off first."""
+    before = path.read_bytes() if path.exists() else b""
+    if before and not before.endswith(b"\n"):
+        before = before[: before.rfind(b"\n") + 1]
+        with path.open("r+b") as file:
+            file.truncate(len(before))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    if not before:
+        writer.writeheader()
+    writer.writerows(rows)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(text.getvalue())
+        file.flush()
+
+
+def first_of_each(rows: list[Row], key: tuple[str, ...]) -> dict[tuple[str, ...], Row]:
+    """Rows by key. A key that two processes both ran stands twice in the file: the first one counts."""
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in key), row)
+    return found
+
+
+def bits(correct: list[bool]) -> str:
+    """True and False as hexadecimal digits, four answers a digit, the first answer in the highest bit, filled up with 0.
+
+    >>> bits([True, False, False, False, True])
+    '88'
+    """
+    filled = correct + [False] * (-len(correct) % 4)
+    return "".join(f"{sum(b << (3 - k) for k, b in enumerate(filled[i : i + 4])):x}" for i in range(0, len(filled), 4))
+
+
+def unbits(digits: str, count: int) -> list[bool]:
+    """The first `count` answers of `bits`.
+
+    >>> unbits("88", 5)
+    [True, False, False, False, True]
+    """
+    return [bool(int(digit, 16) >> shift & 1) for digit in digits for shift in (3, 2, 1, 0)][:count]

@@ -1,0 +1,404 @@
+"""AxisDetective in the page: hostile files answered in one sentence, large ones read in pieces, names that cannot harm."""
+
+import json
+import re
+import struct
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from dorabook.live import AxisDetective
+from dorabook.live.detect_examples import example_files
+from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+
+EXAMPLES = ["output", "input", "square", "square with base"]
+
+
+def figure(example: str = "output") -> AxisDetective:
+    return AxisDetective(example=example, id="detective")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_files_are_the_same_bytes_in_python_and_javascript(browser, example):
+    page = modules(browser, "core/detect_examples")
+    made = page.evaluate(
+        "(example) => modules['core/detect_examples'].exampleSources(example).map(({ name, bytes }) => [name, [...bytes]])",
+        example,
+    )
+    assert {name: bytes(content) for name, content in made} == example_files(example)
+    page.close()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_python_and_javascript_say_the_same_of_an_example(browser, example):
+    state = figure(example).state()
+    page = modules(browser, "axis_detective")
+    said = page.evaluate("(state) => modules['axis_detective'].describe(state)", state)
+    python = AxisDetective.describe(state)
+    assert said["sentence"] == python.sentence
+    assert tuple(said["columns"]) == python.columns
+    assert [tuple(row) for row in said["rows"]] == list(python.rows)
+    page.close()
+
+
+def packed(header: object, data: bytes = b"", *, length: int | None = None) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def saved(tensors: dict[str, tuple[list[int], list[float]]]) -> bytes:
+    header, data = {}, b""
+    for key, (shape, values) in tensors.items():
+        raw = struct.pack(f"<{len(values)}f", *values)
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    return packed(header, data)
+
+
+def entry(start: int = 0, end: int = 8, *, dtype: object = "F32", shape: object = (2,)) -> dict:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+
+
+AGAIN = "download or save it again"
+DAMAGED = "it is damaged, or not a safetensors file"
+SAVE = "load it where it was written and save it with safetensors.torch.save_file"
+IMPROPER = "describes the tensor w without a proper dtype, shape and place: it is damaged, so " + AGAIN
+BAD = {
+    "empty": (b"", f"is empty: {AGAIN}"),
+    "short": (b"\1\2\3", f"has 3 bytes, too few for a safetensors header: it was cut off, so {AGAIN}"),
+    "zip": (b"PK\3\4" + bytes(40), f"is a zip file, as PyTorch's .bin and .pt files are, and not safetensors: {SAVE}"),
+    "pickle": (b"\x80\2" + bytes(40), f"is a Python pickle and not safetensors: {SAVE}"),
+    "gguf": (b"GGUF" + bytes(40), "is a GGUF file and not safetensors: give the .safetensors file it was made from"),
+    "lfs": (
+        b"version https://git-lfs.github.com/spec/v1\n",
+        "is a Git LFS pointer and not the file itself: run git lfs pull",
+    ),
+    "text": (b"<!doctype html>      ", "is a text and not safetensors: give the file with the tensors"),
+    "absurd length": (
+        packed({}, length=2**63),
+        f"says that its header is longer than 32,000,000 bytes: {DAMAGED}",
+    ),
+    "cut header": (
+        packed({}, length=500),
+        f"says that its header has 500 bytes, but 2 follow: it was cut off, so {AGAIN}",
+    ),
+    "no json": (packed(b"{nothing}"), f"has a header that is not JSON: {DAMAGED}"),
+    "no utf-8": (packed(b'{"\xff": 1}'), f"has a header that is not JSON: {DAMAGED}"),
+    "NaN in the header": (
+        packed(b'{"w": {"dtype": NaN}}'),
+        f"has a header that is not JSON: {DAMAGED}",
+    ),
+    "deep": (
+        packed(b'{"w": ' + b"[" * 90_000 + b"]" * 90_000 + b"}"),
+        f"has a header that nests deeper than safetensors does: {DAMAGED}",
+    ),
+    "twice": (
+        packed(b'{"w": {}, "\\u0077": {}}'),
+        "names the tensor w twice: save it again with the safetensors library",
+    ),
+    "twice inside": (
+        packed(b'{"w": {"dtype": "F32", "dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', bytes(8)),
+        IMPROPER,
+    ),
+    "metadata": (
+        packed({"__metadata__": {"a": 1}}),
+        "has metadata that is not text: save it again with the safetensors library",
+    ),
+    "no entry": (packed({"w": [1]}), IMPROPER),
+    "shape below zero": (packed({"w": entry(shape=[-2])}, bytes(8)), IMPROPER),
+    "true is no number": (packed({"w": entry(0, 4, shape=[True])}, bytes(4)), IMPROPER),
+    "backwards": (packed({"w": entry(8, 0)}, bytes(8)), IMPROPER),
+    "unknown dtype": (
+        packed({"w": entry(dtype="F33")}, bytes(8)),
+        "stores w as F33, a dtype that safetensors does not have: save it again with the safetensors library",
+    ),
+    "a dtype that objects have": (
+        packed({"w": entry(dtype="constructor")}, bytes(8)),
+        "stores w as constructor, a dtype that safetensors does not have: save it again with the safetensors library",
+    ),
+    "size": (
+        packed({"w": entry(shape=[3])}, bytes(8)),
+        f"stores w, (3,) of F32, in 8 bytes, which is not its size: it is damaged, so {AGAIN}",
+    ),
+    "sides whose product would wrap around": (
+        packed({"w": entry(0, 0, shape=[2**52, 2**52])}),
+        f"stores w, ({2**52}, {2**52}) of F32, in 0 bytes, which is not its size: it is damaged, so {AGAIN}",
+    ),
+    "overlap": (
+        packed({"v": entry(4, 12), "w": entry()}, bytes(12)),
+        f"has w and v in the same place: it is damaged, so {AGAIN}",
+    ),
+    "gap": (
+        packed({"v": entry(12, 20), "w": entry()}, bytes(20)),
+        f"leaves 4 bytes before v unused: it is damaged, so {AGAIN}",
+    ),
+    "cut data": (packed({"w": entry()}, bytes(5)), f"ends 3 bytes too early: it was cut off, so {AGAIN}"),
+    "more data": (
+        packed({"w": entry()}, bytes(1008)),
+        f"goes on for 1,000 bytes after its last tensor: it is damaged, so {AGAIN}",
+    ),
+    "no magnitudes": (
+        saved({"x.lora_A.weight": ([1, 2], [1, 2])}),
+        "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m "
+        "(it is a LoRA without them): give a DoRA adapter",
+    ),
+    "quantised": (
+        packed({"w.dora_scale": entry(0, 2, dtype="I8")}, bytes(2)),
+        "stores w.dora_scale as I8, whose numbers are quantised or not floats: "
+        "give the file in float32, float16 or bfloat16",
+    ),
+}
+
+# Reads no more than it is asked for; counts it. `at` is where the bytes lie in a file that is otherwise holes.
+JUDGE = """(files) => {
+  const { judge } = modules['core/detect'], { atOnce } = modules['core/safetensors'];
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  try {
+    const said = atOnce(judge(files.map(([name, text]) => ({ name, size: bytes(text).length, bytes: bytes(text) }))));
+    return { sentence: said.sentence, rows: said.rows, layers: said.layers.map(({ slopes, distance }) => ({ slopes, distance })) };
+  } catch (error) {
+    return { error: error.message };
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def judge(browser):
+    from base64 import b64encode
+
+    page = modules(browser, "core/detect", "core/safetensors")
+    yield lambda **files: page.evaluate(
+        JUDGE, [[f"{name}.safetensors", b64encode(data).decode()] for name, data in files.items()]
+    )
+    page.close()
+
+
+@pytest.mark.parametrize(("data", "says"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_answered_in_one_sentence(judge, data, says):
+    assert judge(a=data) == {"error": f"a.safetensors {says}"}
+
+
+M = [3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "row"),
+    [
+        ({"m.dora_scale": ([1, 3], M)}, ("(1, 3)", "unknown", "per input", "certain")),
+        ({"m.dora_scale": ([3, 1], M)}, ("(3, 1)", "unknown", "per output", "certain")),
+        ({"m.dora_scale": ([3], M)}, ("(3,)", "unknown", "cannot tell", "none")),
+        ({"m.dora_scale": ([3, 2], M + M)}, ("(3, 2)", "unknown", "cannot tell", "none")),
+        ({"m.dora_scale": ([0], [])}, ("(0,)", "unknown", "cannot tell", "none")),
+        ({"m.dora_scale": ([1, 3], [1, float("nan"), 1])}, ("(1, 3)", "unknown", "cannot tell", "none")),
+        ({"m.dora_scale": ([1, 3], [1, float("inf"), 1])}, ("(1, 3)", "unknown", "cannot tell", "none")),
+        (
+            {"q.lora_magnitude_vector": ([3], M), "q.lora_A.weight": ([1, 2], M[:2]), "q.lora_B.weight": ([3, 1], M)},
+            ("(3,)", "3 × 2", "per output", "certain"),
+        ),
+        (
+            {"q.dora_scale": ([3], M), "q.lora_down.weight": ([1, 3], M), "q.lora_up.weight": ([2, 1], M[:2])},
+            ("(3,)", "2 × 3", "per input", "certain"),
+        ),
+        (
+            {"q.m": ([1, 3], M), "q.lora.A": ([3, 1], M), "q.lora.B": ([1, 2], M[:2])},
+            ("(1, 3)", "2 × 3", "per input", "certain"),
+        ),
+    ],
+)
+def test_a_shape_tells_its_axis(judge, tensors, row):
+    said = judge(a=saved(tensors))
+    assert tuple(said["rows"][0][1:5]) == row
+
+
+def test_a_square_layer_needs_its_base_and_then_values_decide(browser):
+    import torch
+
+    page = modules(browser, "axis_detective", "core/detect", "core/detect_examples", "core/safetensors")
+    read = """([example]) => { const { layers } = modules['axis_detective'].describe({ example });
+        return layers.map(({ axis, confidence, slopes }) => [axis, confidence, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError]]); }"""
+    assert [one[:2] for one in page.evaluate(read, ["square"])] == [["cannot tell", "none"]] * 2
+    told = page.evaluate(read, ["square with base"])
+    assert [one[:2] for one in told] == [["per input", "high"]] * 2
+    # the same fit by torch's least squares, from the same bytes
+    raw = page.evaluate(
+        "modules['core/detect_examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
+    )
+    adapter, base = (read_file(bytes(one)) for one in raw)
+    for (_, _, slopes), (name, key) in zip(
+        told, [("attn1_to_q", "attn1.to_q"), ("attn1_to_out_0", "attn1.to_out.0")], strict=True
+    ):
+        m, weight = adapter[f"lora_unet_{name}.dora_scale"], base[f"{key}.weight"]
+        x, p, q = (values.log() for values in (m, weight.norm(dim=1), weight.norm(dim=0)))
+        design = torch.stack([torch.ones_like(p), p, q], dim=1)
+        fit = torch.linalg.lstsq(design, x[:, None])
+        spread = torch.linalg.inv(design.T @ design) * (x - (design @ fit.solution)[:, 0]).square().sum() / (len(x) - 3)
+        expected = [fit.solution[1], spread[1, 1].sqrt(), fit.solution[2], spread[2, 2].sqrt()]
+        assert slopes == pytest.approx([float(value) for value in expected], abs=1e-9)
+
+
+def read_file(data: bytes) -> dict:
+    from safetensors.torch import load
+
+    return {key: tensor.double() for key, tensor in load(data).items()}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_sums_of_squares_are_torch_s_in_every_dtype(browser, dtype):
+    from base64 import b64encode
+
+    import torch
+    from safetensors.torch import save
+
+    weight = torch.randn(700, 403, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight = weight.to(getattr(torch, dtype))  # 282,100 numbers: more than two pieces, which end inside a row
+    page = modules(browser, "core/safetensors")
+    sums = page.evaluate(
+        """(text) => { const { readHeader, sumsOfSquares, atOnce } = modules['core/safetensors'];
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)), source = { name: 'a', size: bytes.length, bytes };
+        const { rows, columns } = atOnce(sumsOfSquares(source, atOnce(readHeader(source)).get('w'), 700, 403));
+        return [[...rows], [...columns]]; }""",
+        b64encode(save({"w": weight})).decode(),
+    )
+    squares = weight.double().square()
+    assert sums[0] == pytest.approx(squares.sum(1).tolist(), rel=1e-12)
+    assert sums[1] == pytest.approx(squares.sum(0).tolist(), rel=1e-12)
+
+
+def test_a_base_of_five_gigabytes_is_read_only_where_the_layers_are(browser):
+    """A file object that holds nothing, invents what it is asked for and counts it."""
+    page = modules(browser, "core/detect", "ui/files")
+    asked = page.evaluate(
+        """async () => {
+        const file = (name, tensors) => {
+          const header = {}; let end = 0;
+          for (const [key, shape] of tensors) header[key] = { dtype: 'F32', shape, data_offsets: [end, (end += 4 * shape.reduce((a, b) => a * b, 1))] };
+          const text = new TextEncoder().encode(JSON.stringify(header)), head = new Uint8Array(8 + text.length);
+          new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true); head.set(text, 8);
+          const counted = { name, size: head.length + end, read: 0, largest: 0 };
+          counted.slice = (from, to) => ({ arrayBuffer: async () => {
+            const bytes = new Uint8Array(to - from).fill(63);
+            if (from < head.length) bytes.set(head.subarray(from, Math.min(to, head.length)));
+            counted.read += to - from; counted.largest = Math.max(counted.largest, to - from);
+            return bytes.buffer;
+          } });
+          return counted;
+        };
+        const adapter = file('a', [['q_proj.dora_scale', [1024]], ['q_proj.lora_down.weight', [1, 1024]], ['q_proj.lora_up.weight', [1024, 1]]]);
+        const base = file('b', [['embed.weight', [640000, 1024]], ['q_proj.weight', [1024, 1024]], ['head.weight', [640000, 1024]]]);
+        const { inTurns, sourceOf } = modules['ui/files'];
+        const said = await inTurns(modules['core/detect'].judge([adapter, base].map(sourceOf)), { cancelled: () => false, progress: () => {}, unreadable: String });
+        return [base.size, base.read, base.largest, said.sentence];
+        }"""
+    )
+    size, read, largest, sentence = asked
+    assert size > 5e9 and 4 * 1024**2 <= read < 5 * 1024**2 and largest <= 4 * 1024**2
+    assert sentence.startswith("a: the axis of its magnitude cannot be told")  # every norm alike: nothing to tell by
+
+
+# The page
+
+
+def choose(page, *files: tuple[str, bytes]) -> None:
+    given = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    page.get_by_label(re.compile("Choose a .safetensors adapter|Add a file")).set_input_files(given)
+
+
+def said(page, begins: str) -> str:
+    node = page.locator("[role=status]").filter(has_text=re.compile(f"^{re.escape(begins)}"))
+    node.wait_for()
+    return node.inner_text()
+
+
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, browser, from_disk):  # noqa: F811
+    page = show(figure(), from_disk=from_disk)
+    source = modules(browser, "core/detect_examples")
+    raw = source.evaluate(
+        "modules['core/detect_examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
+    )
+    adapter, base = map(bytes, raw)
+    choose(page, ("mine.safetensors", adapter))
+    assert said(page, "mine") == "mine.safetensors: the axis of all 2 magnitudes cannot be told."
+    choose(page, ("theirs.safetensors", base))
+    assert said(page, "mine.safetensors: all") == "mine.safetensors: all 2 magnitudes are per input."
+    page.get_by_role("button", name="Remove theirs.safetensors").click()
+    said(page, "mine.safetensors: the axis")
+    page.get_by_role("radio", name="one per input").check(force=True)
+    assert said(page, "adapter") == "adapter.safetensors: all 3 magnitudes are per input."
+    assert page.get_by_role("list", name="Chosen files").count() == 0
+    assert page.problems == []
+
+
+def test_a_name_cannot_harm_the_page(show):  # noqa: F811
+    page = show(figure())
+    hostile = ["<img src=x onerror=alert(1)>", "\u202egnorw", "x" * 1_000_000, "a\u0007b"]
+    choose(page, ("evil.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2]) for name in hostile})))
+    said(page, "evil")
+    names = page.locator(".dora-ad-table tbody th bdi").all_inner_texts()
+    assert names == [hostile[0], hostile[1], "x" * 120 + "…", "a?b"]
+    assert page.locator(".dora img").count() == 0
+    assert page.problems == []
+
+
+def test_ten_thousand_layers_are_counted_and_shown_a_few_at_a_time(show):  # noqa: F811
+    page = show(figure())
+    tensors = {f"layers.{i}.dora_scale": ([1, 2] if i % 4 else [2, 1], [1, 2]) for i in range(10_000)}
+    choose(page, ("many.safetensors", saved(tensors)))
+    assert said(page, "many") == "many.safetensors: 2,500 per output, 7,500 per input."
+    rows = page.locator(".dora-ad-table tbody tr")
+    assert rows.count() == 12
+    page.get_by_role("button", name="Show 100 more").click()
+    assert rows.count() == 112
+    page.get_by_role("radio", name="per output 2,500").check(force=True)
+    assert rows.count() == 12 and set(page.locator(".dora-ad-c3").all_inner_texts()) == {"per output"}
+
+
+def test_a_bad_file_is_named_in_the_page_and_the_next_is_judged(show):  # noqa: F811
+    page = show(figure())
+    choose(page, ("bad.safetensors", b""))
+    assert said(page, "bad") == "bad.safetensors is empty: download or save it again"
+    assert page.locator(".dora-ad-table").is_hidden()
+    page.get_by_role("button", name="Remove bad.safetensors").click()
+    said(page, "adapter.safetensors: all 3")
+    choose(page, ("good.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
+    assert said(page, "good") == "good.safetensors: its magnitude is per input."
+    assert page.problems == []
+
+
+def test_a_file_that_changes_on_disk_is_named(show, tmp_path):  # noqa: F811
+    page = show(figure())
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(saved({"x.dora_scale": ([1, 2], [1, 2])}))
+    page.evaluate(
+        "window.slice = Blob.prototype.slice; Blob.prototype.slice = () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) })"
+    )
+    page.get_by_label(re.compile("Choose")).set_input_files(path)
+    assert said(page, "a.safetensors cannot") == (
+        "a.safetensors cannot be read to its end: it was changed, moved or locked since you chose it. Choose it again."
+    )
+
+
+def test_reading_can_be_cancelled_by_keyboard(show):  # noqa: F811
+    page = show(figure())
+    page.evaluate("Blob.prototype.slice = () => ({ arrayBuffer: () => new Promise(() => {}) })")
+    choose(page, ("slow.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
+    assert said(page, "Reading") == "Reading slow.safetensors."
+    assert page.get_by_role("progressbar", name="Read so far").is_visible()
+    page.get_by_role("button", name="Cancel").press("Enter")
+    assert said(page, "Cancelled") == "Cancelled: nothing was judged."
+    assert page.get_by_role("progressbar").count() == 0
+    assert page.evaluate("document.activeElement.type") == "file"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(show, theme, width):  # noqa: F811
+    for example in EXAMPLES:
+        page = show(figure(example), theme=theme, scheme=theme, width=width)
+        assert Axe().run(page).violations_count == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    choose(page, ("a" * 200 + ".safetensors", b""))
+    said(page, "aaa")
+    settle(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

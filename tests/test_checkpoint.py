@@ -1,0 +1,664 @@
+"""Adapters in every library's names: the axis told by shape, by value against the base, and everything that may be wrong with a file."""
+
+import io
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import dorabook.checkpoint as checkpoint
+import pytest
+import torch
+from dorabook.checkpoint import Refused, __main__, compare, files, judge, read, values
+from dorabook.checkpoint.judging import FAR
+from fuzz_headers import mutants
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from test_axis_detective import BAD, packed
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def spread(size: int, seed: int = 0) -> torch.Tensor:
+    """A square weight whose outputs and whose inputs differ in length."""
+    rows, columns = drawn(size, seed=seed + 1).mul(0.2).exp(), drawn(size, seed=seed + 2).mul(0.2).exp()
+    return drawn(size, size, seed=seed) * rows[:, None] * columns
+
+
+def moved(norms: torch.Tensor, seed: int = 9) -> torch.Tensor:
+    return norms * (1 + 0.02 * drawn(*norms.shape, seed=seed))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(name: str = "adapter", **parts: torch.Tensor) -> Path:
+        path = tmp_path / f"{name}.safetensors"
+        save_file({key: value.contiguous() for key, value in parts.items()}, path)
+        return path
+
+    return save
+
+
+def told(report) -> list[tuple[str, str]]:
+    return [(layer.axis, layer.confidence) for layer in report.layers]
+
+
+# Files that are no checkpoints: the sentences are those of the page, held against the same files there
+
+
+@pytest.mark.parametrize(("data", "says"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_answered_in_one_sentence(tmp_path, data, says):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(Refused) as refused:
+        judge(path)
+    assert str(refused.value) == f"a.safetensors {says}"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_broken_header_gives_a_verdict_or_one_sentence(tmp_path, seed):
+    path = tmp_path / "a.safetensors"
+    for done, raw in mutants(seed, 100):
+        path.write_bytes(raw)
+        try:
+            report = judge(path)
+        except Refused as refused:
+            said = str(refused)
+        else:
+            said = report.sentence
+            json.dumps(report.to_json())
+        assert said.startswith("a.safetensors") and "\n" not in said, done
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_library_refuses_is_refused_here_too(tmp_path, seed):
+    path = tmp_path / "a.safetensors"
+    for done, raw in mutants(seed + 100, 100):
+        path.write_bytes(raw)
+        try:
+            read(path)
+        except Refused:
+            continue
+        with safe_open(path, framework="pt") as file:
+            assert sorted(file.keys()) == sorted(read(path).entries), done
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(Refused, match=r"^lost.safetensors is not there: give the path"):
+        judge(tmp_path / "lost.safetensors")
+    with pytest.raises(Refused, match=r"has no .safetensors files"):
+        read(tmp_path)
+
+
+def test_ten_thousand_tensors_are_judged(tmp_path):
+    header = {
+        f"layers.{i}.dora_scale": {
+            "dtype": "F32",
+            "shape": [1, 2] if i % 4 else [2, 1],
+            "data_offsets": [8 * i, 8 * i + 8],
+        }
+        for i in range(10_000)
+    }
+    path = tmp_path / "many.safetensors"
+    path.write_bytes(packed(header, bytes(80_000)))
+    assert judge(path).counts == {"per output": 2_500, "per input": 7_500}
+    assert "and 9,960 more" in str(judge(path))
+
+
+# Shapes
+
+
+def partners(family: str, out: int, inputs: int) -> dict[str, torch.Tensor]:
+    a, b = {
+        "peft": ("lora_A.weight", "lora_B.weight"),
+        "peft, named": ("lora_A.default.weight", "lora_B.default.weight"),
+        "LyCORIS": ("lora_down.weight", "lora_up.weight"),
+        "torchtune": ("lora_a.weight", "lora_b.weight"),
+        "this book": ("lora_A", "lora_B"),
+        "mlx-lm": ("lora_a", "lora_b"),
+        "Raschka": ("lora.A", "lora.B"),
+    }[family]
+    turned = family in ("mlx-lm", "Raschka")  # A (in, rank), B (rank, out)
+    sides = [(inputs, 2), (2, out)] if turned else [(2, inputs), (out, 2)]
+    return {f"block.{key}": drawn(*side) for key, side in zip((a, b), sides, strict=True)}
+
+
+ENDS = {
+    "peft": "lora_magnitude_vector",
+    "peft, named": "lora_magnitude_vector.default.weight",
+    "LyCORIS": "dora_scale",
+    "torchtune": "magnitude",
+    "this book": "magnitude",
+    "mlx-lm": "m",
+    "Raschka": "m",
+}
+
+
+@pytest.mark.parametrize("family", ENDS)
+@pytest.mark.parametrize(("count", "axis"), [(5, "per output"), (3, "per input")])
+def test_a_flat_magnitude_is_told_by_its_length_in_every_library_s_names(saved, family, count, axis):
+    path = saved(**partners(family, 5, 3), **{f"block.{ENDS[family]}": drawn(count)})
+    [layer] = judge(path).layers
+    assert (layer.name, layer.family, layer.outputs, layer.inputs) == ("block", family.partition(",")[0], 5, 3)
+    assert (layer.axis, layer.confidence) == (axis, "certain")
+
+
+@pytest.mark.parametrize("family", ["LyCORIS", "this book", "Raschka"])
+@pytest.mark.parametrize(("shape", "axis"), [((4, 1), "per output"), ((1, 4), "per input")])
+def test_a_magnitude_that_keeps_its_dimensions_tells_even_on_a_square_layer(saved, family, shape, axis):
+    assert told(judge(saved(**partners(family, 4, 4), **{f"block.{ENDS[family]}": drawn(*shape)}))) == [
+        (axis, "certain")
+    ]
+
+
+def test_raschka_s_layer_whose_m_has_a_number_per_output_in_a_row_is_told_by_length(saved):
+    [layer] = judge(saved(**partners("Raschka", 5, 3), **{"block.m": drawn(1, 5)})).layers
+    assert (layer.axis, layer.confidence) == ("per output", "fair")
+    assert layer.evidence == "m is (1, 5), written along the other side, but its length 5 is the number of outputs."
+
+
+def test_names_with_and_without_weight_and_adapter_name_are_the_same_layer(saved):
+    for end in ("", ".weight", ".default", ".default.weight", ".my-adapter.weight"):
+        path = saved(**{f"a.b.lora_magnitude_vector{end}": drawn(3)})
+        assert [layer.name for layer in judge(path).layers] == ["a.b"], end
+
+
+@pytest.mark.parametrize(
+    ("parts", "axis", "says"),
+    [
+        ({"x.dora_scale": drawn(2, 3)}, "cannot tell", "m is (2, 3), expected one number per output or per input."),
+        ({"x.dora_scale": drawn(0)}, "cannot tell", "m is (0,), expected one number"),
+        ({"x.dora_scale": torch.tensor([1, math.nan])}, "cannot tell", "m holds NaN or infinity"),
+        ({"x.dora_scale": drawn(4)}, "cannot tell", "m is (4,): without A, B or the base weight"),
+        (
+            {**partners("peft", 4, 3), "block.lora_magnitude_vector": drawn(5)},
+            "cannot tell",
+            "m has 5 numbers, but the layer 4 outputs and 3 inputs.",
+        ),
+        (
+            {**partners("LyCORIS", 4, 3), "block.dora_scale": drawn(1, 5)},
+            "cannot tell",
+            "m is (1, 5), but the layer has 4 outputs and 3 inputs.",
+        ),
+        (
+            {**partners("peft", 4, 3), "block.lora_B.weight": drawn(4, 7), "block.lora_magnitude_vector": drawn(4)},
+            "cannot tell",
+            "A is (2, 3) and B is (4, 7): their ranks differ",
+        ),
+        (
+            {**partners("peft", 4, 4), "block.lora_magnitude_vector": drawn(4)},
+            "cannot tell",
+            "peft writes per output, but a converted file may not.",
+        ),
+        (
+            {"embed.lora_a": drawn(9, 2), "embed.lora_b": drawn(2, 4), "embed.m": drawn(9)},
+            "per token",
+            "m has 9 numbers, and the layer 4 outputs and 9 tokens.",
+        ),
+    ],
+)
+def test_a_verdict_names_its_evidence(saved, parts, axis, says):
+    [layer] = judge(saved(**parts)).layers
+    assert layer.axis == axis
+    assert says in layer.evidence
+
+
+def test_m_is_a_magnitude_only_beside_its_factors(saved):
+    with pytest.raises(Refused, match="has no DoRA magnitudes"):
+        judge(saved(**{"block.m": drawn(1, 3)}))
+
+
+def test_a_square_layer_without_a_base_follows_the_file_s_other_layers(saved):
+    square, narrow = partners("LyCORIS", 4, 4), partners("LyCORIS", 3, 4)
+    parts = {**square, "block.dora_scale": drawn(4), **{key.replace("block", "other"): v for key, v in narrow.items()}}
+    [first, _] = judge(saved(**parts, **{"other.dora_scale": drawn(4)})).layers
+    assert (first.axis, first.confidence) == ("per input", "fair")
+    assert "1 other layer of this file is per input, and a training writes one axis." in first.evidence
+
+
+# Values
+
+
+@pytest.mark.parametrize(("dim", "axis"), [(1, "per output"), (0, "per input")])
+def test_a_flat_magnitude_of_a_square_layer_is_told_by_the_norms_it_started_from(saved, dim, axis):
+    weight = spread(48)
+    adapter = saved(**partners("peft", 48, 48), **{"block.lora_magnitude_vector": moved(weight.norm(dim=dim))})
+    [layer] = compare(saved("base", **{"model.block.weight": weight}), adapter).layers
+    assert (layer.axis, layer.confidence, layer.base_key) == (axis, "high", "model.block.weight")
+
+
+def test_slopes_and_their_errors_are_those_of_least_squares(saved):
+    weight = spread(30)
+    magnitude, p, q = moved(weight.norm(dim=1)), weight.norm(dim=1), weight.norm(dim=0)
+    found = values.fit(magnitude, p, q).slopes
+    design = torch.stack([torch.ones_like(p), p.log(), q.log()], dim=1)
+    solution = torch.linalg.lstsq(design, magnitude.log()[:, None]).solution[:, 0]
+    left = magnitude.log() - design @ solution
+    covariance = torch.linalg.inv(design.T @ design) * left.square().sum() / (30 - 3)
+    expected = [solution[1], covariance[1, 1].sqrt(), solution[2], covariance[2, 2].sqrt()]
+    got = [found.output, found.output_error, found.input, found.input_error]
+    assert got == pytest.approx([float(value) for value in expected], rel=1e-9)
+    difference = solution[1] - solution[2]
+    t = difference / (covariance[1, 1] + covariance[2, 2] - 2 * covariance[1, 2]).sqrt()
+    partial = float(t / (t**2 + 27).sqrt())  # the partial correlation that belongs to t
+    assert found.z == pytest.approx(math.atanh(partial) * math.sqrt(26), rel=1e-9)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_one_huge_channel_that_two_models_share_decides_nothing(dim):
+    weight, other = drawn(64, 64), drawn(64, 64, seed=1)
+    for one in (weight, other):
+        one.select(1 - dim, 5).mul_(8)
+    assert values.fit(other.norm(dim=dim), weight.norm(dim=1), weight.norm(dim=0)).axis is None
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.integers(8, 80),
+    seed=st.integers(0, 10**6),
+    drift=st.floats(0, 1),
+    dim=st.sampled_from([0, 1]),
+    scale=st.floats(1e-3, 1e3),
+)
+def test_values_tell_the_right_axis_or_none_and_turn_with_the_weight(size, seed, drift, dim, scale):
+    weight = spread(size, seed)
+    magnitude = scale * weight.norm(dim=dim) * (1 + drift * drawn(size, seed=seed + 3))
+    found = values.fit(magnitude, weight.norm(dim=1), weight.norm(dim=0))
+    assert found.axis in (None, ("per input", "per output")[dim])
+    turned = values.fit(magnitude, weight.T.norm(dim=1), weight.T.norm(dim=0))
+    assert turned.axis == {"per output": "per input", "per input": "per output", None: None}[found.axis]
+    if found.slopes:
+        assert turned.slopes.z == pytest.approx(-found.slopes.z, rel=1e-6, abs=1e-6)
+
+
+def test_a_magnitude_of_another_model_follows_neither_norm(saved):
+    adapter = saved(**partners("peft", 300, 300), **{"block.lora_magnitude_vector": spread(300, seed=50).norm(dim=1)})
+    report = compare(saved("base", **{"block.weight": spread(300)}), adapter)
+    assert told(report) == [("cannot tell", "none")] and report.layers[0].far
+    assert report.layers[0].evidence.endswith("m follows neither, so this may be another base model.")
+
+
+def test_norms_that_are_alike_tell_nothing(saved):
+    weight = drawn(20, 20) + drawn(20, 20).T
+    adapter = saved(**partners("torchtune", 20, 20), **{"block.magnitude": weight.norm(dim=1)})
+    [layer] = compare(saved("base", **{"block.weight": weight}), adapter).layers
+    assert (layer.axis, layer.confidence) == ("cannot tell", "none")
+    assert layer.evidence.startswith(
+        "The base's norms per output and per input are alike: nothing to tell them apart by."
+    )
+
+
+def test_seven_numbers_are_too_few(saved):
+    adapter = saved(**partners("peft", 7, 7), **{"block.lora_magnitude_vector": spread(7).norm(dim=1)})
+    assert (
+        "Only 7 numbers can be compared: too few."
+        in compare(saved("b", **{"block.weight": spread(7)}), adapter).layers[0].evidence
+    )
+
+
+def test_a_magnitude_that_was_reshaped_is_told_by_its_values(saved):
+    weight = spread(40)
+    adapter = saved(**partners("LyCORIS", 40, 40), **{"block.dora_scale": moved(weight.norm(dim=0))[:, None]})
+    [layer] = compare(saved("base", **{"block.weight": weight}), adapter).layers
+    assert layer.axis == "cannot tell"
+    assert (
+        layer.evidence.startswith("m is (40, 1), which says per output, but m follows")
+        and "m was reshaped." in layer.evidence
+    )
+
+
+def test_the_distance_from_the_base_is_a_plain_loop_s(saved):
+    weight, magnitude = drawn(5, 3), moved(drawn(5, 3).norm(dim=1))
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": magnitude})
+    [layer] = compare(saved("base", **{"block.weight": weight}), adapter).layers
+    norms = [math.sqrt(sum(value**2 for value in row)) for row in weight.tolist()]
+    off = sum((m - norm) ** 2 for m, norm in zip(magnitude.tolist(), norms, strict=True)) / sum(
+        norm**2 for norm in norms
+    )
+    assert layer.distance == pytest.approx(math.sqrt(off)) and not layer.far
+
+
+def test_magnitudes_far_from_the_norms_are_called_far(saved):
+    adapter = saved(
+        **partners("peft", 5, 3), **{"block.lora_magnitude_vector": (1 + FAR + 0.01) * drawn(5, 3).norm(dim=1)}
+    )
+    report = compare(saved("base", **{"block.weight": drawn(5, 3)}), adapter)
+    assert report.layers[0].far and "51 % from the base's norms, too far for a training" in report.layers[0].evidence
+    assert report.sentence.endswith("In 1 of them m is far from the base's norms.")
+
+
+def test_a_zero_row_of_the_base_is_counted(saved):
+    weight = drawn(5, 3)
+    weight[2] = 0
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": weight.norm(dim=1)})
+    assert (
+        "1 norm of the base is 0: DoRA divides by it."
+        in compare(saved("b", **{"block.weight": weight}), adapter).layers[0].evidence
+    )
+
+
+# The base
+
+
+def test_a_base_weight_is_summed_along_both_sides_in_pieces(monkeypatch, saved):
+    monkeypatch.setattr(files, "PIECE", 16)
+    for shape in ((7, 5), (3, 40), (4, 3, 3, 3), (50, 2), (1, 1)):
+        weight = drawn(*shape).float()
+        sizes: list[int] = []
+        with files.open_files() as tensors:
+            entry = read(saved(w=weight)).entries["w"]
+            first, second = files.sums_of_squares(tensors(entry), sizes.append)
+        squares = weight.double().square()
+        rest = tuple(range(2, len(shape)))
+        torch.testing.assert_close(first, squares.sum((1, *rest)))
+        torch.testing.assert_close(second, squares.sum((0, *rest)))
+        assert sum(sizes) == 4 * weight.numel() and max(sizes) <= 64
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_every_float_dtype_is_read(saved, dtype):
+    weight = spread(32).to(dtype)
+    adapter = saved(
+        **partners("peft", 32, 32), **{"block.lora_magnitude_vector": moved(weight.double().norm(dim=1)).to(dtype)}
+    )
+    assert told(compare(saved("base", **{"block.weight": weight}), adapter)) == [("per output", "high")]
+
+
+def test_a_quantised_base_is_refused_by_its_dtype(saved):
+    adapter = saved(**partners("peft", 4, 4), **{"block.lora_magnitude_vector": drawn(4)})
+    base = saved("base", **{"block.weight": drawn(4, 4).to(torch.float8_e4m3fn)})
+    with pytest.raises(Refused, match=r"^base.safetensors stores block.weight as F8_E4M3, whose numbers are quantised"):
+        judge(adapter, base)
+
+
+def test_files_of_different_models_are_refused(saved):
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": drawn(5)})
+    with pytest.raises(
+        Refused, match=r"^b.safetensors has none of the layers of adapter.safetensors: they belong to different"
+    ):
+        judge(adapter, saved("b", **{"tower.weight": drawn(5, 3)}))
+    with pytest.raises(Refused, match=r"has other shapes than adapter.safetensors needs, first block: they belong"):
+        judge(adapter, saved("b", **{"block.weight": drawn(5, 4)}))
+
+
+@pytest.mark.parametrize(
+    ("layer", "base"),
+    [
+        ("base_model.model.model.layers.1.q_proj", "model.layers.1.q_proj"),
+        ("base_model.model.layers.1.q_proj", "text.model.layers.1.q_proj"),
+        ("lora_unet_down_blocks_0_attn_to_q", "down_blocks.0.attn.to_q"),
+        ("lora_te1_text_model_q_proj", "text_model.q_proj"),
+        ("prefix.of.a.tool.layers.1.q_proj", "layers.1.q_proj"),
+        ("q_proj", "q_proj.base_layer"),
+    ],
+)
+def test_a_layer_finds_its_base_weight_under_another_prefix(saved, layer, base):
+    adapter = saved(**{f"{layer}.dora_scale": drawn(3)})
+    also = {"model.layers.11.q_proj.weight": drawn(3, 3), "model.layers.2.weight": drawn(3, 3)}
+    [verdict] = compare(saved("base", **{f"{base}.weight": drawn(3, 2), **also}), adapter).layers
+    assert (verdict.base_key, verdict.outputs, verdict.inputs) == (f"{base}.weight", 3, 2)
+
+
+def test_two_weights_that_fit_a_name_are_not_guessed_between(saved):
+    adapter = saved(**{"q.dora_scale": drawn(3)})
+    with pytest.raises(Refused, match="has none of the layers"):
+        judge(adapter, saved("base", **{"a.q.weight": drawn(3, 2), "b.q.weight": drawn(3, 2)}))
+
+
+def shards(tmp_path: Path) -> Path:
+    weight = spread(32)
+    save_file({"a.weight": drawn(2, 2)}, tmp_path / "model-1.safetensors")
+    save_file({"block.weight": weight}, tmp_path / "model-2.safetensors")
+    index = {"metadata": {}, "weight_map": {"a.weight": "model-1.safetensors", "block.weight": "model-2.safetensors"}}
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps(index))
+    parts = {**partners("peft", 32, 32), "block.lora_magnitude_vector": moved(weight.norm(dim=0))}
+    (tmp_path / "tuned").mkdir()
+    save_file(parts, tmp_path / "tuned" / "adapter.safetensors")
+    return path
+
+
+def test_a_sharded_base_is_read_by_its_index_or_its_folder(tmp_path):
+    index = shards(tmp_path)
+    for base in (index, tmp_path):
+        report = judge(tmp_path / "tuned" / "adapter.safetensors", base)
+        assert told(report) == [("per input", "high")] and report.base == "model.safetensors.index.json"
+    index.unlink()
+    assert told(judge(tmp_path / "tuned" / "adapter.safetensors", tmp_path)) == [("per input", "high")]
+
+
+def test_a_sharded_base_that_is_not_whole_is_named(tmp_path):
+    index = shards(tmp_path)
+    index.write_text(json.dumps({"weight_map": {"other.weight": "model-1.safetensors"}}))
+    with pytest.raises(
+        Refused, match=r"says that model-1.safetensors has other.weight, which it has not: download both again"
+    ):
+        read(index)
+    index.write_text(json.dumps({"weight_map": {"block.weight": "model-3.safetensors"}}))
+    with pytest.raises(Refused, match=r"names the file model-3.safetensors, which is not there: download it too"):
+        read(index)
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"weight_map": 1}',
+        '{"weight_map": {"a": "../secret.safetensors"}}',
+        '{"weight_map": {"a": 1}}',
+        "[" * 9999,
+    ):
+        index.write_text(text)
+        with pytest.raises(Refused, match="has no weight_map of tensor names to file names"):
+            read(index)
+
+
+def test_the_base_weight_in_the_adapter_s_own_file_is_used(saved):
+    weight = spread(32)
+    for end in ("base.weight", "linear.weight", "weight"):
+        path = saved(
+            **{"magnitude": moved(weight.norm(dim=0)), "lora_A": drawn(2, 32), "lora_B": drawn(32, 2), end: weight}
+        )
+        [layer] = judge(path).layers
+        assert (layer.name, layer.axis, layer.base_key) == ("", "per input", end)
+
+
+def test_gpt_2_s_stored_in_out_is_seen_by_biases_and_otherwise_not_assumed(saved):
+    weight = spread(32)  # stored (in, out), so outputs are what dim=0 leaves
+    adapter = saved(
+        **{
+            "h.0.attn.c_proj.lora_A.weight": drawn(2, 32),
+            "h.0.attn.c_proj.lora_B.weight": drawn(32, 2),
+            "h.0.attn.c_proj.lora_magnitude_vector": moved(weight.norm(dim=0)),
+        }
+    )
+    base = {"h.0.attn.c_proj.weight": weight}
+    [alone] = judge(adapter, saved("base", **base)).layers
+    assert (alone.axis, alone.slopes) == ("cannot tell", None)
+    base |= {"h.0.mlp.c_fc.weight": drawn(32, 128), "h.0.mlp.c_fc.bias": drawn(128)}
+    assert told(judge(adapter, saved("base", **base))) == [("per output", "high")]
+
+
+# Real libraries
+
+
+@pytest.mark.parametrize(("algorithm", "on_output"), [("lora", True), ("lora", False), ("loha", True), ("lokr", False)])
+def test_adapters_that_lycoris_trained_are_told_with_and_without_their_base(algorithm, on_output):
+    path = FIXTURES / f"lycoris_{algorithm}_wd_on_output_{on_output}.safetensors".lower()
+    axis = "per output" if on_output else "per input"
+    for base in (None, FIXTURES / "picture_base.safetensors"):
+        report = judge(path, base)
+        assert told(report) == [(axis, "certain")] * 3
+        assert f"wd_on_output={on_output}" in report.remedy[0]
+    assert all(0 < layer.distance < 0.2 for layer in report.layers)
+
+
+@pytest.mark.parametrize("on_output", [True, False])
+def test_a_trained_magnitude_that_a_converter_flattened_is_told_by_its_base(saved, on_output):
+    tensors = load_file(FIXTURES / f"lycoris_lora_wd_on_output_{on_output}.safetensors".lower())
+    square = {key: value for key, value in tensors.items() if "square" in key}
+    square["lycoris_square.dora_scale"] = square["lycoris_square.dora_scale"].flatten()
+    report = judge(saved(**square), FIXTURES / "picture_base.safetensors")
+    assert [layer.axis for layer in report.layers] == ["per output" if on_output else "per input"]
+
+
+def test_an_adapter_that_torchtune_trained_is_told_on_its_square_layer_too():
+    report = judge(FIXTURES / "torchtune.safetensors", FIXTURES / "torchtune_base.safetensors")
+    assert {layer.name: layer.axis for layer in report.layers} == {
+        "layers.0.attn.q_proj": "per output",
+        "layers.0.mlp.w1": "per output",
+    }
+    assert report.layers[0].slopes is not None
+
+
+class Model(torch.nn.Module):
+    """A token model with every kind of layer that peft decomposes: (batch, 8) tokens -> (batch, 8, 40)."""
+
+    def __init__(self):
+        super().__init__()
+        from transformers.pytorch_utils import Conv1D
+
+        self.embed = torch.nn.Embedding(50, 64)
+        self.conv = torch.nn.Conv2d(1, 1, 3, padding=1)
+        self.mix = torch.nn.Conv2d(8, 8, 3, padding=1)
+        self.c_proj = Conv1D(64, 64)
+        self.c_fc = Conv1D(96, 64)
+        self.square = torch.nn.Linear(96, 96)
+        self.narrow = torch.nn.Linear(96, 40)
+
+    def forward(self, tokens):
+        x = self.c_proj(self.embed(tokens))
+        x = x + self.conv(x[:, None])[:, 0] + self.mix(x[:, :, None]).flatten(2)
+        return self.narrow(torch.tanh(self.square(torch.relu(self.c_fc(x)))))
+
+
+@pytest.fixture(scope="module")
+def peft_files(tmp_path_factory) -> tuple[Path, Path]:
+    """An adapter of Model that peft trained for a few steps and saved, and the base."""
+    import warnings
+
+    from peft import LoraConfig, get_peft_model
+
+    folder = tmp_path_factory.mktemp("peft")
+    torch.manual_seed(0)
+    model = Model()
+    for parameter in model.parameters():
+        parameter.data += (
+            0.3 * parameter.data * torch.randn(parameter.shape[:1]).reshape(-1, *[1] * (parameter.ndim - 1))
+        )
+    save_file(model.state_dict(), folder / "base.safetensors")
+    names = ["embed", "conv", "mix", "c_proj", "c_fc", "square", "narrow"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of peft, that fan_in_fan_out is set for Conv1D
+        tuned = get_peft_model(model, LoraConfig(r=2, use_dora=True, target_modules=names))
+    adam = torch.optim.Adam([p for p in tuned.parameters() if p.requires_grad], lr=1e-3)
+    for step in range(10):
+        tokens = torch.randint(0, 50, (16, 8), generator=torch.Generator().manual_seed(step))
+        target = torch.randn(16, 8, 40, generator=torch.Generator().manual_seed(step))
+        adam.zero_grad()
+        torch.nn.functional.mse_loss(tuned(tokens), target).backward()
+        adam.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuned.save_pretrained(folder, save_embedding_layers=False)
+    return folder / "adapter_model.safetensors", folder / "base.safetensors"
+
+
+def test_an_adapter_that_peft_trained_here_is_per_output_on_every_kind_of_layer(peft_files):
+    report = judge(*peft_files)
+    found = {layer.name.removeprefix("base_model.model."): layer for layer in report.layers}
+    assert {layer.axis for layer in report.layers} == {"per output"} and not any(layer.far for layer in report.layers)
+    assert {name: found[name].shape for name in ("mix", "embed", "c_fc")} == {
+        "mix": (1, 8, 1, 1),
+        "embed": (64,),
+        "c_fc": (96,),
+    }
+    assert [found[name].confidence for name in ("c_proj", "square")] == ["fair", "high"]
+    assert [found[name].confidence for name in ("mix", "embed", "c_fc", "narrow")] == [
+        "high",
+        "certain",
+        "certain",
+        "certain",
+    ]
+    assert found["conv"].distance is None  # one output and one input, so only the other layers speak for it
+    assert all(0 < layer.distance < 0.1 for name, layer in found.items() if name != "conv")
+
+
+def test_peft_s_adapter_alone_leaves_its_square_layers_to_the_others(peft_files):
+    found = {layer.name.removeprefix("base_model.model."): layer for layer in judge(peft_files[0]).layers}
+    assert (found["square"].axis, found["square"].confidence) == ("per output", "fair")
+    assert found["square"].slopes is None
+
+
+def test_values_agree_with_peft_s_own_files_turned_to_the_other_axis(peft_files, saved):
+    adapter, base = map(load_file, peft_files)
+    key = "base_model.model.square.lora_magnitude_vector"
+    adapter[key] = base["square.weight"].norm(dim=0)
+    found = {layer.key: layer for layer in judge(saved(**adapter), peft_files[1]).layers}
+    assert (found[key].axis, found[key].confidence) == ("per input", "high")
+
+
+# What is shown
+
+
+def test_a_report_is_a_table_a_page_and_json(saved):
+    report = judge(saved(**{"<b>.dora_scale": drawn(1, 3), "y.dora_scale": drawn(3)}))
+    assert str(report).splitlines()[0] == "adapter.safetensors: 1 per input, 1 cannot tell."
+    assert "&lt;b&gt;" in report._repr_html_() and "<b>" not in report._repr_html_()
+    kept = json.loads(json.dumps(report.to_json()))
+    assert kept["counts"] == {"per input": 1, "cannot tell": 1} and kept["layers"][0]["shape"] == [1, 3]
+    assert [line.split(":")[0] for line in report.remedy] == [
+        "Per input",
+        "Where the axis cannot be told, give the base model the adapter was trained on, or poke one number of m in the tool that "
+        "trained it and see whether one output moves or all.",
+        *[line.split(":")[0] for line in report.remedy[2:]],
+    ]
+
+
+def test_the_command_line_answers_with_a_table_json_and_exit_codes(saved, capsys):
+    good, open_ = saved("good", **{"x.dora_scale": drawn(1, 3)}), saved("open", **{"x.dora_scale": drawn(3)})
+    assert __main__.main([str(good)]) == 0
+    assert capsys.readouterr().out.startswith("good.safetensors: its magnitude is per input.")
+    assert __main__.main([str(open_), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["layers"][0]["axis"] == "cannot tell"
+    assert __main__.main([str(good.with_name("lost.safetensors"))]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "lost.safetensors is not there: give the path of a .safetensors file\n")
+
+
+def test_the_module_runs_as_a_command(saved):
+    command = [sys.executable, "-m", "dorabook.checkpoint", str(saved(**{"x.dora_scale": drawn(3, 1)}))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=100, cwd=Path(checkpoint.__file__).parents[2]
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("adapter.safetensors: its magnitude is per output.")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_moving_line_on_a_terminal_and_a_few_lines_in_a_pipe():
+    screen, pipe, small = Terminal(), io.StringIO(), io.StringIO()
+    shown = [__main__.progress_on(stream) for stream in (screen, pipe, small)]
+    for done in range(1, 1001):
+        for progress, size in zip(shown, (1000, 1000 * 10**6, 1000), strict=True):
+            progress(done * size // 1000, size)
+    assert screen.getvalue().endswith("\rreading the base: 100 %\n") and screen.getvalue().count("\r") <= 101
+    assert pipe.getvalue().splitlines()[-1] == "reading the base: 100 %" and len(pipe.getvalue().splitlines()) <= 12
+    assert small.getvalue() == ""
+
+
+def test_progress_counts_all_bytes_of_the_weights_that_are_read(saved):
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": drawn(5)})
+    base = saved("base", **{"block.weight": drawn(5, 3), "unused.weight": drawn(90, 90)})
+    calls: list[tuple[int, int]] = []
+    judge(adapter, base, progress=lambda done, size: calls.append((done, size)))
+    assert calls[-1] == (5 * 3 * 8, 5 * 3 * 8)
