@@ -499,3 +499,15 @@ def test_a_page_links_colab_where_the_repository_is_known(monkeypatch):
     assert context["colab"].endswith(f"/owner/name/blob/published/{publish.version()}/1-law.ipynb")
     publish.offer(app, "book/index", "page.html", other := {}, None)
     assert other == {}
+
+
+def test_a_packages_own_code_keeps_what_it_uses(tmp_path):
+    package = tmp_path / "dorabook"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "tool").mkdir()
+    (package / "tool" / "__init__.py").write_text("from .a import One, Two\n\n\ndef judge(x: One): ...\n")
+    (package / "tool" / "a.py").write_text("class One: ...\n\n\nclass Two: ...\n")
+    files = publish.needs("from dorabook.tool import judge", tmp_path).files
+    assert "from .a import One\n" in files["dorabook/tool/__init__.py"]
+    assert "Two" not in files["dorabook/tool/__init__.py"]

@@ -146,13 +146,14 @@ def module_file(module: str, book: Path) -> str:
 
 
 def trimmed(text: str, file: str, asked: set[str]) -> str:
-    """A package's __init__ with only those of its re-exports that are asked for; any other module as it is."""
+    """A package's __init__ with only those of its re-exports that are asked for or that it uses; any other module as it is."""
     if Path(file).name != "__init__.py" or "*" in asked:
         return text
-    lines = text.splitlines(keepends=True)
-    for node in reversed(ast.parse(text).body):
+    lines, tree = text.splitlines(keepends=True), ast.parse(text)
+    taken = asked | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in reversed(tree.body):
         if isinstance(node, ast.ImportFrom) and node.level:
-            kept = [alias for alias in node.names if (alias.asname or alias.name) in asked]
+            kept = [alias for alias in node.names if (alias.asname or alias.name) in taken]
             line = f"from {'.' * node.level}{node.module or ''} import {', '.join(map(ast.unparse, kept))}\n"
             lines[node.lineno - 1 : node.end_lineno] = [line] if kept else []
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
