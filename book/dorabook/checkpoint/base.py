@@ -86,20 +86,27 @@ def stored(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
     return "out, in" if fits else "in, out" if turned else None
 
 
-def square_stored(others: Iterable[Stored | None], base: Checkpoint | None) -> Stored | None:
-    """How a square weight is stored: as the other layers are or, failing these, the other weights of the base."""
-    told = {one for one in others if one in ("out, in", "in, out")} or (set(by_bias(base)) if base else set())
-    return told.pop() if len(told) == 1 else None
+def square_stored(turned: bool, others: Iterable[tuple[str, Stored | None]], base: Checkpoint | None) -> Stored:
+    """How square weights are stored: as the adapter's other layers are or, failing these, the base's other weights.
+
+    Layers whose names `may_be_turned` speak for each other only, since a model may mix them with Linear.
+    `others` are names and how those layers are stored.
+    """
+    told = {one for other, one in others if one in ("out, in", "in, out") and may_be_turned(other) == turned}
+    told = told or {one for other, one in (by_bias(base) if base else ()) if may_be_turned(other) == turned}
+    if len(told) == 1:
+        return told.pop()
+    return "unknown" if turned or told else "out, in"
 
 
-def by_bias(base: Checkpoint) -> Iterator[Stored]:
-    """Of weights that are not square, the side that is as long as the bias is the outputs'."""
+def by_bias(base: Checkpoint) -> Iterator[tuple[str, Stored]]:
+    """Of weights that are not square, by name: the side that is as long as the bias is the outputs'."""
     for key, entry in base.entries.items():
         if len(entry.shape) != 2 or entry.shape[0] == entry.shape[1] or not re.search(r"(^|\.)weight\Z", key):
             continue
         bias = base.entries.get(key[: -len("weight")] + "bias")
         if bias and len(bias.shape) == 1 and bias.shape[0] in entry.shape:
-            yield "out, in" if bias.shape[0] == entry.shape[0] else "in, out"
+            yield key.removesuffix(".weight"), "out, in" if bias.shape[0] == entry.shape[0] else "in, out"
 
 
 def may_be_turned(name: str) -> bool:

@@ -31,7 +31,7 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 LONGEST_HEADER = 32_000_000  # bytes; real ones have about a hundred for a tensor
 DEEPEST = 3  # {"name": {"shape": [...]}}
 LARGEST_WHOLE = 2**53 - 1  # what a page can count to
-PIECE = 1 << 20  # numbers in memory as float64 at once
+PIECE = 1 << 17  # numbers in memory as float64 at once: a megabyte, which a cache holds
 
 AGAIN = "download or save it again"
 DAMAGED = "it is damaged, or not a safetensors file"

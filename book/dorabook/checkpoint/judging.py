@@ -105,8 +105,16 @@ def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) ->
     found = [place for place in placed if place.weight]
     if base:
         check_same_model(found, adapter, base)
-    square = square_stored((place.stored for place in found), base)
-    return [settled(place, square) if place.stored == "square" else place for place in placed]
+    if not any(place.stored == "square" for place in placed):
+        return placed
+    others = [
+        (place.layer.name, place.stored) for place in found if not place.layer.embedding
+    ]  # they are (in, out) anyway
+    ways = {turned: square_stored(turned, others, base) for turned in (False, True)}
+    return [
+        replace(place, stored=ways[may_be_turned(place.layer.name)]) if place.stored == "square" else place
+        for place in placed
+    ]
 
 
 def check_same_model(found: list[Place], adapter: Checkpoint, base: Checkpoint) -> None:
@@ -116,10 +124,6 @@ def check_same_model(found: list[Place], adapter: Checkpoint, base: Checkpoint) 
         raise Refused(
             f"{base.name} has other shapes than {adapter.name} needs, first {shown(found[0].layer.name)}: they belong to different models"
         )
-
-
-def settled(place: Place, square: Stored | None) -> Place:
-    return replace(place, stored=square or ("unknown" if may_be_turned(place.layer.name) else "out, in"))
 
 
 def shown(name: str) -> str:
@@ -132,7 +136,9 @@ def judge_layer(place: Place, has_base: bool, tensors: Opener, meter: Meter) -> 
     verdict = replace(by_shape(layer, magnitude), base_key=weight.key if weight else None)
     norms = base_norms(place, tensors, meter) if weight and place.stored and verdict.evidence != BROKEN else None
     finite = norms if norms and all(bool(torch.isfinite(one).all()) for one in norms.values()) else None
-    if finite and place.stored != "unknown":
+    if finite and place.stored == "unknown":
+        verdict = replace(verdict, evidence=STORED_UNKNOWN) if verdict.open else verdict
+    elif finite:
         verdict = by_value(verdict, layer, magnitude, finite)
     verdict = noted(verdict, about_base(place, has_base, norms is not finite))
     return with_distance(verdict, magnitude, finite) if finite and verdict.axis != "cannot tell" else verdict
@@ -232,7 +238,7 @@ def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict
     if not verdict.open:
         return reshaped(verdict, fit) if fit.confidence == "high" and axis != verdict.axis else verdict
     if fit.why in ("few", "alike"):
-        return replace(verdict, evidence=NO_FIT[fit.why].format(fit.compared))
+        return replace(verdict, evidence=NO_FIT[fit.why].format(plural(fit.compared, "number")))
     evidence = f"The layer is square, so values decide: {fit.slopes}{AFTER[fit.why]}"
     return replace(
         verdict,
@@ -244,8 +250,11 @@ def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict
     )
 
 
+STORED_UNKNOWN = (
+    "The layer is square, and nothing tells whether its base weight is stored (out, in) or (in, out), as GPT-2's is."
+)
 NO_FIT = {
-    "few": "Only {} numbers can be compared: too few.",
+    "few": "Only {} can be compared: too few.",
     "alike": "The base's norms per output and per input are alike: nothing to tell them apart by.",
 }
 AFTER = {
