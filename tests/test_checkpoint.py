@@ -666,3 +666,16 @@ def test_progress_counts_all_bytes_of_the_weights_that_are_read(saved):
     calls: list[tuple[int, int]] = []
     judge(adapter, base, progress=lambda done, size: calls.append((done, size)))
     assert calls[-1] == (5 * 3 * 8, 5 * 3 * 8)
+
+
+def test_torch_has_its_threads_back_after_a_verdict_and_after_a_refusal(saved):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        judge(saved(**{"x.dora_scale": drawn(1, 3)}))
+        assert torch.get_num_threads() == 2
+        with pytest.raises(Refused):
+            judge(saved(**{"x.dora_scale": drawn(3).to(torch.int8)}))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -25,7 +25,16 @@ PEFT = "peft-dora"  # peft's own layer in place of dora-output-detached
 ARMS = ("head", "full", "lora", *DORA, PEFT)
 PRIMARY = ("dora-output-detached", "dora-input-detached")  # their difference is the one primary contrast
 # within a seed the arms that the primary question needs come first
-ORDER = (*PRIMARY, "lora", "head", "full", "magnitude-output", "magnitude-input", "dora-output-graph", "dora-input-graph")
+ORDER = (
+    *PRIMARY,
+    "lora",
+    "head",
+    "full",
+    "magnitude-output",
+    "magnitude-input",
+    "dora-output-graph",
+    "dora-input-graph",
+)
 ORDER += ("dora-output-detached-relative", "dora-input-detached-relative")
 SCALING = 2  # alpha / rank, on every rank
 
@@ -80,7 +89,10 @@ def _dress_with_peft(encoder: nn.Module, *, rank: int, seed: int) -> None:
     """peft's DoRA on the same layers, with the same A."""
     from peft import LoraConfig, inject_adapter_in_model
 
-    ours = {name: LoRALinear(base, rank=rank, alpha=1, generator=start_of(name, seed, rank)).lora_A for name, base in linears(encoder)}
+    ours = {
+        name: LoRALinear(base, rank=rank, alpha=1, generator=start_of(name, seed, rank)).lora_A
+        for name, base in linears(encoder)
+    }
     options = {"lora_alpha": SCALING * rank, "lora_dropout": 0.0, "use_dora": True}
     inject_adapter_in_model(LoraConfig(r=rank, target_modules=list(ours), **options), encoder)
     with torch.no_grad():

@@ -90,7 +90,19 @@ DELTA_ARMS = ("lora", *arms.PRIMARY, "full")
 ONCE = "bigram-shift", 0  # task and seed of what is done once: dM and dD, every loss, and peft
 
 KEY = ("task", "arm", "rank", "seed")
-ROW = (*KEY, "lr_adapter", "lr_head", "epochs", "batch", "train", "test", "correct", "accuracy", "loss_first", "loss_last")
+ROW = (
+    *KEY,
+    "lr_adapter",
+    "lr_head",
+    "epochs",
+    "batch",
+    "train",
+    "test",
+    "correct",
+    "accuracy",
+    "loss_first",
+    "loss_last",
+)
 ROW += ("trained", "seconds", "device", "threads", "torch", "recipe")
 CHOICE = (*KEY, "lr_adapter", "lr_head", "epochs", "batch", "train", "validation", "correct", "loss_first", "loss_last")
 CHOICE += ("seconds", "device", "threads", "torch", "recipe")
@@ -187,7 +199,9 @@ def jobs(*, seeds: int, ranks: tuple[int, ...], only: dict[str, set[str]]) -> li
     return list(dict.fromkeys(wanted))
 
 
-def run(bench: Bench, job: Job, train: tasks.Examples, held: tasks.Examples, lr_adapter: float, lr_head: float, **more) -> tuple:
+def run(
+    bench: Bench, job: Job, train: tasks.Examples, held: tasks.Examples, lr_adapter: float, lr_head: float, **more
+) -> tuple:
     """Train one model and read it on `held`. Returns which were right, the losses and what both csv files say of a run."""
     began = time.perf_counter()
     encoder = copy.deepcopy(bench.encoder)
@@ -222,7 +236,9 @@ def choose(bench: Bench, store: Store, job: Job) -> tuple[float, float]:
     """Learning rates of adapter and head for the job's arm, task and rank. Runs what the choice file lacks."""
     arm = "dora-output-detached" if job.arm == arms.PEFT else job.arm
     head = _best(bench, store, Job(job.task, "head", 0, CHOICE_SEED), None)
-    return (0.0, head) if arm == "head" else (_best(bench, store, Job(job.task, arm, job.rank, CHOICE_SEED), head), head)
+    return (
+        (0.0, head) if arm == "head" else (_best(bench, store, Job(job.task, arm, job.rank, CHOICE_SEED), head), head)
+    )
 
 
 def _best(bench: Bench, store: Store, job: Job, head: float | None) -> float:
@@ -281,7 +297,9 @@ def _moved(job: Job, quarter: int, start: dict, now: dict) -> Iterator[dict]:
         for per in ("output", "input"):
             d_magnitude, d_direction = deltas.moved(start[name], weight, per=per)
             where = {"quarter": quarter, "layer": layer, "kind": kind, "per": per}
-            yield dict(zip(KEY, job.key, strict=True)) | where | {"dM": f"{d_magnitude:.6g}", "dD": f"{d_direction:.6g}"}
+            yield (
+                dict(zip(KEY, job.key, strict=True)) | where | {"dM": f"{d_magnitude:.6g}", "dD": f"{d_direction:.6g}"}
+            )
 
 
 def load_model(folder: Path | None, *, download: Callable[[], str] | None = None) -> tuple[nn.Module, Callable]:
@@ -292,7 +310,9 @@ def load_model(folder: Path | None, *, download: Callable[[], str] | None = None
         raise BadInput(f"--model {where} holds no {missing[0]}: give the folder of {HUB}, or leave --model out.")
     found = hashlib.sha256((where / "model.safetensors").read_bytes()).hexdigest()
     if found != MODEL_SHA256:
-        raise BadInput(f"{where}/model.safetensors has the checksum {found[:12]}…, expected {MODEL_SHA256[:12]}…: it is not {HUB}.")
+        raise BadInput(
+            f"{where}/model.safetensors has the checksum {found[:12]}…, expected {MODEL_SHA256[:12]}…: it is not {HUB}."
+        )
     from transformers import AutoTokenizer, BertModel, logging
 
     logging.set_verbosity_error()
@@ -307,7 +327,9 @@ def _from_hub() -> str:
     try:
         return snapshot_download(HUB, allow_patterns=list(MODEL_FILES))
     except Exception as error:  # the hub's client raises many kinds; each means that there is no model
-        raise BadInput(f"{HUB} cannot be loaded from the hub ({type(error).__name__}): give a local copy with --model DIR.") from None
+        raise BadInput(
+            f"{HUB} cannot be loaded from the hub ({type(error).__name__}): give a local copy with --model DIR."
+        ) from None
 
 
 def parse_only(text: str) -> dict[str, set[str]]:
@@ -348,11 +370,15 @@ def provenance(store: Store, bench: Bench) -> None:
         "data": {"source": tasks.SOURCE, "licence": "CC BY 4.0, not stored here", "sha256": tasks.SHA256},
         "recipe": bench.recipe,
         "commit": COMMIT,
-        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft", "numpy")} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "peft", "numpy")}
+        | {"python": platform.python_version()},
         "device": f"{device()}, {platform.system()}, {bench.threads} thread",
         "date": datetime.now(UTC).date().isoformat(),
         "files": {
-            name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "rows": len(path.read_text().splitlines()) - 1}
+            name: {
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "rows": len(path.read_text().splitlines()) - 1,
+            }
             for name, path in files.items()
             if path.exists()
         },
@@ -363,7 +389,9 @@ def provenance(store: Store, bench: Bench) -> None:
 
 
 def _commit() -> str:
-    asked = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
     return asked.stdout.strip() or "unknown"
 
 
@@ -374,14 +402,22 @@ def bar(done: int, total: int, seconds_left: float) -> str:
     """`[####------] 4/10 rows, 1 h 05 min left`"""
     filled = 20 * done // max(1, total)
     hours, minutes = divmod(round(seconds_left / 60), 60)
-    return f"[{'#' * filled}{'-' * (20 - filled)}] {done}/{total} rows, " + (f"{hours} h " if hours else "") + f"{minutes} min left"
+    return (
+        f"[{'#' * filled}{'-' * (20 - filled)}] {done}/{total} rows, "
+        + (f"{hours} h " if hours else "")
+        + f"{minutes} min left"
+    )
 
 
 def go(bench: Bench, store: Store, grid: list[Job], *, say: Callable[[str], None] = print) -> int:
     """Make every row of `grid` that the store lacks. Returns how many were made."""
-    others = {row["recipe"] for name in ("train_both", "train_both_choice") for row in store.read(name)} - {bench.recipe}
+    others = {row["recipe"] for name in ("train_both", "train_both_choice") for row in store.read(name)} - {
+        bench.recipe
+    }
     if others:
-        raise BadInput(f"{store.folder} holds rows of recipe {others.pop()}, this is {bench.recipe}: name another folder with --out.")
+        raise BadInput(
+            f"{store.folder} holds rows of recipe {others.pop()}, this is {bench.recipe}: name another folder with --out."
+        )
     made, began = 0, time.perf_counter()
     for job in grid:
         done = store.done()
@@ -399,9 +435,15 @@ def go(bench: Bench, store: Store, grid: list[Job], *, say: Callable[[str], None
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.train_both", description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, help=f"folder of {HUB}; without it, from the hub")
-    parser.add_argument("--data", type=Path, help="folder with Banking77's train.csv and test.csv; without it, from its repository")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder of the csv files (%(default)s)")
-    parser.add_argument("--only", default="", help="a slice: arm=…,task=…,seed=…,rank=…; a name given twice means either")
+    parser.add_argument(
+        "--data", type=Path, help="folder with Banking77's train.csv and test.csv; without it, from its repository"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder of the csv files (%(default)s)"
+    )
+    parser.add_argument(
+        "--only", default="", help="a slice: arm=…,task=…,seed=…,rank=…; a name given twice means either"
+    )
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds 0 to N-1 (%(default)s)")
     parser.add_argument("--ranks", type=int, nargs="+", default=[RANK], help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (%(default)s: the recorded rows)")

@@ -304,6 +304,17 @@ def open_files() -> Iterator[Opener]:
         yield tensor
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small pieces one after another: threads that wait for each other at every piece cost far more than they add up."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def numbers(tensor: Tensor) -> Tensor:
     """All numbers of a tensor, (n,) in float64: for magnitudes, which are short."""
     return tensor.reshape(-1).to(torch.float64, copy=True)

@@ -13,7 +13,19 @@ from ..text import clipped, number, plural, shaped
 from . import values
 from .base import Finder, Stored, may_be_turned, square_stored, stored
 from .families import Layer, layers_of
-from .files import BITS, Checkpoint, Entry, Opener, Refused, numbers, open_files, product, read, sums_of_squares
+from .files import (
+    BITS,
+    Checkpoint,
+    Entry,
+    Opener,
+    Refused,
+    numbers,
+    one_thread,
+    open_files,
+    product,
+    read,
+    sums_of_squares,
+)
 
 Axis = Literal["per output", "per input", "per token", "cannot tell"]
 Confidence = Literal["certain", "high", "fair", "none"]
@@ -67,7 +79,7 @@ def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | No
         product(place.weight.shape) * BITS[place.weight.dtype] // 8 for place in placed if place.weight and place.stored
     )
     meter = Meter(size, progress)
-    with open_files() as tensors:
+    with open_files() as tensors, one_thread():
         verdicts = [judge_layer(place, base is not None, tensors, meter) for place in placed]
     certain = Counter(verdict.axis for verdict in verdicts if verdict.confidence == "certain")
     return [with_neighbours(verdict, certain) for verdict in verdicts]

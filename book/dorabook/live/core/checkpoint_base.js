@@ -72,12 +72,16 @@ export function storage({ outputs, inputs, embedding }, shape) {
   return fits ? "out, in" : turned ? "in, out" : null;
 }
 
-/** How a square weight is stored, by the other weights of the model. stored: what `storage` says of this adapter's layers. */
-export function squareStorage(stored, base) {
-  const told = stored.filter((one) => one === "out, in" || one === "in, out");
-  const byBias = told.length || !base ? [] : biases(base.tensors);
-  const all = new Set(told.length ? told : byBias);
-  return all.size === 1 ? [...all][0] : null;
+/**
+ * How square weights are stored, "?" where nothing tells: as the adapter's other `layers` are or, failing these, the base's weights.
+ * Those whose names may be turned speak for each other only, since a model may mix them with others.
+ */
+export function squareStorage(turned, layers, base) {
+  const alike = ({ name, stored }) => mayBeTurned(name) === turned && (stored === "out, in" || stored === "in, out");
+  const told = layers.filter((layer) => !layer.embedding && alike(layer)); // embeddings are (in, out) anyway
+  const all = new Set((told.length || !base ? told : biases(base.tensors).filter(alike)).map(({ stored }) => stored));
+  if (all.size === 1) return [...all][0];
+  return turned || all.size ? "?" : "out, in";
 }
 
 function biases(tensors) {
@@ -86,8 +90,9 @@ function biases(tensors) {
     if (more !== undefined || b === undefined || a === b || !/(^|\.)weight$/.test(key)) continue;
     const bias = tensors.get(key.replace(/weight$/, "bias"))?.shape;
     if (bias?.length !== 1) continue;
-    if (bias[0] === a) found.push("out, in");
-    if (bias[0] === b) found.push("in, out");
+    const name = key.replace(/\.weight$/, "");
+    if (bias[0] === a) found.push({ name, stored: "out, in" });
+    if (bias[0] === b) found.push({ name, stored: "in, out" });
   }
   return found;
 }

@@ -43,9 +43,9 @@ function placeInBase(layers, adapter, base) {
   if (base && found.every(({ stored }) => !stored)) {
     throw new Refused(`${base.name} has other shapes than ${adapter.source.name} needs, first ${nameOf(found[0])}: they belong to different models`);
   }
-  const square = squareStorage(found.map(({ stored }) => stored), base);
+  const [straight, turned] = [false, true].map((one) => squareStorage(one, found, base));
   for (const layer of found) {
-    if (layer.stored === "square") layer.stored = square ?? (mayBeTurned(layer.name) ? "?" : "out, in");
+    if (layer.stored === "square") layer.stored = mayBeTurned(layer.name) ? turned : straight;
   }
 }
 
@@ -59,7 +59,8 @@ function* judgeLayer(layer, { source, tensors }, base) {
   Object.assign(layer, { slopes: null, distance: null, far: false }, byShape(layer, magnitude));
   const norms = layer.weight && layer.stored && layer.evidence !== BROKEN ? yield* baseNorms(layer) : null;
   const finite = norms && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
-  if (layer.square) byValue(layer, magnitude, finite && layer.stored !== "?" ? norms : null);
+  if (layer.square && finite && layer.stored === "?") layer.evidence = STORED_UNKNOWN;
+  else if (layer.square) byValue(layer, magnitude, finite && layer.stored !== "?" ? norms : null);
   if (layer.keeps && finite && layer.stored !== "?") checkKept(layer, magnitude, norms);
   if (layer.weight && !layer.stored) layer.evidence += ` The base's weight is ${shaped(layer.weight.shape)}, which does not fit: another base model.`;
   if (base && !layer.weight) layer.evidence += " The base has no weight for this layer.";
@@ -67,6 +68,7 @@ function* judgeLayer(layer, { source, tensors }, base) {
   if (finite && layer.axis !== "cannot tell") addDistance(layer, magnitude, norms[layer.axis === "per output" ? "output" : "input"]);
 }
 
+const STORED_UNKNOWN = "The layer is square, and nothing tells whether its base weight is stored (out, in) or (in, out), as GPT-2's is.";
 const BROKEN = "m holds NaN or infinity: the training broke, or the file is damaged.";
 const told = (axis, confidence, evidence, byLength = false) => ({ axis, confidence, evidence, byLength });
 const untold = (evidence) => told("cannot tell", "none", evidence);
@@ -116,7 +118,7 @@ function byValue(layer, magnitude, norms) {
   const across = layer.embedding ? "per token" : "per input";
   const { axis, confidence, slopes, why, k } = fitAxis(magnitude, norms.output, norms.input);
   layer.slopes = slopes;
-  if (why === "few") layer.evidence = `Only ${k} numbers can be compared: too few.`;
+  if (why === "few") layer.evidence = `Only ${plural(k, "number")} can be compared: too few.`;
   if (why === "alike") layer.evidence = "The base's norms per output and per input are alike: nothing to tell them apart by.";
   if (!slopes) return;
   const after = { tell: ".", drifted: ": too close, or m moved too far in training.", neither: ": m follows neither, so this may be another base model." }[why];

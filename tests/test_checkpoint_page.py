@@ -1,0 +1,184 @@
+"""The page's AxisDetective and dorabook.checkpoint on the same files: the same sentences, rows, numbers and remedies."""
+
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+import torch
+from dorabook.checkpoint import Refused, judge
+from fuzz_headers import mutants
+from live_page import modules
+from safetensors.torch import load_file, save_file
+
+FIXTURES = Path(__file__).parent / "fixtures"
+LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false"]
+
+JUDGE = """(groups) => groups.map((files) => {
+  const { judge } = modules['core/detect'], { atOnce } = modules['core/safetensors'];
+  const source = ([name, text]) => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)); return { name, size: bytes.length, bytes }; };
+  try {
+    const { sentence, columns, rows, remedy, layers } = atOnce(judge(files.map(source)));
+    const numbers = layers.map(({ slopes, distance }) => [distance, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]]);
+    return { sentence, columns, rows, remedy, numbers, far: layers.map(({ far }) => far) };
+  } catch (error) {
+    return error.message;
+  }
+})"""
+
+
+@pytest.fixture(scope="module")
+def in_page(browser):
+    page = modules(browser, "core/detect", "core/safetensors")
+    yield lambda groups: page.evaluate(
+        JUDGE, [[[name, b64encode(data).decode()] for name, data in files] for files in groups]
+    )
+    page.close()
+
+
+def in_python(adapter: Path, base: Path | None = None) -> dict | str:
+    try:
+        report = judge(adapter, base)
+    except Refused as refused:
+        return str(refused)
+    numbers = [[layer.distance, layer.slopes and [*vars(layer.slopes).values()]] for layer in report.layers]
+    said = {"sentence": report.sentence, "columns": ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"]}
+    rows = [list(row) for row in report.rows]
+    return said | {
+        "rows": rows,
+        "remedy": report.remedy,
+        "numbers": numbers,
+        "far": [layer.far for layer in report.layers],
+    }
+
+
+def assert_same(page: dict | str, python: dict | str, what: str) -> None:
+    if isinstance(page, str) or isinstance(python, str):
+        assert page == python, what
+        return
+    for key in ("sentence", "columns", "rows", "remedy", "far"):
+        assert page[key] == python[key], f"{what}: {key}"
+    assert [one[1] is None for one in page["numbers"]] == [one[1] is None for one in python["numbers"]]
+    for one, other in zip(flat(page["numbers"]), flat(python["numbers"]), strict=True):
+        assert one == pytest.approx(other, rel=1e-9, abs=1e-9), what
+
+
+def flat(numbers: list) -> list[float]:
+    return [value for distance, slopes in numbers for value in ([distance, *(slopes or [])]) if value is not None]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_broken_headers_get_the_same_sentence(in_page, tmp_path, seed):
+    path = tmp_path / "a.safetensors"
+    made = list(mutants(seed, 150))
+    for (done, raw), said in zip(made, in_page([[(path.name, raw)] for _, raw in made]), strict=True):
+        path.write_bytes(raw)
+        assert_same(said, in_python(path), done)
+
+
+def pairs() -> dict[str, tuple[str, str | None]]:
+    found = {name: (f"lycoris_{name}", "picture_base") for name in LYCORIS}
+    found |= {f"{name} alone": (f"lycoris_{name}", None) for name in LYCORIS}
+    return found | {
+        "torchtune": ("torchtune", "torchtune_base"),
+        "torchtune alone": ("torchtune", None),
+        "another base": ("torchtune", "picture_base"),
+        "a base alone": ("torchtune_base", None),
+    }
+
+
+@pytest.mark.parametrize(("adapter", "base"), pairs().values(), ids=pairs())
+def test_trained_adapters_get_the_same_verdicts(in_page, adapter, base):
+    paths = [FIXTURES / f"{name}.safetensors" for name in (adapter, base) if name]
+    [said] = in_page([[(path.name, path.read_bytes()) for path in paths]])
+    assert_same(said, in_python(*paths), adapter)
+
+
+def drawn(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def squares(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Square layers of several sizes and dtypes with magnitudes of either axis, near, far, flat, kept and broken."""
+    adapter, base = {}, {}
+    for place, size in enumerate((5, 12, 40, 96)):
+        weight = drawn(size, size, seed=seed + place) * drawn(size, 1, seed=seed + 50 + place).mul(0.3).exp()
+        dtype = (torch.float32, torch.bfloat16, torch.float16, torch.float64)[(seed + place) % 4]
+        name, drift = f"layers.{place}.q_proj", (0.01, 0.1, 0.5, 2.0)[(seed // 4 + place) % 4]
+        base[f"model.{name}.weight"] = weight.to(dtype)
+        magnitude = weight.norm(dim=(seed + place) % 2) * (1 + drift * drawn(size, seed=seed + 90))
+        shape = ((size,), (size, 1), (1, size))[(seed + place) % 3]
+        adapter[f"base_model.model.model.{name}.lora_magnitude_vector"] = magnitude.reshape(shape)
+        adapter[f"base_model.model.model.{name}.lora_A.weight"] = drawn(2, size, seed=1)
+        adapter[f"base_model.model.model.{name}.lora_B.weight"] = drawn(size, 2, seed=2)
+    base["model.layers.1.q_proj.weight"][seed % 12] = 0
+    if seed % 2:  # GPT-2's names, stored (in, out) or, with no other that tells, unknown
+        adapter = {key.replace("3.q_proj", "3.c_proj"): value for key, value in adapter.items()}
+        base = {key.replace("3.q_proj", "3.c_proj"): value for key, value in base.items()}
+    if seed % 4 == 1:
+        base |= {"model.c_fc.weight": drawn(3, 9, seed=3), "model.c_fc.bias": drawn(9, seed=4)}
+    return adapter, base
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_square_layers_get_the_same_verdicts_and_numbers(in_page, tmp_path, seed):
+    adapter, base = squares(seed)
+    paths = [tmp_path / "adapter.safetensors", tmp_path / "base.safetensors"]
+    for path, tensors in zip(paths, (adapter, base), strict=True):
+        save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+    groups = [[(path.name, path.read_bytes()) for path in paths[:count]] for count in (1, 2)]
+    for said, given in zip(in_page(groups), (paths[:1], paths), strict=True):
+        assert_same(said, in_python(*given), f"seed {seed}")
+
+
+def test_the_fixtures_are_small_and_trained():
+    for path in FIXTURES.glob("*.safetensors"):
+        assert path.stat().st_size < 50_000, path.name
+    base = load_file(FIXTURES / "picture_base.safetensors")["square.weight"]
+    magnitude = load_file(FIXTURES / "lycoris_lora_wd_on_output_true.safetensors")["lycoris_square.dora_scale"]
+    assert (magnitude[:, 0] - base.norm(dim=1)).abs().min() > 1e-4
+
+
+def test_a_model_of_every_kind_of_layer_gets_the_same_verdicts(in_page, tmp_path):
+    adapter = {
+        "embed.lora_magnitude_vector": drawn(8, seed=1).abs(),
+        "embed.lora_embedding_A": drawn(2, 20, seed=2),
+        "embed.lora_embedding_B": drawn(8, 2, seed=3),
+        "mix.lora_magnitude_vector": drawn(1, 12, 1, 1, seed=4).abs(),
+        "mix.lora_A.weight": drawn(2, 12, 3, 3, seed=5),
+        "mix.lora_B.weight": drawn(12, 2, 1, 1, seed=6),
+        "tok_emb.m": drawn(20, seed=7),
+        "tok_emb.lora_a": drawn(20, 2, seed=8),
+        "tok_emb.lora_b": drawn(2, 8, seed=9),
+        "old.m": drawn(1, 5, seed=10),
+        "old.lora.A": drawn(3, 2, seed=11),
+        "old.lora.B": drawn(2, 5, seed=12),
+        "own.magnitude": drawn(6, 1, seed=13),
+        "own.base.weight": drawn(6, 4, seed=14),
+        "k.dora_scale": drawn(1, 12, seed=15),
+        "k.lokr_w1": drawn(3, 4, seed=16),
+        "k.lokr_w2_a": drawn(5, 2, seed=17),
+        "k.lokr_w2_b": drawn(2, 3, seed=18),
+        "d.dora_scale": drawn(4, 1, 1, seed=19),
+        "d.hada_w1_a": drawn(4, 2, seed=20),
+        "d.hada_w1_b": drawn(2, 30, seed=21),
+        "s.lora_magnitude_vector.default": drawn(9, seed=22).abs(),
+        "s.lora_A.default.weight": drawn(2, 9, seed=23),
+        "s.lora_B.default.weight": drawn(9, 2, seed=24),
+    }
+    base = {
+        "embed.weight": drawn(20, 8, seed=30),
+        "x.mix.weight": drawn(12, 12, 3, 3, seed=31),
+        "s.weight": drawn(9, 9, seed=32),
+    }
+    base |= {
+        "tok_emb.weight": drawn(20, 8, seed=33),
+        "old.weight": drawn(9, 9, seed=34),
+        "d.weight": drawn(4, 10, 3, seed=35),
+    }
+    paths = [tmp_path / "adapter.safetensors", tmp_path / "base.safetensors"]
+    for path, tensors in zip(paths, (adapter, base), strict=True):
+        save_file(tensors, path)
+    groups = [[(path.name, path.read_bytes()) for path in paths[:count]] for count in (1, 2)]
+    for said, given in zip(in_page(groups), (paths[:1], paths), strict=True):
+        assert_same(said, in_python(*given), str(given))
+        assert len(said["rows"]) == 8
