@@ -42,10 +42,12 @@ deep: .venv/all.done ## run the chapters on every minor version of peft since 0.
 links: site ## ask the other sites that the book links to; needs a network
 	@$(BIN)/python tools/check_links.py
 
-bench: .venv/all.done ## measure a chapter's pages and a drag, beside the same chapter built by default
+bench: .venv/all.done ## measure pages, figures and large checkpoints, pages beside the default build
 	@$(BIN)/python tools/browser.py
 	@$(MAKE) site
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.pages
+	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.checkpoint
+	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.detective
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

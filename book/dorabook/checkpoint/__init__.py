@@ -1,7 +1,7 @@
 """Which axis do a real adapter's magnitudes lie along? By shape, and for square layers by the base weight's values.
 
->>> from dorabook.checkpoint import compare, judge, read  # doctest: +SKIP
->>> compare(base="base.safetensors", adapter="adapter.safetensors")  # doctest: +SKIP
+from dorabook.checkpoint import compare, judge, read
+compare(base="base.safetensors", adapter="adapter.safetensors")
 """
 
 from pathlib import Path
