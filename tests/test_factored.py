@@ -7,7 +7,7 @@ import torch
 from dorabook import factored
 from dorabook.decompose import norms
 from dorabook.factored import adapted_norms, cheaper_road, squared_norms
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 AXES, ROADS = ("output", "input"), ("factored", "formed")
@@ -38,6 +38,7 @@ def test_triangles_by_hand(per, expected, road):
 
 @both_axes
 @both_roads
+@settings(deadline=None)
 @given(
     out_features=st.integers(1, 9),
     in_features=st.integers(1, 9),

@@ -131,7 +131,7 @@ def norm_memory(
             raise ValueError(f'slice_of is for by="formed", and by is {by!r}: leave it out')
     if by == "peft":
         product = into * into + into * rank + out * into  # I, I A^T and BA
-        three = 3 * out * into + out  # BA, s (BA), W + s (BA) and its norms
+        three = 3 * out * into  # BA, s (BA) and W + s (BA)
         return into * into + into * rank + three if training else max(product, three)
     if by == "factored":
         side = _side(per, out, into)
@@ -141,9 +141,12 @@ def norm_memory(
             2 * side * rank + 2 * side,  # cross, the last product, its sums over the rank and the squared norms
         )
     step = out if slice_of is None else min(out, max(8, slice_of // into))  # rows at a time
-    if per == "output":
-        return out * rank + step * into + step * (out // step)  # sB, a slice, and the norms up to the last full one
-    return out * rank + 2 * step * into + (1 if step == out else 2) * into  # a slice, its squares, and their sums
+    slices, rest = divmod(out, step)
+    if (
+        per == "output"
+    ):  # sB; then a full slice and the norms so far, the last rows and all norms, or norms twice, to join them
+        return out * rank + max(step * into + slices * step, rest * into + out, 2 * out)
+    return out * rank + 2 * step * into + (2 if slices > 1 else 1) * into  # sB, a slice, its squares, and their sums
 
 
 def training_memory(parameters: int, *, dtype: str = "float32") -> Work:

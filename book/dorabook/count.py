@@ -111,9 +111,10 @@ class Encoder:
         return [LayerShape(name, *size, copies=self.layers) for name, size in sizes.items()]
 
     def parameters(self) -> int:
-        """All weights without the pooler: blocks, and word, position and two segment embeddings."""
+        """All weights: blocks, word, position and two segment embeddings, and the pooler, there even where unused."""
         norms = (2 * self.layers + 1) * 2 * self.hidden  # LayerNorm: a gain and a bias each
-        return _with_biases(self.shapes()) + norms + (self.vocabulary + self.positions + 2) * self.hidden
+        pooler = LayerShape("pooler.dense", self.hidden, self.hidden)
+        return _with_biases([*self.shapes(), pooler]) + norms + (self.vocabulary + self.positions + 2) * self.hidden
 
 
 @dataclass(frozen=True)

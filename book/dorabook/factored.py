@@ -6,6 +6,7 @@ W + sBA a few rows at a time, so that the sum stays in the processor's cache. `a
 Source of the factored form, for rows: https://arxiv.org/abs/2603.22276. The input axis is the same algebra.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -122,17 +123,23 @@ def _products(weight: Tensor, A: Tensor) -> Tensor:
 
 def _formed_rows(weight: Tensor, A: Tensor, B: Tensor) -> Tensor:
     """Norms (rows, 1) of the rows of weight + B @ A, a few rows at a time."""
-    return torch.cat([torch.linalg.vector_norm(rows, dim=1, keepdim=True) for rows in _sums(weight, A, B)])
+    norm = partial(torch.linalg.vector_norm, dim=1, keepdim=True)
+    return torch.cat(list(map(norm, _sums(weight, A, B))))
 
 
 def _formed_columns(weight: Tensor, A: Tensor, B: Tensor) -> Tensor:
     """Norms (1, inner) of the columns of weight (rows, inner) + B @ A, added up over a few rows at a time."""
-    squared = sum(rows.square().sum(0, keepdim=True) for rows in _sums(weight, A, B))
+    squared = sum(map(_column_squares, _sums(weight, A, B)))
     zero = squared == 0  # sqrt has no gradient there, and a norm's is taken as 0
     return torch.where(zero, 1.0, squared).sqrt() * ~zero
 
 
+def _column_squares(rows: Tensor) -> Tensor:
+    return rows.square().sum(0, keepdim=True)
+
+
 def _sums(weight: Tensor, A: Tensor, B: Tensor):
+    """W + BA, a few rows at a time. Who reads them with `map` holds one slice and not two."""
     dtype = wide(weight.dtype)
     A, step = A.to(dtype), _step(weight)
     for rows, left in zip(weight.split(step), B.to(dtype).split(step), strict=True):
