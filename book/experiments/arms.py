@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-from dorabook.decompose import Per
 from dorabook.layers import DoRALinear, LoRALinear
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -18,6 +17,8 @@ DORA = {
     "dora-input-graph": ("input", "in graph"),
     "dora-output-detached-relative": ("output", "detached"),
     "dora-input-detached-relative": ("input", "detached"),
+    "dora-output-detached-swapped": ("output", "detached"),
+    "dora-input-detached-swapped": ("input", "detached"),
     "magnitude-output": ("output", "detached"),
     "magnitude-input": ("input", "detached"),
 }
@@ -25,7 +26,7 @@ PEFT = "peft-dora"  # peft's own layer in place of dora-output-detached
 ARMS = ("head", "full", "lora", *DORA, PEFT)
 PRIMARY = ("dora-output-detached", "dora-input-detached")  # their difference is the one primary contrast
 # within a seed the arms that the primary question needs come first
-ORDER = (
+PLANNED = (
     *PRIMARY,
     "lora",
     "head",
@@ -34,8 +35,13 @@ ORDER = (
     "magnitude-input",
     "dora-output-graph",
     "dora-input-graph",
+    "dora-output-detached-relative",
+    "dora-input-detached-relative",
 )
-ORDER += ("dora-output-detached-relative", "dora-input-detached-relative")
+SWAPPED = {  # added after the first seed, exploratory: each axis at the rate that was chosen for the other
+    "dora-output-detached-swapped": "dora-input-detached",
+    "dora-input-detached-swapped": "dora-output-detached",
+}
 SCALING = 2  # alpha / rank, on every rank
 
 
@@ -130,8 +136,3 @@ def weights(encoder: nn.Module) -> dict[str, Tensor]:
     """The weight (out_features, in_features) each adapted layer stands for now, by the layer's name."""
     adapted = {name: m.merged_weight().clone() for name, m in encoder.named_modules() if isinstance(m, LoRALinear)}
     return adapted or {name: layer.weight.clone() for name, layer in linears(encoder)}
-
-
-def per_of(arm: str) -> Per | None:
-    """The axis of the arm's magnitudes, None where it has none."""
-    return DORA[arm][0] if arm in DORA else None

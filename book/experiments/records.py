@@ -14,13 +14,11 @@ Row = dict[str, str]
 def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
     """The rows of `path`, none where there is no file. BadInput for another header or a broken row.
 
-    A last line without its end was being written when a run was killed: it is left out, and said so.
+    A last line without its end is being written, or was when a run was killed: it is left out.
     """
     if not path.exists():
         return []
-    whole, _, rest = path.read_text(encoding="utf-8").rpartition("\n")
-    if rest:
-        print(f"{path}: the last line is half-written and is dropped: {rest[:60]!r}", file=sys.stderr)
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
     lines = list(csv.reader(whole.splitlines()))
     if not lines:
         return []
@@ -32,21 +30,27 @@ def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
     return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
 
 
-def append(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
-    """Add rows, in one write. A half-written last line is cut off first."""
-    before = path.read_bytes() if path.exists() else b""
-    if before and not before.endswith(b"\n"):
-        before = before[: before.rfind(b"\n") + 1]
+def mend(path: Path) -> None:
+    """Cut off a half-written last line, and say so."""
+    whole, _, rest = (path.read_bytes() if path.exists() else b"").rpartition(b"\n")
+    if rest:
         with path.open("r+b") as file:
-            file.truncate(len(before))
+            file.truncate(len(whole) + 1 if whole else 0)
+        print(
+            f"{path}: the last line is half-written and is dropped: {rest[:40].decode(errors='replace')}…",
+            file=sys.stderr,
+        )
+
+
+def append(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
+    """Add rows, in one write; a file that is empty or not there gets the header first."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
-    if not before:
+    if not path.exists() or not path.stat().st_size:
         writer.writeheader()
     writer.writerows(rows)
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text.getvalue())
-        file.flush()
 
 
 def first_of_each(rows: list[Row], key: tuple[str, ...]) -> dict[tuple[str, ...], Row]:
