@@ -679,3 +679,22 @@ def test_torch_has_its_threads_back_after_a_verdict_and_after_a_refusal(saved):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_slopes_near_1_and_0_by_chance_are_not_believed():
+    told_by_chance = 0
+    for seed in range(300):
+        weight, strange = drawn(16, 16, seed=seed), drawn(16, seed=seed + 1000).mul(0.5).exp()
+        found = values.fit(strange, weight.norm(dim=1), weight.norm(dim=0))
+        near = found.slopes and abs(found.slopes.output - 1) <= 0.5 and abs(found.slopes.input) <= 0.5
+        told_by_chance += bool(near)
+        assert found.axis is None, seed
+    assert told_by_chance > 0  # slopes alone would have told some of these
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((1, 6, 1, 1), "per input"), ((4, 1, 1, 1), "per output")])
+def test_a_loha_convolution_whose_factor_has_the_kernel_in_it_is_told_by_its_kept_dimensions(saved, shape, axis):
+    adapter = saved(**{"c.dora_scale": drawn(*shape), "c.hada_w1_a": drawn(4, 2), "c.hada_w1_b": drawn(2, 6 * 9)})
+    assert told(judge(adapter)) == [(axis, "certain")]
+    [layer] = judge(adapter, saved("base", **{"c.weight": drawn(4, 6, 3, 3)})).layers
+    assert (layer.axis, layer.outputs, layer.inputs) == (axis, 4, 6)
