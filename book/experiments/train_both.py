@@ -92,7 +92,7 @@ RATES = {  # by what an arm trains; an arm is found by the first word of its nam
 }
 RANK, SEEDS = 8, 5
 CHOICE_SEED = 1000  # of the draw that learning rates are chosen on
-DELTA_ARMS = ("lora", *arms.PRIMARY, "full")
+DELTA_ARMS = ("lora", *arms.PRIMARY, "full", *arms.SWAPPED)  # at one rate, dM and dD compare the axes alone
 ONCE = "bigram-shift", 0  # task and seed of what is done once: dM and dD, every loss, and peft
 
 KEY = ("task", "arm", "rank", "seed")

@@ -22,7 +22,7 @@ const nothing = { columns: [], rows: [], kinds: [], remedy: [] };
 const changedOnDisk = (name) => new Refused(`${name} cannot be read to its end: it was changed, moved or locked since you chose it. Choose it again.`);
 
 /** The reader's own files by name, and what is said of them. changed() is called after every step. */
-export function ownFiles(changed) {
+function ownFiles(changed) {
   const files = new Map();
   let run = 0, reading = null, said = null;
 
@@ -94,7 +94,7 @@ function build({ stage, set, own }) {
   return function update({ all, bad = false }, { example }) {
     const reading = own.reading(), files = own.list();
     examples.set(files.length ? null : example);
-    picker.set(files);
+    picker.set(files, { wanted: bad || !files.length ? "adapter" : "base" });
     progress.hidden = !reading;
     if (reading) {
       bar.max = Math.max(1, reading.size);

@@ -68,7 +68,7 @@ function kronecker(at, tensors) {
   const sides = (which, tucker) => {
     const all = tensors.get(at(which))?.shape, a = tensors.get(at(`${which}_a`))?.shape, b = tensors.get(at(`${which}_b`))?.shape;
     if (all) return all;
-    if (!a || !b) return null;
+    if (!(a?.length > 1 && b?.length > 1)) return null;
     return tucker ? [a[1], b[1]] : [a[0], b[1]];
   };
   const one = sides("lokr_w1", false), two = sides("lokr_w2", tensors.has(at("lokr_t2")));

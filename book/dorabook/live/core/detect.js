@@ -12,7 +12,7 @@ import { whole } from "./whole.js";
 
 const AXES = ["per output", "per input", "per token", "cannot tell"];
 const COLUMNS = ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"];
-const FAR = 0.5; // of the base's norms
+const FAR = 0.5, FARTHEST = 1000; // of the base's norms; beyond the latter no number is given
 
 /** sources: the chosen files. Runs as core/safetensors.js says; returns { sentence, columns, rows, kinds, remedy, layers }. */
 export function* judge(sources) {
@@ -21,7 +21,8 @@ export function* judge(sources) {
   if (!layers.length) throw new Refused(noMagnitudes(adapter));
   placeInBase(layers, adapter, base);
   for (const layer of layers) yield* judgeLayer(layer, adapter, base);
-  layers.forEach((layer) => addNeighbours(layer, layers));
+  const certain = layers.filter(({ confidence }) => confidence === "certain").map(({ axis }) => axis);
+  layers.forEach((layer) => addNeighbours(layer, certain));
   return { ...said(layers, adapter.source.name), remedy: remedies(layers), layers };
 }
 
@@ -36,7 +37,10 @@ function placeInBase(layers, adapter, base) {
   for (const layer of layers) {
     layer.weight = find(layer);
     layer.stored = layer.weight && storage(layer, layer.weight.shape);
-    if (layer.weight && layer.outputs === null && !layer.ranks) [layer.outputs, layer.inputs] = layer.weight.shape;
+    if (!layer.weight) continue;
+    const [a, b, kernel] = layer.weight.shape;
+    if (layer.outputs === null && !layer.ranks) [layer.outputs, layer.inputs] = [a, b];
+    else if (layer.stored === "out, in" && kernel !== undefined) layer.inputs = b; // grouped, it has inputs / groups norms
   }
   const found = layers.filter(({ weight }) => weight);
   if (base && !found.length) throw new Refused(`${base.name} has none of the layers of ${adapter.source.name}: they belong to different models`);
@@ -51,7 +55,7 @@ function placeInBase(layers, adapter, base) {
 
 const nameOf = ({ name }) => (name ? clipped(name) : "the layer itself");
 
-/** Adds to a layer: axis, confidence, evidence, far, slopes, distance, byShape. */
+/** Adds to a layer: axis, confidence, evidence, far, slopes, distance, and square where its shape tells nothing. */
 function* judgeLayer(layer, { source, tensors }, base) {
   const tensor = tensors.get(layer.key);
   checkFloats(source, layer.key, tensor);
@@ -61,7 +65,7 @@ function* judgeLayer(layer, { source, tensors }, base) {
   const finite = norms && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
   if (layer.square && finite && layer.stored === "?") layer.evidence = STORED_UNKNOWN;
   else if (layer.square) byValue(layer, magnitude, finite && layer.stored !== "?" ? norms : null);
-  if (layer.keeps && finite && layer.stored !== "?") checkKept(layer, magnitude, norms);
+  else if (finite && layer.stored !== "?") checkKept(layer, magnitude, norms);
   if (layer.weight && !layer.stored) layer.evidence += ` The base's weight is ${shaped(layer.weight.shape)}, which does not fit: another base model.`;
   if (base && !layer.weight) layer.evidence += " The base has no weight for this layer.";
   if (norms && !finite) layer.evidence += " The base weight holds NaN or infinity.";
@@ -70,7 +74,7 @@ function* judgeLayer(layer, { source, tensors }, base) {
 
 const STORED_UNKNOWN = "The layer is square, and nothing tells whether its base weight is stored (out, in) or (in, out), as GPT-2's is.";
 const BROKEN = "m holds NaN or infinity: the training broke, or the file is damaged.";
-const told = (axis, confidence, evidence, byLength = false) => ({ axis, confidence, evidence, byLength });
+const told = (axis, confidence, evidence) => ({ axis, confidence, evidence });
 const untold = (evidence) => told("cannot tell", "none", evidence);
 
 function byShape({ shape, outputs, inputs, embedding, ranks, family }, magnitude) {
@@ -89,7 +93,7 @@ function byShape({ shape, outputs, inputs, embedding, ranks, family }, magnitude
     const axis = out ? "per output" : across;
     if (!known || own === n) {
       const says = convolution ? `m is ${text}: peft writes a convolution's output channels on the second side.` : `m is ${text}, a shape that keeps its dimensions: one number ${axis}.`;
-      return { ...told(axis, convolution && outputs === inputs ? "high" : "certain", says), keeps: true };
+      return told(axis, convolution && outputs === inputs ? "high" : "certain", says);
     }
     if (other === n) return told(out ? across : "per output", "fair", `m is ${text}, written along the other side, but its length ${whole(n)} is the number of ${out ? things : "outputs"}.`);
     return untold(`m is ${text}, but the layer has ${whole(outputs)} outputs and ${whole(inputs)} ${things}.`);
@@ -128,6 +132,7 @@ function byValue(layer, magnitude, norms) {
 
 /** An m that keeps its dimensions tells by its shape, unless its values say the other axis. */
 function checkKept(layer, magnitude, norms) {
+  if (layer.shape.length < 2 || (layer.confidence !== "certain" && layer.confidence !== "high")) return;
   if (norms.output.length !== norms.input.length || norms.output.length !== magnitude.length) return;
   const { axis, confidence, slopes } = fitAxis(magnitude, norms.output, norms.input);
   if (confidence !== "high" || (axis === "per output") === (layer.axis === "per output")) return;
@@ -137,25 +142,25 @@ function checkKept(layer, magnitude, norms) {
 
 function addDistance(layer, magnitude, norms) {
   const zeros = norms.filter((norm) => norm === 0).length;
-  const square = norms.reduce((sum, norm) => sum + norm * norm, 0);
-  if (norms.length === magnitude.length && square > 0) {
-    const off = Math.sqrt(magnitude.reduce((sum, m, i) => sum + (m - norms[i]) ** 2, 0) / square);
-    layer.distance = off;
+  const largest = norms.reduce((most, norm) => Math.max(most, norm), 0); // by which all are divided, so that no square overflows
+  if (norms.length === magnitude.length && largest > 0) {
+    const size = norms.reduce((sum, norm) => sum + (norm / largest) ** 2, 0);
+    const off = Math.sqrt(magnitude.reduce((sum, m, i) => sum + ((m - norms[i]) / largest) ** 2, 0) / size);
+    layer.distance = Math.min(off, FARTHEST);
     layer.far = off > FAR;
-    layer.evidence += ` It is ${number(100 * off)} % from the base's norms${layer.far ? ", too far for a training: another base model, or m was rescaled" : ""}.`;
+    const percent = off > FARTHEST ? `more than ${whole(100 * FARTHEST)}` : number(100 * off);
+    layer.evidence += ` It is ${percent} % from the base's norms${layer.far ? ", too far for a training: another base model, or m was rescaled" : ""}.`;
   }
   if (zeros) layer.evidence += ` ${plural(zeros, "norm")} of the base ${zeros === 1 ? "is" : "are"} 0: DoRA divides by ${zeros === 1 ? "it" : "them"}.`;
 }
 
-/** A square layer that values could not tell: what the file's other layers say, or the tool that wrote it. */
-function addNeighbours(layer, layers) {
+/** A square layer that values could not tell: what the file's other layers say, or the tool that wrote it. `certain`: axes that shapes told. */
+function addNeighbours(layer, certain) {
   if (!layer.square || layer.axis !== "cannot tell" || layer.far) return;
-  const others = layers.filter((one) => one.confidence === "certain");
-  const axes = new Set(others.map(({ axis }) => axis));
-  if (axes.size === 1) {
-    const [axis] = axes;
-    const are = others.length === 1 ? "layer of this file is" : "layers of this file are";
-    layer.evidence += ` ${whole(others.length)} other ${are} ${axis}, and a training writes one axis.`;
+  const [axis] = certain;
+  if (axis && certain.every((one) => one === axis)) {
+    const are = certain.length === 1 ? "layer of this file is" : "layers of this file are";
+    layer.evidence += ` ${whole(certain.length)} other ${are} ${axis}, and a training writes one axis.`;
     Object.assign(layer, { axis, confidence: "fair" });
   } else if (layer.family === "peft" || layer.family === "torchtune") {
     layer.evidence += ` ${layer.family} writes per output, but a converted file may not.`;

@@ -4,7 +4,12 @@ import { h, say } from "./dom.js";
 
 const LISTED = 6;
 
-/** onfiles(list of File) and onremove(name) are called. Returns { el, area, set(files) }; files as { name, size }. */
+const ASKS = {
+  adapter: "Choose a .safetensors adapter, and its base model if you have it",
+  base: "Add a file: the base model, or a shard of it",
+};
+
+/** onfiles(list of File) and onremove(name) are called. Returns { el, input, catchDrops(node), set(files, { wanted }) }; files as { name, size }. */
 export function filePicker({ accept, onfiles, onremove }) {
   const title = h("span", { class: "dora-ad-title" }), hint = h("span", { class: "dora-hint" });
   const input = h("input", { type: "file", multiple: true, accept, onchange: take });
@@ -41,8 +46,8 @@ export function filePicker({ accept, onfiles, onremove }) {
     el,
     input,
     catchDrops,
-    set(files) {
-      say(title, files.length ? "Add a file: the base model, or a shard of it" : "Choose a .safetensors adapter, and its base model if you have it");
+    set(files, { wanted }) {
+      say(title, ASKS[wanted]);
       say(hint, "Or drop them here. Files are read here, in your browser, piece by piece; nothing is sent anywhere.");
       const rows = files.slice(0, LISTED).map(({ name, size }) => chosen(name, size, onremove));
       const rest = files.length - rows.length;
