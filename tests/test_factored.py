@@ -56,6 +56,7 @@ def test_both_roads_give_the_norm_of_the_plain_sum(per, road, out_features, in_f
 @both_roads
 def test_a_weight_of_many_slices_is_measured_whole(per, road, monkeypatch):
     monkeypatch.setattr(factored, "SLICE", 50)
+    monkeypatch.setattr(factored, "BLOCK", 70)
     W, A, B = draw(37, 5, 2)
     torch.testing.assert_close(adapted_norms(W, A, B, scaling=0.5, per=per, road=road), plain(W, A, B, 0.5, per))
     torch.testing.assert_close(squared_norms(W, per=per), norms(W, per=per).square())
@@ -124,8 +125,10 @@ def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, err
 
 
 def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
-    assert cheaper_road(4096, 4096, rank=16) == "factored"
-    assert cheaper_road(4096, 4096, rank=64) == "formed"
+    assert cheaper_road(4096, 4096, rank=102) == "factored"  # 4096 / 40 is 102.4
+    assert cheaper_road(4096, 4096, rank=103) == "formed"
+    assert cheaper_road(1024, 16384, rank=102) == "factored"
+    assert cheaper_road(1024, 16384, rank=103) == "formed"
     assert cheaper_road(192, 576, rank=8) == "formed"
 
 

@@ -17,9 +17,10 @@ from .decompose import Per, check_per, check_weight
 Road = Literal["factored", "formed"]
 
 KEPT = 1e-3  # a squared norm below this share of |w|^2 has lost three digits to cancellation: form that row
-SLICE = 2**17  # elements of W + sBA that exist at a time: half a megabyte in float32
-RANK = 32  # up to here the factored road wins on large weights; see tests/bench/norm.py
-LARGE = 1 << 20  # elements of W: below, the calls of the factored road cost more than they save
+SLICE = 2**18  # elements of W + sBA that exist at a time: a megabyte in float32
+BLOCK = 2**21  # elements of W in one product with A: all of a tall W at once takes longer than its parts
+SHARE = 40  # the factored road for a rank up to sqrt(out * in) / SHARE: on a square W it holds a tenth of it at most
+LARGE = 2**17  # elements of W: below, the calls of the factored road cost more than they save
 
 
 def adapted_norms(
@@ -67,8 +68,9 @@ def squared_norms(weight: Tensor, *, per: Per) -> Tensor:
 
 
 def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
-    """The rule, from measurements on a CPU: factored for a large weight and a small rank, formed in slices elsewhere."""
-    return "factored" if rank <= RANK and out_features * in_features >= LARGE else "formed"
+    """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored while the rank is small beside W's sides."""
+    elements = out_features * in_features
+    return "factored" if elements >= LARGE and (SHARE * rank) ** 2 <= elements else "formed"
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
@@ -115,10 +117,12 @@ def _factored_rows(weight: Tensor, A: Tensor, B: Tensor, weight_squared: Tensor 
 
 
 def _products(weight: Tensor, A: Tensor) -> Tensor:
-    """A (rank, inner) @ weight^T (inner, rows), widening a few rows of a half-precision weight at a time."""
-    if weight.dtype == A.dtype:
+    """A (rank, inner) @ weight^T (inner, rows), a block of rows at a time; fewer where they are widened."""
+    if weight.dtype != A.dtype:
+        return torch.cat([A @ rows.to(A.dtype).T for rows in _slices(weight)], dim=1)
+    if not weight.is_contiguous():  # a transpose, read along its stored rows: blocks gain nothing
         return A @ weight.T
-    return torch.cat([A @ rows.to(A.dtype).T for rows in _slices(weight)], dim=1)
+    return torch.cat([A @ rows.T for rows in weight.split(_step(weight, BLOCK))], dim=1)
 
 
 def _formed_rows(weight: Tensor, A: Tensor, B: Tensor) -> Tensor:
@@ -141,14 +145,14 @@ def _column_squares(rows: Tensor) -> Tensor:
 def _sums(weight: Tensor, A: Tensor, B: Tensor):
     """W + BA, a few rows at a time. Who reads them with `map` holds one slice and not two."""
     dtype = wide(weight.dtype)
-    A, step = A.to(dtype), _step(weight)
+    A, step = A.to(dtype), _step(weight, SLICE)
     for rows, left in zip(weight.split(step), B.to(dtype).split(step), strict=True):
         yield torch.addmm(rows.to(dtype), left, A)
 
 
 def _slices(weight: Tensor) -> tuple[Tensor, ...]:
-    return weight.split(_step(weight))
+    return weight.split(_step(weight, SLICE))
 
 
-def _step(weight: Tensor) -> int:
-    return max(8, SLICE // weight.shape[1])
+def _step(weight: Tensor, elements: int) -> int:
+    return max(8, elements // weight.shape[1])

@@ -1,0 +1,277 @@
+"""What the norm of W + sBA costs by each way, and what it is of a training step with the installed peft.
+
+    PYTHONPATH=book:tests .venv/bin/python -m bench.norm              # prints every row; about ten minutes
+    PYTHONPATH=book:tests .venv/bin/python -m bench.norm step model   # some parts only
+    PYTHONPATH=book:tests .venv/bin/python -m bench.norm --record     # and writes book/data/norm_cost.csv and .json
+
+One process, one thread, float32. The ways of a case take turns, so that what disturbs one disturbs all, and a row has the
+median and the quartiles of the processor time of its turns. Peak memory is of tensors (bench/memory.py), from one more run.
+
+norm   One norm. "whole": the best plain form, torch.addmm(W, B, A, alpha=s), then the fastest of torch.linalg.vector_norm,
+       square().sum().sqrt() and square_().sum().sqrt(). "sliced" and "factored": the two roads of dorabook.factored, |W|^2 kept. "peft": get_lora_weight and
+       get_weight_norm of the installed peft, which has no norm per input.
+step   Forward and backward of one linear layer of the installed peft, DoRA, 512 tokens, "peft" and inside "cheaper_norms".
+model  The same of a whole encoder of the shapes of all-MiniLM-L6-v2, all 36 linear layers adapted, 12 sentences of 16 tokens.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from bench.memory import Peak
+from dorabook.factored import adapted_norms, cheaper_road, squared_norms
+from dorabook.peft_norms import cheaper_norms
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora.dora import DoraLinearLayer
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+TABLE = Path(__file__).parents[2] / "book" / "data" / "norm_cost.csv"
+SCALING = 2.0
+RANKS = (4, 8, 16, 32, 64, 128, 256)
+SHAPES = {  # (out_features, in_features)
+    "SmolLM2 k_proj": (192, 576),
+    "SmolLM2 q_proj": (576, 576),
+    "SmolLM2 up_proj": (1536, 576),
+    "MiniLM query": (384, 384),
+    "MiniLM intermediate": (1536, 384),
+    "MiniLM output": (384, 1536),
+    "GPT-2 c_attn": (2304, 768),
+    "GPT-2 mlp.c_proj": (768, 3072),
+    "Llama q_proj": (4096, 4096),
+    "Llama up_proj": (14336, 4096),
+}
+STEP_SHAPES = ("SmolLM2 k_proj", "SmolLM2 q_proj", "SmolLM2 up_proj", "Llama q_proj")
+STEP_RANKS = (8, 16, 64)
+TOKENS = 512
+SENTENCES, LENGTH = 12, 16
+SECONDS = 1.0  # for the turns of a case, which takes at least TURNS
+TURNS = 7
+ROADS = {"sliced": "formed", "factored": "factored"}
+
+Ways = dict[str, Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Row:
+    part: str
+    layer: str
+    out_features: int
+    in_features: int
+    rank: int
+    per: str
+    way: str
+    milliseconds: float
+    low_quartile: float
+    high_quartile: float
+    turns: int
+    peak_bytes: int
+
+
+def measure(ways: Ways) -> dict[str, tuple[list[float], int]]:
+    """Milliseconds of each way's turns, and its peak of bytes."""
+    for run in ways.values():
+        run()  # warm
+    times = {way: [] for way in ways}
+    end = time.perf_counter() + SECONDS
+    while len(times[next(iter(ways))]) < TURNS or time.perf_counter() < end:
+        for way, run in ways.items():
+            start = time.process_time()
+            run()
+            times[way].append(1e3 * (time.process_time() - start))
+    peaks = {}
+    for way, run in ways.items():
+        with Peak() as peak:
+            run()
+        peaks[way] = peak.peak
+    return {way: (times[way], peaks[way]) for way in ways}
+
+
+def rows(part: str, layer: str, size: tuple[int, int], rank: int, per: str, ways: Ways) -> list[Row]:
+    made = []
+    for way, (times, peak) in measure(ways).items():
+        low, middle, high = (round(value, 4) for value in statistics.quantiles(times, n=4))
+        made.append(Row(part, layer, *size, rank, per, way, middle, low, high, len(times), peak))
+    return made
+
+
+def factors(out_features: int, in_features: int, rank: int) -> tuple[Tensor, Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    sizes = (out_features, in_features), (rank, in_features), (out_features, rank)
+    return tuple(torch.randn(size, generator=draw) / size[1] ** 0.5 for size in sizes)
+
+
+def norm_ways(out_features: int, in_features: int, rank: int, per: str) -> Ways:
+    W, A, B = factors(out_features, in_features, rank)
+    dim, kept = (1 if per == "output" else 0), squared_norms(W, per=per)
+
+    def whole() -> Tensor:
+        return torch.addmm(W, B, A, alpha=SCALING)
+
+    ways = {
+        "whole, vector_norm": lambda: torch.linalg.vector_norm(whole(), dim=dim, keepdim=True),
+        "whole, squares": lambda: whole().square().sum(dim, keepdim=True).sqrt(),
+        "whole, squares in place": lambda: whole().square_().sum(dim, keepdim=True).sqrt(),
+    }
+    for way, road in ROADS.items():
+        options = {"scaling": SCALING, "per": per, "weight_squared": kept, "road": road}
+        ways[way] = partial(adapted_norms, W, A, B, **options)
+    ways = {way: torch.no_grad()(run) for way, run in ways.items()}
+    return ways | ({"peft": pefts_norm(W, A, B)} if per == "output" else {})
+
+
+def pefts_norm(W: Tensor, A: Tensor, B: Tensor) -> Callable[[], object]:
+    """The two steps of peft's forward that end in the norm, in the graph as there."""
+    layer = DoraLinearLayer(fan_in_fan_out=False)
+    lora_A, lora_B = (nn.Linear(*reversed(factor.shape), bias=False) for factor in (A, B))
+    lora_A.weight.data, lora_B.weight.data = A, B
+
+    def run() -> tuple[Tensor, Tensor]:
+        product = layer.get_lora_weight(lora_A=lora_A, lora_B=lora_B)
+        return product, layer.get_weight_norm(W, product.detach(), SCALING)
+
+    return run
+
+
+def norm_rows() -> Iterator[list[Row]]:
+    for layer, size in SHAPES.items():
+        for rank in RANKS:
+            for per in ("output", "input"):
+                made = rows("norm", layer, size, rank, per, norm_ways(*size, rank, per))
+                plain = min((row for row in made if row.way.startswith("whole")), key=lambda row: row.milliseconds)
+                best = Row(**asdict(plain) | {"way": "whole"})
+                yield [best] + [row for row in made if not row.way.startswith("whole")]
+
+
+def step_ways(model: nn.Module, forward: Callable[[], Tensor]) -> Ways:
+    with cheaper_norms():  # its forward keeps |W|^2 from turn to turn, as it would over a training run
+        forwards = {"cheaper_norms": vars(DoraLinearLayer)["forward"]}
+    forwards["peft"] = vars(DoraLinearLayer)["forward"]
+
+    def step(way: str) -> None:
+        DoraLinearLayer.forward = forwards[way]
+        try:
+            model.zero_grad()
+            forward().square().mean().backward()
+        finally:
+            DoraLinearLayer.forward = forwards["peft"]
+
+    return {way: partial(step, way) for way in ("peft", "cheaper_norms")}
+
+
+def adapted(model: nn.Module, targets: list[str], rank: int) -> nn.Module:
+    """The model with peft's DoRA, B away from 0, in training mode."""
+    torch.manual_seed(0)
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, use_dora=True, target_modules=targets)
+    model = get_peft_model(model, config).train()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.01)
+    return model
+
+
+def step_rows() -> Iterator[list[Row]]:
+    for layer in STEP_SHAPES:
+        for rank in STEP_RANKS:
+            out_features, in_features = SHAPES[layer]
+            model = adapted(nn.Sequential(nn.Linear(in_features, out_features, bias=False)), ["0"], rank)
+            x = torch.randn(TOKENS, in_features).requires_grad_()
+            yield rows("step", layer, SHAPES[layer], rank, "output", step_ways(model, partial(model, x)))
+
+
+def model_rows() -> Iterator[list[Row]]:
+    sizes = {"vocab_size": 30522, "hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6}
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    config = BertConfig(**sizes, **dropout, num_attention_heads=12)
+    ids = torch.randint(1000, 30000, (SENTENCES, LENGTH), generator=torch.Generator().manual_seed(0))
+    targets = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+    for rank in STEP_RANKS:
+        model = adapted(BertModel(config, add_pooling_layer=False), targets, rank)
+        ways = step_ways(model, lambda model=model: model(ids).last_hidden_state)
+        yield rows("model", "all-MiniLM-L6-v2, 36 layers", (0, 0), rank, "output", ways)
+
+
+PARTS = {"norm": norm_rows, "step": step_rows, "model": model_rows}
+
+
+def said(case: list[Row]) -> str:
+    """One line: milliseconds and megabytes of each way, then ratios of milliseconds."""
+    row, times = case[0], {row.way: row.milliseconds for row in case}
+    ways = "  ".join(f"{r.way} {r.milliseconds:.3g} ms {r.peak_bytes / 1e6:.3g} MB" for r in case)
+    if row.part == "norm":
+        road = cheaper_road(row.out_features, row.in_features, rank=row.rank)
+        rule = next(times[way] for way in ROADS if ROADS[way] == road)
+        ratios = f"rule / faster road {rule / min(times[way] for way in ROADS):.2f}, whole / rule {times['whole'] / rule:.2f}"
+        ratios += f", peft / rule {times['peft'] / rule:.1f}" if "peft" in times else ""
+    else:
+        ratios = f"peft / cheaper_norms {times['peft'] / times['cheaper_norms']:.2f}"
+    size = f"({row.out_features}, {row.in_features})"
+    return f"{row.part:5} {row.layer:19} {size:13} rank {row.rank:3} per {row.per:6}  {ways}  [{ratios}]"
+
+
+def record(made: list[Row]) -> None:
+    """The table and its provenance. The old files or the new ones, never half."""
+    half = TABLE.with_name(f".{TABLE.name}.new")
+    with half.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in made)
+    os.replace(half, TABLE)
+    TABLE.with_suffix(".json").write_text(json.dumps(provenance(made), indent=1) + "\n", encoding="utf-8")
+
+
+def provenance(made: list[Row]) -> dict[str, object]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    versions = {name: version(name) for name in ("torch", "peft", "transformers")}
+    return {
+        "what": "time and peak memory of the norm of W + sBA by each way, and of training steps with and without "
+        "cheaper_norms; ways and fields in tests/bench/norm.py",
+        "command": "PYTHONPATH=book:tests python -m bench.norm --record",
+        "time": "processor time of one thread, median and quartiles of the turns, float32",
+        "load": "processes that ran or waited, over the last minute, at the end: " + f"{os.getloadavg()[0]:.1f}",
+        "versions": versions | {"python": platform.python_version()},
+        "device": f"cpu {names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, 1 thread",
+        "date": datetime.now(UTC).date().isoformat(),
+        "rows": len(made),
+        "sha256": hashlib.sha256(TABLE.read_bytes()).hexdigest(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.norm")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"some of {', '.join(PARTS)}; all when left out")
+    parser.add_argument(
+        "--record", action="store_true", help="write book/data/norm_cost.csv and .json; needs all parts"
+    )
+    asked = parser.parse_args()
+    if unknown := [part for part in asked.parts if part not in PARTS]:
+        parser.error(f"part is {unknown[0]}, expected some of {', '.join(PARTS)}")
+    if asked.record and asked.parts:
+        parser.error("--record writes one table of all parts: leave the parts out")
+    torch.set_num_threads(1)
+    made = []
+    for part in asked.parts or PARTS:
+        for case in PARTS[part]():
+            print(said(case), flush=True)
+            made += case
+    if asked.record:
+        record(made)
+
+
+if __name__ == "__main__":
+    main()
