@@ -48,6 +48,8 @@ bench: .venv/all.done ## measure pages, figures and large checkpoints, pages bes
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.pages
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.checkpoint
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.detective
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests $(BIN)/python -W ignore -m bench.norm
+	@PYTHONPATH=book:tests $(BIN)/python -m bench.norm_pages
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

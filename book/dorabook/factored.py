@@ -2,7 +2,7 @@
 
 Two roads. *Factored*: for one output row, |w + s b A|^2 = |w|^2 + 2s (w A^T) . b + s^2 (b A A^T) . b, three terms
 whose largest part is W A^T, (out_features, rank); for one input column the same with A and B swapped. *Formed*: add up
-W + sBA a few rows at a time, so that the sum stays in the processor's cache. `adapted_norms` takes the cheaper one.
+W + sBA a few rows at a time, so that no second matrix of W's size is asked of the system. `adapted_norms` takes the cheaper one.
 Source of the factored form, for rows: https://arxiv.org/abs/2603.22276. The input axis is the same algebra.
 """
 
