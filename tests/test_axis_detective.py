@@ -1,6 +1,8 @@
 """AxisDetective in the page: hostile files answered in one sentence, large ones read in pieces, names that cannot harm."""
 
 import json
+import math
+import random
 import re
 import struct
 
@@ -148,7 +150,6 @@ BAD = {
     ),
 }
 
-# Reads no more than it is asked for; counts it. `at` is where the bytes lie in a file that is otherwise holes.
 JUDGE = """(files) => {
   const { judge } = modules['core/detect'], { atOnce } = modules['core/safetensors'];
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -340,7 +341,7 @@ def test_a_name_cannot_harm_the_page(show):  # noqa: F811
     choose(page, ("evil.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2]) for name in hostile})))
     said(page, "evil")
     names = page.locator(".dora-ad-table tbody th bdi").all_inner_texts()
-    assert names == [hostile[0], hostile[1], "x" * 120 + "…", "a?b"]
+    assert names == [hostile[0], "?gnorw", "x" * 120 + "…", "a?b"]
     assert page.locator(".dora img").count() == 0
     assert page.problems == []
 
@@ -368,6 +369,209 @@ def test_a_bad_file_is_named_in_the_page_and_the_next_is_judged(show):  # noqa: 
     choose(page, ("good.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
     assert said(page, "good") == "good.safetensors: its magnitude is per input."
     assert page.problems == []
+
+
+def test_what_is_asked_for_next_follows_what_was_said(show):  # noqa: F811
+    page = show(figure())
+    asks = page.locator(".dora-ad-title")
+    assert asks.inner_text() == "Choose a .safetensors adapter, and its base model if you have it"
+    choose(page, ("good.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
+    said(page, "good")
+    assert asks.inner_text() == "Add a file: the base model, or a shard of it"
+    page.get_by_role("button", name="Remove good.safetensors").click()
+    choose(page, ("bad.safetensors", b"no"))
+    said(page, "bad")
+    assert asks.inner_text() == "Choose a .safetensors adapter, and its base model if you have it"
+
+
+# A square layer and one that is not, with magnitudes per input that moved by a few percent since they were norms.
+SIDE = 240
+
+
+def model(scale: float = 1.0, seed: int = 3) -> tuple[bytes, dict[str, tuple[list[int], list[float]]]]:
+    """An adapter with flat magnitudes, `scale` times what they were trained to, and its base's tensors."""
+    draw = random.Random(seed)
+    base, adapter = {}, {}
+    for name, rows in (("q", SIDE), ("k", 6)):
+        tall = [draw.uniform(0.5, 2) for _ in range(rows)]
+        wide = [draw.uniform(0.5, 2) for _ in range(SIDE)]
+        weight = [[draw.uniform(-1, 1) * down * across for across in wide] for down in tall]
+        norms = [math.hypot(*column) for column in zip(*weight, strict=True)]
+        adapter[f"{name}.dora_scale"] = ([SIDE], [scale * norm * draw.uniform(0.97, 1.03) for norm in norms])
+        adapter[f"{name}.lora_down.weight"] = ([1, SIDE], wide)
+        adapter[f"{name}.lora_up.weight"] = ([rows, 1], tall)
+        base[f"model.{name}.weight"] = ([rows, SIDE], [value for row in weight for value in row])
+    return saved(adapter), base
+
+
+def test_a_sharded_base_is_read_through_its_index(show):  # noqa: F811
+    page = show(figure())
+    adapter, base = model()
+    shards = {f"model-{i}.safetensors": {key: base[key]} for i, key in enumerate(base)}
+    index = json.dumps({"weight_map": {key: name for name, tensors in shards.items() for key in tensors}}).encode()
+    first, second = [(name, saved(tensors)) for name, tensors in shards.items()]
+    choose(page, ("model.safetensors.index.json", index), second, ("mine.safetensors", adapter))
+    named = "model.safetensors.index.json names the file model-0.safetensors, which is not there: "
+    assert said(page, "model") == f"{named}download it too, next to the index"
+    choose(page, first)
+    assert said(page, "mine") == "mine.safetensors: all 2 magnitudes are per input."
+    assert page.locator(".dora-ad-c4").all_inner_texts() == ["high", "certain"]
+    choose(page, ("model.safetensors.index.json", index.replace(b"model.k", b"model.v")))
+    has_not = "model.safetensors.index.json says that model-1.safetensors has model.v.weight, which it has not: "
+    assert said(page, "model") == f"{has_not}download both again"
+    choose(page, ("model.safetensors.index.json", b"{}"))
+    assert said(page, "model.safetensors.index.json has no weight_map")
+    assert page.problems == []
+
+
+def test_shards_without_an_index_are_one_base(judge):
+    adapter, base = model()
+    (first, one), (second, other) = base.items()
+    told = judge(b=saved({second: other}), a=adapter, c=saved({first: one}))
+    assert [row[3:5] for row in told["rows"]] == [["per input", "high"], ["per input", "certain"]]
+
+
+def test_a_base_of_another_model_is_refused_or_far(judge):
+    adapter, base = model()
+    belong = "they belong to different models"
+    nothing = {"x.weight": ([2, 2], [1.0] * 4)}
+    assert judge(a=adapter, b=saved(nothing)) == {
+        "error": f"b.safetensors has none of the layers of a.safetensors: {belong}"
+    }
+    wide = {"model.q.weight": ([SIDE, 5], [1.0] * 5 * SIDE)}
+    shapes = f"b.safetensors has other shapes than a.safetensors needs, first q: {belong}"
+    assert judge(a=adapter, b=saved(wide)) == {"error": shapes}
+    one = judge(a=adapter, b=saved({**wide, "model.k.weight": base["model.k.weight"]}))
+    assert f" The base's weight is ({SIDE}, 5), which does not fit: another base model." in one["rows"][0][5]
+    far = judge(a=adapter, b=saved(model(seed=4)[1]))
+    assert ": m follows neither, so this may be another base model." in far["rows"][0][5]
+    assert far["sentence"] == "a.safetensors: 1 per input, 1 cannot tell. In 2 of them m is far from the base's norms."
+
+
+def test_a_magnitude_far_from_the_norms_is_said_to_be(judge):
+    for scale, distance in ((1.0, None), (3.0, "200"), (1e7, None)):
+        adapter, base = model(scale)
+        told = judge(a=adapter, b=saved(base))
+        assert [row[3] for row in told["rows"]] == ["per input"] * 2  # slopes do not see a common factor
+        evidence = told["rows"][1][5]
+        assert ("too far for a training" in evidence) == (scale != 1)
+        found = re.search(r"It is (.*) % from", evidence)[1]
+        if distance:
+            assert float(found) == pytest.approx(float(distance), abs=5)
+    assert found == "more than 100,000" and told["layers"][1]["distance"] == 1000
+    assert told["sentence"].endswith(" In 2 of them m is far from the base's norms.")
+
+
+def test_norms_that_are_zero_are_counted_on_the_told_axis(judge):
+    adapter, base = model()
+    shape, values = base["model.k.weight"]
+    for places, sentence in (
+        ({2}, " 1 norm of the base is 0: DoRA divides by it."),
+        ({2, 7}, " 2 norms of the base are 0: DoRA divides by them."),
+    ):
+        gone = [0.0 if i % SIDE in places else value for i, value in enumerate(values)]
+        told = judge(a=adapter, b=saved({**base, "model.k.weight": (shape, gone)}))
+        assert told["rows"][1][5].endswith(sentence)
+    rows = [0.0 if i < SIDE else value for i, value in enumerate(values)]  # one output of the other axis
+    assert "norm of the base" not in judge(a=adapter, b=saved({**base, "model.k.weight": (shape, rows)}))["rows"][1][5]
+
+
+def test_a_grouped_convolution_has_as_many_inputs_as_a_group(judge):
+    """By its A it has 8 inputs and 8 outputs; its weight (8, 4, 1) has norms of 4 inputs, so 8 numbers can be of outputs only."""
+    adapter = {
+        "c.dora_scale": ([8], [1.0] * 8),
+        "c.lora_down.weight": ([1, 8, 1], [1.0] * 8),
+        "c.lora_up.weight": ([8, 1, 1], [1.0] * 8),
+    }
+    told = judge(a=saved(adapter), b=saved({"c.weight": ([8, 4, 1], [1.0] * 32)}))
+    assert told["rows"][0][2:5] == ["8 × 4", "per output", "certain"]
+
+
+DROP = """async ([selector, type, files]) => {
+  const carried = new DataTransfer();
+  for (const [name, bytes] of files) carried.items.add(new File([Uint8Array.from(bytes)], name));
+  if (!files.length) carried.setData('text/plain', 'words');
+  const event = new DragEvent(type, { dataTransfer: carried, bubbles: true, cancelable: true });
+  document.querySelector(selector).dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+
+
+def test_dropped_files_are_judged_and_the_page_stays(show):  # noqa: F811
+    page = show(figure())
+    adapter, base = model()
+    files = [["mine.safetensors", list(adapter)], ["base.safetensors", list(saved(base))]]
+    over = page.locator(".dora-ad-drop.dora-ad-over")
+    page.evaluate(DROP, [".dora-ad-table", "dragenter", files])  # on the table: anywhere in the figure will do
+    page.evaluate(DROP, [".dora-ad-drop", "dragenter", files])
+    page.evaluate(DROP, [".dora-ad-table", "dragleave", files])
+    assert over.count() == 1
+    assert page.evaluate(DROP, [".dora-ad-drop", "dragover", files])
+    assert page.evaluate(
+        DROP, [".dora-ad-drop", "drop", files]
+    )  # else the browser opens the file, and the page is gone
+    assert over.count() == 0
+    assert said(page, "mine") == "mine.safetensors: all 2 magnitudes are per input."
+    assert page.get_by_role("list", name="Chosen files").get_by_role("listitem").count() == 2
+    for type in ("dragenter", "dragover", "drop"):
+        assert not page.evaluate(DROP, [".dora-ad-drop", type, []])  # words are none of ours
+    assert over.count() == 0
+    page.evaluate(DROP, [".dora-ad-drop", "dragenter", files])
+    page.evaluate(DROP, [".dora-ad-drop", "dragleave", files])
+    assert over.count() == 0
+    assert page.problems == []
+
+
+def test_the_figure_is_used_by_keyboard_alone(show, tmp_path):  # noqa: F811
+    page = show(figure())
+    page.on("filechooser", lambda chooser: None)  # so that choosers are caught from here on
+    path = tmp_path / "mine.safetensors"
+    tensors = {f"layers.{i}.dora_scale": ([1, 2] if i % 4 else [2, 1], [1, 2]) for i in range(40)}
+    path.write_bytes(saved(tensors))
+    focus = "document.activeElement.closest('.dora-ad') && (document.activeElement.type ?? '')"
+    while page.evaluate(focus) != "file":
+        page.keyboard.press("Tab")
+    ring = page.locator(".dora-ad-drop")
+    assert ring.evaluate("(node) => getComputedStyle(node).outlineStyle") == "solid"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(path)
+    assert said(page, "mine") == "mine.safetensors: 10 per output, 30 per input."
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Remove mine.safetensors"
+    page.keyboard.press("Tab")  # to the examples, none of which is chosen: the first
+    assert page.evaluate("document.activeElement.type") == "radio"
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.locator(".dora-ad-table tbody tr").nth(9).wait_for()
+    assert page.locator(".dora-ad-table tbody tr").count() == 10
+    assert set(page.locator(".dora-ad-c3").all_inner_texts()) == {"per output"}
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Show 18 more"
+    page.keyboard.press("Enter")
+    assert page.locator(".dora-ad-table tbody tr").count() == 30
+    page.get_by_role("button", name="Remove mine.safetensors").press("Enter")
+    assert said(page, "adapter") == "adapter.safetensors: all 3 magnitudes are per output."
+    assert page.evaluate("document.activeElement.type") == "file"  # and not lost with the button
+    assert page.problems == []
+
+
+def test_in_forced_colours_edges_and_focus_are_drawn(show):  # noqa: F811
+    page = show(figure("square"), forced_colors="active")
+    style = "(node, [name, pseudo]) => getComputedStyle(node)[name]"
+    drop, sentence, remedy = (page.locator(name) for name in (".dora-ad-drop", ".dora-sentence", ".dora-ad-remedy"))
+    text = page.locator("body").evaluate(style, ["color", None])
+    assert sentence.evaluate(style, ["borderLeftColor", None]) == text
+    assert drop.evaluate(style, ["borderTopStyle", None]) == "dashed"
+    assert remedy.evaluate(style, ["borderTopStyle", None]) == "solid"  # its ground is gone
+    page.get_by_label(re.compile("Choose")).focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert drop.evaluate(style, ["outlineStyle", None]) == "solid"
+    choose(page, ("bad.safetensors", b""))
+    said(page, "bad")
+    assert sentence.evaluate(style, ["borderTopStyle", None]) == "solid"  # a frame, since red is gone
 
 
 def test_a_file_that_changes_on_disk_is_named(show, tmp_path):  # noqa: F811

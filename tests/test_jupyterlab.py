@@ -10,6 +10,7 @@ import urllib.request
 import nbformat
 import pytest
 from live_page import BOOK
+from playwright.sync_api import Error
 
 CELLS = {
     "make": "from dorabook.live import DirectionDial\ndial = DirectionDial(id='dial')\ndial",
@@ -103,10 +104,20 @@ def run_cell(page, name):
     return run_code(page, list(CELLS).index(name))
 
 
+def scroll_to(cell):
+    """Scroll to a cell, again where a page that is still loading has put another node in its place."""
+    for left in (2, 1, 0):
+        try:
+            return cell.scroll_into_view_if_needed()
+        except Error as error:
+            if not left or "not attached" not in error.message:
+                raise
+
+
 def run_code(page, number):
     """Run the code cell with this number, from 0, and wait until it has its execution count."""
     cell = page.locator(".jp-CodeCell").nth(number)
-    cell.scroll_into_view_if_needed()
+    scroll_to(cell)
     before = cell.locator(".jp-InputPrompt").first.inner_text()
     prompt = cell.locator(".jp-InputPrompt").first
     asked, deadline = 0.0, time.monotonic() + 120

@@ -78,7 +78,7 @@ const named = ([first, ...rest]) => (rest.length ? `${first} and ${whole(rest.le
 
 function build({ stage, set, own }) {
   const picker = filePicker({ accept: ".safetensors,.json", onfiles: own.add, onremove: own.remove });
-  const examples = choice({ legend: "Or load the example", options: EXAMPLES, onchange: (example) => { own.clear(); set({ example }); } });
+  const examples = choice({ legend: "Or load an example", options: EXAMPLES, onchange: (example) => { own.clear(); set({ example }); } });
   const bar = h("progress", { "aria-label": "Read so far" }), amounts = h("span", { class: "dora-ad-amounts" });
   const cancel = button("Cancel", () => { own.cancel(); picker.input.focus(); });
   const progress = h("div", { class: "dora-ad-progress" }, bar, amounts, cancel);

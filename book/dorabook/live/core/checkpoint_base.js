@@ -1,12 +1,13 @@
 // Which tensor of a base model an adapter's layer belongs to, and which of its sides is which.
 
 const LEADING = ["lora_transformer", "diffusion_model", "text_encoder", "transformer", "base_model", "lora_unet", "lora_te1", "lora_te2", "lora_te", "lycoris", "model", "unet"];
+const MOST_LEADING = 8, PAUSE = 256; // words taken off a name; keys between two pauses
 const LONGEST = 1000; // characters of a layer's name; no model has longer ones
 const OWN = ["base.weight", "base_layer.weight", "linear.weight", "weight"];
 
-/** Finds what belongs to a layer: find(layer) gives { source, key, tensor }, or null. */
-export function baseFinder(adapter, base) {
-  const names = base ? index(base.tensors) : new Map();
+/** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end }, or null. */
+export function* baseFinder(layers, adapter, base) {
+  const names = base ? yield* index(base.tensors, layers) : new Map();
   return function find(layer) {
     const key = base && belongs(layer.name, names);
     if (key) return base.tensors.get(key);
@@ -19,14 +20,23 @@ export function baseFinder(adapter, base) {
   };
 }
 
-/** By length of name, then by name, the keys of weights: what ends in "_" and a name is looked up by that name. */
-function index(tensors) {
+/**
+ * The keys of weights by their names, and by those ends of their names, after "_", that some layer may ask for:
+ * all ends of all names may be far more than the header that they came in.
+ */
+function* index(tensors, layers) {
+  const wanted = new Set(layers.filter(({ name }) => name.length <= LONGEST).flatMap(({ name }) => variants(name.replaceAll(".", "_"))));
+  const lengths = new Set([...wanted].map((name) => name.length));
   const names = new Map();
+  let count = 0;
   for (const [key, { shape }] of tensors) {
+    if ((count += 1) % PAUSE === 0) yield null;
     if (key.length > LONGEST || shape.length < 2 || !/(^|\.)weight$/.test(key)) continue;
     const name = key.replace(/(^|\.)(base_layer\.)?weight$/, "").replaceAll(".", "_");
     for (let at = 0; at >= 0; at = name.indexOf("_", at) + 1 || -1) {
+      if (at && !lengths.has(name.length - at)) continue;
       const end = name.slice(at);
+      if (at && !wanted.has(end)) continue;
       const kept = names.get(end) ?? { whole: [], ending: [] };
       kept[at ? "ending" : "whole"].push(key);
       names.set(end, kept);
@@ -50,12 +60,12 @@ function belongs(layer, names) {
   return null;
 }
 
-/** The name, and the name after each leading word that says where it was, not which layer it is. */
+/** The name, and the name after each leading word, eight at most, that says where it was, not which layer it is. */
 function variants(name) {
   const all = [name];
   for (;;) {
     const word = LEADING.find((one) => name.startsWith(`${one}_`));
-    if (!word) return all;
+    if (!word || all.length > MOST_LEADING) return all;
     name = name.slice(word.length + 1);
     all.push(name);
   }

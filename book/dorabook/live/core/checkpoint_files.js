@@ -21,7 +21,7 @@ export function* openFiles(sources) {
   for (const source of indexes.filter(({ name }) => name.endsWith(".index.json") || (rest.length && indexes.length === 1))) {
     maps.push({ source, shards: yield* weightMap(source) });
   }
-  if (maps.length) return { adapter, base: sharded(maps[0], rest) };
+  if (maps.length) return { adapter, base: sharded(maps[0], opened) };
   return { adapter, base: rest.length ? { name: rest[0].source.name, tensors: together(rest) } : null };
 }
 
@@ -32,23 +32,23 @@ function* weightMap(source) {
   const bytes = source.size ? yield { source, start: 0, end: source.size } : new Uint8Array();
   let map = null;
   try {
-    map = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))?.weight_map;
+    map = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes))?.weight_map;
   } catch {
     refuse();
   }
   if (typeof map !== "object" || map === null || Array.isArray(map)) refuse();
   const shards = Object.entries(map);
-  if (!shards.every(([, shard]) => typeof shard === "string" && !/[\\/]/.test(shard))) refuse();
+  if (!shards.every(([, shard]) => typeof shard === "string" && !/[\\/\0]/.test(shard))) refuse();
   return shards;
 }
 
 function sharded({ source, shards }, opened) {
   const files = new Map(opened.map((one) => [one.source.name, one]));
   const tensors = new Map();
+  const missing = shards.find(([, shard]) => !files.has(shard));
+  if (missing) throw new Refused(`${source.name} names the file ${clipped(missing[1])}, which is not there: download it too, next to the index`);
   for (const [key, shard] of shards) {
-    const file = files.get(shard);
-    if (!file) throw new Refused(`${source.name} names the file ${clipped(shard)}, which is not there: download it too, next to the index`);
-    const tensor = file.tensors.get(key);
+    const file = files.get(shard), tensor = file.tensors.get(key);
     if (!tensor) throw new Refused(`${source.name} says that ${clipped(shard)} has ${clipped(key)}, which it has not: download both again`);
     tensors.set(key, { source: file.source, key, ...tensor });
   }

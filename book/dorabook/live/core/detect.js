@@ -19,7 +19,7 @@ export function* judge(sources) {
   const { adapter, base } = yield* openFiles(sources);
   const layers = layersOf(adapter.tensors);
   if (!layers.length) throw new Refused(noMagnitudes(adapter));
-  placeInBase(layers, adapter, base);
+  yield* placeInBase(layers, adapter, base);
   for (const layer of layers) yield* judgeLayer(layer, adapter, base);
   const certain = layers.filter(({ confidence }) => confidence === "certain").map(({ axis }) => axis);
   layers.forEach((layer) => addNeighbours(layer, certain));
@@ -32,8 +32,8 @@ function noMagnitudes({ source, tensors }) {
 }
 
 /** Gives each layer its `weight` (a tensor of the base, or null) and how that is `stored`. */
-function placeInBase(layers, adapter, base) {
-  const find = baseFinder(adapter, base);
+function* placeInBase(layers, adapter, base) {
+  const find = yield* baseFinder(layers, adapter, base);
   for (const layer of layers) {
     layer.weight = find(layer);
     layer.stored = layer.weight && storage(layer, layer.weight.shape);

@@ -16,11 +16,17 @@ export function filePicker({ accept, onfiles, onremove }) {
   const area = h("label", { class: "dora-ad-drop" }, input, title, hint);
   const list = h("ul", { class: "dora-ad-files", "aria-label": "Chosen files" });
   const el = h("div", { class: "dora-ad-pick" }, area, list);
+  let listed = null;
 
   function take() {
     const files = [...input.files];
     input.value = ""; // so that the same file, changed meanwhile, can be chosen again
     if (files.length) onfiles(files);
+  }
+
+  function remove(name) {
+    onremove(name);
+    input.focus(); // else the focus goes with the button
   }
 
   /** Files dropped anywhere on `node` are taken; a page that does not catch them would open them and be gone. */
@@ -49,7 +55,9 @@ export function filePicker({ accept, onfiles, onremove }) {
     set(files, { wanted }) {
       say(title, ASKS[wanted]);
       say(hint, "Or drop them here. Files are read here, in your browser, piece by piece; nothing is sent anywhere.");
-      const rows = files.slice(0, LISTED).map(({ name, size }) => chosen(name, size, onremove));
+      if (listed?.length === files.length && files.every((file, i) => file === listed[i])) return; // a button keeps its focus
+      listed = [...files];
+      const rows = files.slice(0, LISTED).map(({ name, size }) => chosen(name, size, remove));
       const rest = files.length - rows.length;
       list.replaceChildren(...rows, ...(rest ? [h("li", {}, `and ${whole(rest)} more`)] : []));
       list.hidden = files.length === 0;

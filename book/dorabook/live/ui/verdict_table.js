@@ -41,6 +41,7 @@ export function verdictTable() {
       const counts = new Map();
       kinds.forEach((kind) => counts.set(kind, (counts.get(kind) ?? 0) + 1));
       filter.replaceChildren();
+      filter.hidden = counts.size < 2;
       if (counts.size > 1) {
         const options = [["", `all ${whole(rows.length)}`], ...[...counts].map(([kind, number]) => [kind, `${kind} ${whole(number)}`])];
         const which = choice({ legend: "Layers to show", options, onchange: keep });
