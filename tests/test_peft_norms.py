@@ -145,3 +145,17 @@ def test_a_bias_in_the_update_keeps_pefts_way(monkeypatch):
     with cheaper_norms():
         model(X)
     assert len(calls) == 1, "the layer below still takes it"
+
+
+def test_shapes_alone_are_enough(monkeypatch):
+    """On the meta device, where operations are counted: no number exists, and peft's cast has nothing to do."""
+    calls = spied(monkeypatch)
+    with torch.device("meta"):
+        model, x = (
+            get_peft_model(Two(), LoraConfig(r=3, use_dora=True, target_modules=["up", "down"])),
+            torch.empty(7, 12),
+        )
+    with cheaper_norms():
+        y = model.to("meta")(x)
+        y.square().sum().backward()
+    assert y.shape == (7, 12) and y.is_meta and len(calls) == 2

@@ -6,7 +6,7 @@ peft 0.21 measures W + sBA by sending an identity matrix through A and B in ever
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partialmethod
 
 import torch
@@ -56,7 +56,9 @@ def _norm(
 ) -> Tensor:
     """(out_features,), a constant for the backward pass, as peft's is."""
     state = (stored._version, stored.data_ptr())
-    with torch.autocast(weight.device.type, enabled=False):
+    device = weight.device.type
+    known = torch.amp.is_autocast_available(device)  # not on "meta", where shapes alone are counted
+    with torch.autocast(device, enabled=False) if known else nullcontext():
         if kept.get(stored, (None, None))[0] != state:
             kept[stored] = state, squared_norms(weight, per="output")
         norm = adapted_norms(weight, A, B, scaling=scaling, per="output", weight_squared=kept[stored][1])
