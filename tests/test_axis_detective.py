@@ -431,6 +431,24 @@ def test_shards_without_an_index_are_one_base(judge):
     assert [row[3:5] for row in told["rows"]] == [["per input", "high"], ["per input", "certain"]]
 
 
+def test_which_file_is_which_is_told_by_what_they_hold(judge):
+    adapter, base = model()
+    two = judge(a=adapter, b=saved(base), c=adapter)
+    assert two == {"error": "a.safetensors and c.safetensors both hold magnitudes: judge one adapter at a time"}
+    lora = saved({"q.lora_A.weight": ([1, 2], [1, 2])})
+    none = judge(b=saved(base), a=lora)  # the smaller of two without magnitudes was meant as the adapter
+    assert none["error"].startswith("a.safetensors has no DoRA magnitudes: ")
+
+
+def test_an_index_alone_asks_for_its_files(show):  # noqa: F811
+    page = show(figure())
+    index = b'{"weight_map": {"x.weight": "x.safetensors"}}'
+    choose(page, ("m.safetensors.index.json", index), ("n.safetensors.index.json", index))
+    assert said(page, "m.") == "m.safetensors.index.json is an index: choose the adapter and the files it names too"
+    page.get_by_role("button", name="Remove n.safetensors.index.json").click()
+    assert said(page, "m.safetensors.index.json is a text").endswith(": give the file with the tensors")
+
+
 def test_a_base_of_another_model_is_refused_or_far(judge):
     adapter, base = model()
     belong = "they belong to different models"
