@@ -3,14 +3,16 @@
     PYTHONPATH=book:tests .venv/bin/python -m bench.norm              # prints every row; about ten minutes
     PYTHONPATH=book:tests .venv/bin/python -m bench.norm step model   # some parts only
     PYTHONPATH=book:tests .venv/bin/python -m bench.norm --record     # and writes book/data/norm_cost.csv and .json
+    PYTHONPATH=book:tests .venv/bin/python -m bench.norm step --record  # these parts' rows anew, the others stay
 
-One process, one thread, float32. The ways of a case take turns, so that what disturbs one disturbs all, and a row has the
+One process, one thread, float32 but for "half". The ways of a case take turns, so that what disturbs one disturbs all, and a row has the
 median and the quartiles of the processor time of its turns. Peak memory is of tensors (bench/memory.py), from one more run.
 
 norm   One norm. "whole": the best plain form, torch.addmm(W, B, A, alpha=s), then the fastest of torch.linalg.vector_norm,
        square().sum().sqrt() and square_().sum().sqrt(). "sliced" and "factored": the two roads of dorabook.factored, |W|^2 kept. "peft": get_lora_weight and
        get_weight_norm of the installed peft, which has no norm per input.
-step   Forward and backward of one linear layer of the installed peft, DoRA, 512 tokens, "peft" and inside "cheaper_norms".
+half   The same ways per output in bfloat16, on a few shapes and ranks.
+step   Forward and backward of one linear layer of the installed peft, 512 tokens: "lora", and DoRA as "peft" and inside "cheaper_norms".
 model  The same of a whole encoder of the shapes of all-MiniLM-L6-v2, all 36 linear layers adapted, 12 sentences of 16 tokens.
 """
 
@@ -27,6 +29,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -53,6 +56,8 @@ SHAPES = {  # (out_features, in_features)
     "Llama q_proj": (4096, 4096),
     "Llama up_proj": (14336, 4096),
 }
+HALF_SHAPES = ("SmolLM2 k_proj", "GPT-2 c_attn", "Llama q_proj")
+HALF_RANKS = (16, 64)
 STEP_SHAPES = ("SmolLM2 k_proj", "SmolLM2 q_proj", "SmolLM2 up_proj", "Llama q_proj")
 STEP_RANKS = (8, 16, 64)
 TOKENS = 512
@@ -107,14 +112,14 @@ def rows(part: str, layer: str, size: tuple[int, int], rank: int, per: str, ways
     return made
 
 
-def factors(out_features: int, in_features: int, rank: int) -> tuple[Tensor, Tensor, Tensor]:
+def factors(out_features: int, in_features: int, rank: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     draw = torch.Generator().manual_seed(0)
     sizes = (out_features, in_features), (rank, in_features), (out_features, rank)
-    return tuple(torch.randn(size, generator=draw) / size[1] ** 0.5 for size in sizes)
+    return tuple((torch.randn(size, generator=draw) / size[1] ** 0.5).to(dtype) for size in sizes)
 
 
-def norm_ways(out_features: int, in_features: int, rank: int, per: str) -> Ways:
-    W, A, B = factors(out_features, in_features, rank)
+def norm_ways(out_features: int, in_features: int, rank: int, per: str, dtype: torch.dtype = torch.float32) -> Ways:
+    W, A, B = factors(out_features, in_features, rank, dtype)
     dim, kept = (1 if per == "output" else 0), squared_norms(W, per=per)
 
     def whole() -> Tensor:
@@ -146,16 +151,25 @@ def pefts_norm(W: Tensor, A: Tensor, B: Tensor) -> Callable[[], object]:
 
 
 def norm_rows() -> Iterator[list[Row]]:
-    for layer, size in SHAPES.items():
-        for rank in RANKS:
-            for per in ("output", "input"):
-                made = rows("norm", layer, size, rank, per, norm_ways(*size, rank, per))
-                plain = min((row for row in made if row.way.startswith("whole")), key=lambda row: row.milliseconds)
-                best = Row(**asdict(plain) | {"way": "whole"})
-                yield [best] + [row for row in made if not row.way.startswith("whole")]
+    for layer, rank, per in product(SHAPES, RANKS, ("output", "input")):
+        ways = norm_ways(*SHAPES[layer], rank, per)
+        yield best_plain(rows("norm", layer, SHAPES[layer], rank, per, ways))
 
 
-def step_ways(model: nn.Module, forward: Callable[[], Tensor]) -> Ways:
+def half_rows() -> Iterator[list[Row]]:
+    for layer, rank in product(HALF_SHAPES, HALF_RANKS):
+        ways = norm_ways(*SHAPES[layer], rank, "output", torch.bfloat16)
+        yield best_plain(rows("half", layer, SHAPES[layer], rank, "output", ways))
+
+
+def best_plain(made: list[Row]) -> list[Row]:
+    """The rows with one "whole", the fastest of the plain forms."""
+    plain = min((row for row in made if row.way.startswith("whole")), key=lambda row: row.milliseconds)
+    return [Row(**asdict(plain) | {"way": "whole"})] + [row for row in made if not row.way.startswith("whole")]
+
+
+def step_ways(lora: nn.Module, dora: nn.Module, x: Tensor) -> Ways:
+    """A forward and a backward pass of each way."""
     with cheaper_norms():  # its forward keeps |W|^2 from turn to turn, as it would over a training run
         forwards = {"cheaper_norms": vars(DoraLinearLayer)["forward"]}
     forwards["peft"] = vars(DoraLinearLayer)["forward"]
@@ -163,18 +177,23 @@ def step_ways(model: nn.Module, forward: Callable[[], Tensor]) -> Ways:
     def step(way: str) -> None:
         DoraLinearLayer.forward = forwards[way]
         try:
-            model.zero_grad()
-            forward().square().mean().backward()
+            there_and_back(dora, x)
         finally:
             DoraLinearLayer.forward = forwards["peft"]
 
-    return {way: partial(step, way) for way in ("peft", "cheaper_norms")}
+    return {"lora": partial(there_and_back, lora, x)} | {way: partial(step, way) for way in ("peft", "cheaper_norms")}
 
 
-def adapted(model: nn.Module, targets: list[str], rank: int) -> nn.Module:
-    """The model with peft's DoRA, B away from 0, in training mode."""
+def there_and_back(model: nn.Module, x: Tensor) -> None:
+    model.zero_grad()
+    y = model(x)
+    getattr(y, "last_hidden_state", y).square().mean().backward()
+
+
+def adapted(model: nn.Module, targets: list[str], rank: int, *, dora: bool) -> nn.Module:
+    """The model with peft's LoRA or DoRA, B away from 0, in training mode."""
     torch.manual_seed(0)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, use_dora=True, target_modules=targets)
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, use_dora=dora, target_modules=targets)
     model = get_peft_model(model, config).train()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -184,12 +203,14 @@ def adapted(model: nn.Module, targets: list[str], rank: int) -> nn.Module:
 
 
 def step_rows() -> Iterator[list[Row]]:
-    for layer in STEP_SHAPES:
-        for rank in STEP_RANKS:
-            out_features, in_features = SHAPES[layer]
-            model = adapted(nn.Sequential(nn.Linear(in_features, out_features, bias=False)), ["0"], rank)
-            x = torch.randn(TOKENS, in_features).requires_grad_()
-            yield rows("step", layer, SHAPES[layer], rank, "output", step_ways(model, partial(model, x)))
+    for layer, rank in product(STEP_SHAPES, STEP_RANKS):
+        out_features, in_features = SHAPES[layer]
+        x = torch.randn(TOKENS, in_features).requires_grad_()
+        models = [
+            adapted(nn.Sequential(nn.Linear(in_features, out_features, bias=False)), ["0"], rank, dora=dora)
+            for dora in (False, True)
+        ]
+        yield rows("step", layer, SHAPES[layer], rank, "output", step_ways(*models, x))
 
 
 def model_rows() -> Iterator[list[Row]]:
@@ -199,55 +220,69 @@ def model_rows() -> Iterator[list[Row]]:
     ids = torch.randint(1000, 30000, (SENTENCES, LENGTH), generator=torch.Generator().manual_seed(0))
     targets = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
     for rank in STEP_RANKS:
-        model = adapted(BertModel(config, add_pooling_layer=False), targets, rank)
-        ways = step_ways(model, lambda model=model: model(ids).last_hidden_state)
-        yield rows("model", "all-MiniLM-L6-v2, 36 layers", (0, 0), rank, "output", ways)
+        models = [
+            adapted(BertModel(config, add_pooling_layer=False), targets, rank, dora=dora) for dora in (False, True)
+        ]
+        yield rows("model", "all-MiniLM-L6-v2, 36 layers", (0, 0), rank, "output", step_ways(*models, ids))
 
 
-PARTS = {"norm": norm_rows, "step": step_rows, "model": model_rows}
+PARTS = {"norm": norm_rows, "half": half_rows, "step": step_rows, "model": model_rows}
 
 
 def said(case: list[Row]) -> str:
     """One line: milliseconds and megabytes of each way, then ratios of milliseconds."""
     row, times = case[0], {row.way: row.milliseconds for row in case}
     ways = "  ".join(f"{r.way} {r.milliseconds:.3g} ms {r.peak_bytes / 1e6:.3g} MB" for r in case)
-    if row.part == "norm":
+    if row.part in ("norm", "half"):
         road = cheaper_road(row.out_features, row.in_features, rank=row.rank)
         rule = next(times[way] for way in ROADS if ROADS[way] == road)
         ratios = f"rule / faster road {rule / min(times[way] for way in ROADS):.2f}, whole / rule {times['whole'] / rule:.2f}"
         ratios += f", peft / rule {times['peft'] / rule:.1f}" if "peft" in times else ""
     else:
-        ratios = f"peft / cheaper_norms {times['peft'] / times['cheaper_norms']:.2f}"
+        ratios = f"peft / cheaper_norms {times['peft'] / times['cheaper_norms']:.2f}, "
+        ratios += ", ".join(f"{way} / lora {times[way] / times['lora']:.2f}" for way in ("peft", "cheaper_norms"))
     size = f"({row.out_features}, {row.in_features})"
     return f"{row.part:5} {row.layer:19} {size:13} rank {row.rank:3} per {row.per:6}  {ways}  [{ratios}]"
 
 
 def record(made: list[Row]) -> None:
-    """The table and its provenance. The old files or the new ones, never half."""
+    """The table and its provenance, other parts' rows kept. The old files or the new ones, never half."""
+    parts = {row.part for row in made}
+    old = csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()) if TABLE.exists() else []
+    lines = [row for row in old if row["part"] not in parts] + [asdict(row) for row in made]
+    lines.sort(key=lambda row: list(PARTS).index(row["part"]))  # stable: within a part, as measured
     half = TABLE.with_name(f".{TABLE.name}.new")
     with half.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in made)
+        writer.writerows(lines)
     os.replace(half, TABLE)
-    TABLE.with_suffix(".json").write_text(json.dumps(provenance(made), indent=1) + "\n", encoding="utf-8")
+    note = TABLE.with_suffix(".json")
+    before = json.loads(note.read_text(encoding="utf-8"))["measured"] if note.exists() else {}
+    half.write_text(json.dumps(provenance(before, parts, len(lines)), indent=1) + "\n", encoding="utf-8")
+    os.replace(half, note)
 
 
-def provenance(made: list[Row]) -> dict[str, object]:
+def provenance(before: dict, parts: set[str], lines: int) -> dict[str, object]:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    cpu = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in cpu if line.startswith("model name")]
     versions = {name: version(name) for name in ("torch", "peft", "transformers")}
-    return {
-        "what": "time and peak memory of the norm of W + sBA by each way, and of training steps with and without "
-        "cheaper_norms; ways and fields in tests/bench/norm.py",
-        "command": "PYTHONPATH=book:tests python -m bench.norm --record",
-        "time": "processor time of one thread, median and quartiles of the turns, float32",
-        "load": "processes that ran or waited, over the last minute, at the end: " + f"{os.getloadavg()[0]:.1f}",
-        "versions": versions | {"python": platform.python_version()},
-        "device": f"cpu {names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, 1 thread",
+    device = f"cpu {names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, 1 thread"
+    now = {
         "date": datetime.now(UTC).date().isoformat(),
-        "rows": len(made),
+        "load": round(os.getloadavg()[0], 1),
+        "device": device,
+        "versions": versions | {"python": platform.python_version()},
+    }
+    return {
+        "what": "time and peak memory of the norm of W + sBA by each way, and of training steps of LoRA and of DoRA with and "
+        "without cheaper_norms; ways and fields in tests/bench/norm.py",
+        "command": "PYTHONPATH=book:tests python -m bench.norm --record",
+        "time": "processor time of one thread, median and quartiles of the turns, float32 but for half, which is bfloat16",
+        "load": "processes that ran or waited, over the last minute, at the end",
+        "measured": {part: now if part in parts else before[part] for part in PARTS if part in parts or part in before},
+        "rows": lines,
         "sha256": hashlib.sha256(TABLE.read_bytes()).hexdigest(),
     }
 
@@ -256,13 +291,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.norm")
     parser.add_argument("parts", nargs="*", metavar="part", help=f"some of {', '.join(PARTS)}; all when left out")
     parser.add_argument(
-        "--record", action="store_true", help="write book/data/norm_cost.csv and .json; needs all parts"
+        "--record", action="store_true", help="write these parts into book/data/norm_cost.csv and .json"
     )
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"part is {unknown[0]}, expected some of {', '.join(PARTS)}")
-    if asked.record and asked.parts:
-        parser.error("--record writes one table of all parts: leave the parts out")
     torch.set_num_threads(1)
     made = []
     for part in asked.parts or PARTS:
