@@ -34,3 +34,16 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
         yield found
         found.close()
+
+
+@pytest.fixture(autouse=True)
+def closed_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close what a test opened: Chromium keeps a spare process for each context until then, and a run opens hundreds."""
+    if "browser" not in request.fixturenames:
+        yield
+        return
+    opened = request.getfixturevalue("browser")
+    before = set(opened.contexts)  # those of wider fixtures are there already
+    yield
+    for context in set(opened.contexts) - before:
+        context.close()
