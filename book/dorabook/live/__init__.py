@@ -6,6 +6,7 @@ from .figure import Description, LiveFigure
 from .norm_explorer import NormExplorer
 from .parameter_counter import ParameterCounter
 from .predict import Predict
+from .training_race import TrainingRace
 from .two_roads import TwoRoads
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "NormExplorer",
     "ParameterCounter",
     "Predict",
+    "TrainingRace",
     "TwoRoads",
 ]

@@ -1,0 +1,139 @@
+"""What a step of TrainingRace costs in the page and in torch, and what a frame of the page takes while it races.
+
+Both steps are timed in turns, in one run, by the clock of the thread that does the work: a busy machine does not lengthen it.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import browser as chromium
+import torch
+from bench.drag import MOVE, RANGE
+from dorabook.live import TrainingRace
+from dorabook.live.training_race import NAMES, STEPS
+from dorabook.race import problem, students, train
+from live_page import modules, open_figures
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+ROUNDS = 7
+WARM_UP = 20  # frames
+FRAMES = 120
+FRAME = 16  # ms
+STATE = TrainingRace(output=0.5, turn=0.5).state()
+
+# Trains one student for a whole race as often as asked, in a timer, whose script Chromium counts.
+TRAIN = """([state, arm, steps, times]) => new Promise((done) => setTimeout(() => {
+    const { problem, student } = modules["core/race"];
+    const asked = problem(state);
+    for (let time = 0; time < times; time++) {
+        const one = student(asked, { ...state, arm });
+        one.forward();
+        for (let step = 0; step < steps; step++) {
+            one.step(state.rate * (1 - step / steps));
+            one.forward();
+        }
+    }
+    done();
+}))"""
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+        print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
+        for rank in (2, 8):
+            for arm in NAMES:
+                torchs, pages = step_times(browser, {**STATE, "rank": rank}, arm)
+                print(
+                    f"a step, {NAMES[arm]}, rank {rank}: torch eager {torchs:.0f} µs, the page {pages:.1f} µs, "
+                    f"{torchs / pages:.0f} times as fast"
+                )
+        for rank in (2, 8):
+            for what, times in frame_times(browser, rank).items():
+                p95 = statistics.quantiles(times, n=20)[-1]
+                verdict = "met" if p95 <= FRAME else "NOT met"
+                print(
+                    f"a frame, {what}, rank {rank}: median {statistics.median(times):.1f} ms, p95 {p95:.1f} ms ({FRAME} ms: {verdict})"
+                )
+        print(f"load {os.getloadavg()[0]:.1f} at the end")
+        browser.close()
+
+
+def step_times(browser: Browser, state: dict, arm: str) -> tuple[float, float]:
+    """Microseconds of a step, medians of rounds in which torch and the page take turns; the first round is not counted."""
+    page = modules(browser, "core/race")
+    tools = measured(page)
+    rounds = [(torch_step(state, arm), page_step(page, tools, state, arm)) for _ in range(ROUNDS + 1)][1:]
+    page.close()
+    return tuple(1e6 * statistics.median(times) for times in zip(*rounds, strict=True))
+
+
+def torch_step(state: dict, arm: str) -> float:
+    asked = problem(**{name: state[name] for name in ("output", "input", "turn", "seed")})
+    layer = students(asked, rank=state["rank"], seed=state["seed"], norm=state["norm"])[arm]
+    start = time.thread_time()
+    train(layer, asked, steps=STEPS, rate=state["rate"])
+    return (time.thread_time() - start) / STEPS
+
+
+def page_step(page: Page, tools: CDPSession, state: dict, arm: str) -> float:
+    times = 10
+    before = seconds(tools, "ScriptDuration")
+    page.evaluate(TRAIN, [state, arm, STEPS, times])
+    return (seconds(tools, "ScriptDuration") - before) / (STEPS * times)
+
+
+def frame_times(browser: Browser, rank: int) -> dict[str, list[float]]:
+    """Milliseconds of the page's main thread in a frame: script, style and layout, each kind of drive by itself."""
+    page = open_figures(browser, TrainingRace(id="race", rank=rank), folder=None)
+    page.wait_for_selector("figure[data-ready=true]")
+    tools = measured(page)
+    page.get_by_role("radio", name="fast").check(force=True)
+    run = page.locator(".dora-race-run")
+
+    def racing(_: int) -> None:
+        if run.text_content() != "Pause":
+            run.evaluate("(button) => button.click()")
+        page.evaluate(NEXT_FRAME)
+
+    times = {"racing at full speed": per_frame(tools, racing)}
+    page.goto(page.url.split("#")[0] + f"#race=steps:{STEPS}")
+    slider = page.get_by_role("slider", name="Rescale outputs").element_handle()
+    low, high, step = slider.evaluate(RANGE)
+    stops = round((high - low) / step)
+    times["a teacher dragged at the finish"] = per_frame(
+        tools, lambda at: slider.evaluate(MOVE, low + step * (stops - abs(at % (2 * stops) - stops)))
+    )
+    page.context.close()
+    return times
+
+
+def per_frame(tools: CDPSession, act: Callable[[int], None]) -> list[float]:
+    counted = [busy(tools)]
+    for at in range(WARM_UP + FRAMES):
+        act(at)
+        counted.append(busy(tools))
+    return [1000 * (after - before) for before, after in pairwise(counted)][WARM_UP:]
+
+
+def busy(tools: CDPSession) -> float:
+    return sum(seconds(tools, name) for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+
+
+def measured(page: Page) -> CDPSession:
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return tools
+
+
+def seconds(tools: CDPSession, name: str) -> float:
+    return next(one["value"] for one in tools.send("Performance.getMetrics")["metrics"] if one["name"] == name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,495 @@
+"""TrainingRace: torch's losses, Python's words, a race that a link opens at its step, every control by keyboard."""
+
+import itertools
+import re
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from dorabook.decompose import norms
+from dorabook.live import TrainingRace
+from dorabook.live.training_race import AXES, NAMES, STEPS, race
+from dorabook.race import Draws, problem, students
+from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from playwright.sync_api import expect
+
+START = TrainingRace().state()
+CORNERS = [
+    {"output": 1, "steps": STEPS, "rank": 1, "rate": 0.001, "norm": "detached"},
+    {"output": 1, "steps": STEPS, "rank": 8, "rate": 0.2, "norm": "detached", "turn": 1},
+    {"output": 1, "steps": STEPS, "rank": 1, "rate": 0.2, "norm": "in graph"},
+]
+STATES = [
+    {},
+    {"steps": 1},
+    {"steps": 60},
+    {"input": 0, "output": 1, "steps": STEPS, "rank": 1},
+    {"input": 0, "turn": 1, "steps": 250},
+    {
+        "output": 0.35,
+        "input": 0.6,
+        "turn": 0.85,
+        "rank": 5,
+        "rate": 0.05,
+        "seed": 4711,
+        "norm": "in graph",
+        "steps": 200,
+    },
+    {"input": 0, "steps": 40},
+    *CORNERS,
+]
+
+
+def page_races(page, states):
+    call = "(states) => states.map((state) => modules['core/race'].raceAt(state).losses)"
+    return page.evaluate(call, states)
+
+
+# Numbers
+
+
+def test_the_page_draws_the_numbers_that_python_draws(browser):
+    """mulberry32 as its author publishes it for JavaScript is the third witness."""
+    page = modules(browser, "core/race")
+    published = """(a, count) => Array.from({ length: count }, () => {
+        a |= 0; a = a + 0x6D2B79F5 | 0;
+        let t = Math.imul(a ^ a >>> 15, 1 | a);
+        t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+        return ((t ^ t >>> 14) >>> 0) / 4294967296;
+    })"""
+    for seed in (0, 1, 9999, 2**31, 2**32 - 1):
+        uniform = Draws(seed).uniform(5, 8)
+        drawn = page.evaluate("(seed) => Array.from(modules['core/race'].draws(seed).uniform(5, 8).data)", seed)
+        assert drawn == uniform.flatten().tolist() == page.evaluate(f"(seed) => ({published})(seed, 40)", seed)
+        drawn = page.evaluate("(seed) => Array.from(modules['core/race'].draws(seed, 1).normal(3, 4).data)", seed)
+        assert drawn == Draws(seed, stream=1).normal(3, 4).flatten().tolist()
+
+
+@pytest.mark.parametrize("state", [{}, {"output": 1}, {"output": 0.3, "input": 0.7, "turn": 0.9, "seed": 12}], ids=str)
+def test_the_page_makes_the_problem_that_python_makes(browser, state):
+    amounts = {name: {**START, **state}[name] for name in ("output", "input", "turn", "seed")}
+    page = modules(browser, "core/race")
+    made = page.evaluate(
+        """(state) => {
+            const { weight, target, gram, marks } = modules["core/race"].problem(state);
+            const list = (values) => Array.from(values);
+            return [list(weight.data), list(target.data), list(gram), list(marks.output), list(marks.input)];
+        }""",
+        amounts,
+    )
+    asked = problem(**amounts)
+    expected = [
+        asked.weight,
+        asked.target,
+        asked.inputs.T @ asked.inputs / asked.inputs.shape[0] / 24,
+        norms(asked.target, per="output") / norms(asked.weight, per="output"),
+        norms(asked.target, per="input") / norms(asked.weight, per="input"),
+    ]
+    for got, want in zip(made, expected, strict=True):
+        torch.testing.assert_close(torch.tensor(got, dtype=torch.float64), want.flatten(), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("state", [*STATES[3:6], *CORNERS], ids=str)
+def test_the_first_200_losses_are_torchs(browser, state):
+    state = {**START, **state, "steps": 200}
+    expected = race(**state).losses
+    for arm, losses in page_races(modules(browser, "core/race"), [state])[0].items():
+        assert len(losses) == 201
+        assert losses == pytest.approx(expected[arm], rel=1e-5, abs=0), arm
+    assert expected["lora"][-1] < expected["lora"][0]
+
+
+@pytest.mark.parametrize("norm", ["detached", "in graph"])
+@pytest.mark.parametrize("arm", NAMES)
+def test_the_pages_gradient_is_torchs(browser, arm, norm):
+    """Adam's first step is the rate times the sign of the gradient, so the first two steps tell its every entry."""
+    state = {**START, "output": 0.5, "turn": 0.5, "norm": norm, "rank": 3}
+    values = """([state, arm]) => {
+        const { problem, student } = modules["core/race"];
+        const one = student(problem(state), { ...state, arm });
+        for (const rate of [0.02, 0.03]) { one.forward(); one.step(rate); }
+        return [one.forward(), one.magnitudes() && Array.from(one.magnitudes())];
+    }"""
+    loss, magnitudes = modules(browser, "core/race").evaluate(values, [state, arm])
+    asked = problem(**{name: state[name] for name in ("output", "input", "turn", "seed")})
+    layer = students(asked, rank=3, seed=0, norm=norm)[arm]
+    adam = torch.optim.Adam([weight for weight in layer.parameters() if weight.requires_grad])
+    for rate in (0.02, 0.03):
+        adam.param_groups[0]["lr"] = rate
+        adam.zero_grad()
+        torch.nn.functional.mse_loss(layer(asked.inputs), asked.inputs @ asked.target.T).backward()
+        adam.step()
+    left = torch.nn.functional.mse_loss(layer(asked.inputs), asked.inputs @ asked.target.T)
+    assert loss == pytest.approx(left.item(), rel=1e-10)
+    if arm != "lora":
+        assert magnitudes == pytest.approx(layer.magnitude.flatten().tolist(), rel=1e-10)
+
+
+def test_trained_in_parts_or_at_once_the_race_is_the_same(browser):
+    page = modules(browser, "core/race")
+    whole = page_races(page, [{**START, "steps": 50}])[0]
+    parts = page_races(page, [{**START, "seed": 1}, *({**START, "steps": steps} for steps in (0, 7, 8, 50))])[-1]
+    assert parts == whole
+    assert page_races(page, [{**START, "steps": 20}])[0] == {arm: losses[:21] for arm, losses in whole.items()}
+
+
+def test_the_direction_has_norm_1_along_its_own_axis_and_not_along_the_other():
+    now = race(**{**START, "output": 1, "turn": 1, "steps": 80})
+    for per, other in (AXES, AXES[::-1]):
+        assert now.axes[per].direction[per] == pytest.approx([1] * len(now.axes[per].marks), rel=1e-12)
+        assert max(abs(norm - 1) for norm in now.axes[per].direction[other]) > 0.2
+
+
+def test_the_right_axis_walks_to_the_teachers_marks_and_the_wrong_one_has_flat_marks():
+    for per, other in (AXES, AXES[::-1]):
+        now = race(**{**START, "input": 0, per: 1, "steps": STEPS})
+        shares = now.shares()
+        assert shares[per] < 1e-4 and shares[other] > 0.2 and shares["lora"] > shares[other]
+        assert now.axes[per].off < 0.01
+        own, flat = (torch.tensor(now.axes[axis].marks) for axis in (per, other))
+        assert own.std() > 3 * flat.std()
+
+
+# Words
+
+
+def test_page_and_python_say_the_same(browser):
+    page = modules(browser, "core/race_words")
+    states = [{**START, **state} for state in STATES]
+    call = "(states) => states.map((state) => { const d = modules['core/race_words'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    for state, said in zip(states, page.evaluate(call, states), strict=True):
+        expected = TrainingRace.describe(state)
+        assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]], state
+        assert len(expected.rows) <= 12
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ((0.5, 0.4, 0.1), "per input is ahead, with 10% of the starting loss left; per output has 40% and LoRA 50%"),
+        ((0.5, 0.21, 0.2), "per input and per output are level, with 20% and 21% of the starting loss left; LoRA has 50%"),
+        ((0.9, 0.9, 0.91), "all three are level, LoRA, per output and per input with 90%, 90% and 91% of the starting loss left"),
+        ((0.5, 1e-9, 0.4), "per output has reached it, with less than 0.0001% of the starting loss left; per input has 40% and LoRA 50%"),
+        ((1e-9, 1e-8, 0.4), "LoRA and per output have reached it, with less than 0.0001% of the starting loss left; per input has 40%"),
+        ((0, 0, 0), "all three have reached it: each has less than 0.0001% of its starting loss left"),
+        ((3, 2.5, 2), "per input is ahead, with 200% of the starting loss left; per output has 250% and LoRA 300%"),
+    ],
+)  # fmt: skip
+def test_the_standing_is_told_honestly(browser, shares, says):
+    from dorabook.live.training_race import _ranking
+
+    named = dict(zip(NAMES, shares, strict=True))
+    assert _ranking(named) == says
+    page = modules(browser, "core/race_words")
+    assert page.evaluate("(shares) => modules['core/race_words'].ranking(shares)", named) == says
+
+
+def test_a_loss_that_is_no_number_is_said_and_stays_out_of_the_state(browser):
+    """Within the rates a reader can choose Adam does not get there, so the page's numbers are asked directly."""
+    page = modules(browser, "core/race", "core/race_words")
+    wild = {**START, "rate": 1e300, "steps": 30}
+    sentence, losses = page.evaluate(
+        "(state) => { const d = modules['core/race_words'].describe(state); return [d.sentence, d.race.losses.lora.map(String)]; }",
+        wild,
+    )
+    assert re.search("the loss of .*LoRA.* is no number any more: lower the learning rate", sentence)
+    assert losses[-1] in ("NaN", "Infinity") and len(losses) == 31
+    with pytest.raises(ValueError, match=r"rate is 1e\+300, expected a number from 0.001 to 0.2"):
+        TrainingRace(rate=1e300)
+
+
+@pytest.mark.parametrize("state", CORNERS, ids=str)
+def test_at_the_ends_of_every_range_the_losses_are_numbers(state):
+    for losses in race(**{**START, **state}).losses.values():
+        assert all(0 <= loss < 1000 for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"output": 1.1}, "output is 1.1, expected a number from 0 to 1"),
+        ({"turn": float("nan")}, "turn is nan"),
+        ({"rank": 0}, "rank is 0, expected a whole number from 1 to 8"),
+        ({"rate": 0}, "rate is 0, expected a number from 0.001 to 0.2"),
+        ({"seed": 1.5}, "seed is 1.5, expected a whole number from 0 to 9999"),
+        ({"steps": 301}, "steps is 301, expected a whole number from 0 to 300"),
+        ({"norm": "none"}, 'norm is \'none\', expected "detached" or "in graph"'),
+    ],
+)
+def test_bad_input_is_named(options, says):
+    with pytest.raises(ValueError, match=says):
+        TrainingRace(**options)
+
+
+# Driving it
+
+
+PATIENCE = 20_000  # ms, for a busy machine
+
+
+def says(page, sentence):
+    expect(page.get_by_role("status")).to_have_text(sentence, timeout=PATIENCE)
+
+
+def reaches(page, steps):
+    expect(page.locator(".dora-race-count")).to_have_text(f"step {steps} of {STEPS}", timeout=PATIENCE)
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_nothing_moves_before_run_is_pressed_and_a_pause_stays(show):  # noqa: F811
+    page = show(TrainingRace(id="race"))
+    page.wait_for_timeout(400)
+    says(page, TrainingRace().sentence)
+    press(page, "Run")
+    expect(page.locator(".dora-race-count")).to_have_text(re.compile("step [1-9]"), timeout=PATIENCE)
+    press(page, "Pause")
+    settle(page)
+    steps = int(re.search(r"step (\d+)", page.locator(".dora-race-count").inner_text())[1])
+    page.wait_for_timeout(300)
+    says(page, TrainingRace(steps=steps).sentence)
+    assert page.get_by_role("button", name="Run", exact=True).count() == 1
+    assert page.problems == []
+
+
+def test_it_runs_to_its_end_and_again(show):  # noqa: F811
+    page = show(TrainingRace(id="race", steps=200))
+    page.get_by_role("radio", name="fast").check(force=True)
+    press(page, "Run")
+    reaches(page, STEPS)
+    says(page, TrainingRace(steps=STEPS).sentence)
+    assert page.get_by_role("button", name="One step").is_disabled()
+    page.get_by_role("radio", name="slow").check(force=True)
+    press(page, "Run again")
+    expect(page.locator(".dora-race-run")).to_have_text("Pause", timeout=PATIENCE)
+    assert page.problems == []
+
+
+def test_one_step_and_to_the_start(show):  # noqa: F811
+    page = show(TrainingRace(steps=9))
+    press(page, "One step")
+    reaches(page, 10)
+    says(page, TrainingRace(steps=10).sentence)
+    press(page, "To the start")
+    reaches(page, 0)
+    says(page, TrainingRace().sentence)
+
+
+def test_the_sentence_is_spoken_when_a_run_has_ended_and_not_on_the_way(show):  # noqa: F811
+    page = show(TrainingRace())
+    status = page.get_by_role("status")
+    press(page, "Run")
+    expect(status).to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    press(page, "Pause")
+    expect(status).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+
+
+def test_the_problem_can_be_changed_while_it_runs(show):  # noqa: F811
+    page = show(TrainingRace(id="race"))
+    page.get_by_role("radio", name="slow").check(force=True)
+    press(page, "Run")
+    page.get_by_role("slider", name="Rescale outputs").press("End")
+    page.get_by_role("spinbutton", name="Seed").fill("5")
+    page.get_by_role("slider", name="Rank of all three").press("Home")
+    page.get_by_role("slider", name="Learning rate").press("End")
+    page.get_by_role("radio", name="in the graph").check(force=True)
+    press(page, "Pause")
+    settle(page)
+    steps = int(re.search(r"step (\d+)", page.locator(".dora-race-count").inner_text())[1])
+    says(page, TrainingRace(output=1, seed=5, rank=1, rate=0.2, norm="in graph", steps=steps).sentence)
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("press_reset", [True, False], ids=["Reset", "a link"])
+def test_a_state_from_elsewhere_stops_the_run(show, press_reset):  # noqa: F811
+    page = show(TrainingRace(id="race", steps=20))
+    press(page, "Run")
+    expect(page.locator(".dora-race-count")).to_have_text(
+        re.compile(r"step (2[3-9]|[3-9]\d|\d{3}) of"), timeout=PATIENCE
+    )
+    if press_reset:
+        press(page, "Reset")
+    else:
+        page.evaluate("location.hash = '#race=steps:5'")
+    reaches(page, 20 if press_reset else 5)
+    page.wait_for_timeout(200)
+    says(page, TrainingRace(steps=20 if press_reset else 5).sentence)
+    assert page.get_by_role("button", name="Run", exact=True).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "amounts"),
+    [
+        ("rescales outputs", {"output": 1, "input": 0}),
+        ("turns", {"input": 0, "turn": 1}),
+        ("does all three", {"output": 1, "turn": 1}),
+    ],
+)
+def test_a_teacher_is_one_press_and_starts_from_the_beginning(show, name, amounts):  # noqa: F811
+    page = show(TrainingRace(steps=30))
+    press(page, name)
+    settle(page)
+    says(page, TrainingRace(**amounts).sentence)
+    assert page.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed") == "true"
+    assert page.get_by_role("button", name="rescales inputs").get_attribute("aria-pressed") == "false"
+
+
+def test_every_slider_moves_by_keyboard(show):  # noqa: F811
+    page = show(TrainingRace(steps=12))
+    for name, key, change in [
+        ("Rescale outputs", "ArrowRight", {"output": 0.05}),
+        ("Rescale inputs", "ArrowLeft", {"input": 0.95}),
+        ("Turn, by rank 2", "End", {"turn": 1}),
+        ("Rank of all three", "ArrowUp", {"rank": 3}),
+        ("Learning rate", "ArrowRight", {"rate": 0.05}),
+    ]:
+        page.get_by_role("button", name="Reset").click()
+        page.get_by_role("slider", name=name).press(key)
+        settle(page)
+        says(page, TrainingRace(**{"steps": 12, **change}).sentence)
+    assert page.problems == []
+
+
+def test_a_rate_between_the_sliders_stops_is_shown_as_it_is(show):  # noqa: F811
+    page = show(TrainingRace(rate=0.03))
+    assert page.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext") == "0.03"
+
+
+def test_run_is_pressed_by_keyboard(show):  # noqa: F811
+    page = show(TrainingRace())
+    page.get_by_role("button", name="Run", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".dora-race-count")).to_have_text(re.compile("step [1-9]"), timeout=PATIENCE)
+    page.keyboard.press("Space")
+    settle(page)
+    assert page.get_by_role("button", name="Run", exact=True).count() == 1
+
+
+def test_a_link_opens_the_race_at_its_step_and_is_what_the_figure_gives(show):  # noqa: F811
+    hash = "#race=output:0.4;input:0;rank:3;rate:0.05;seed:77;steps:140;norm:in%20graph;turn:2"
+    page = show(TrainingRace(id="race"), hash=hash, from_disk=True)
+    reaches(page, 140)
+    says(page, TrainingRace(output=0.4, input=0, rank=3, rate=0.05, seed=77, norm="in graph", steps=140).sentence)
+    press(page, "Copy link to this state")
+    given = page.get_by_label("Link to this state").input_value()
+    assert given.endswith("#race=input:0;norm:in%20graph;output:0.4;rank:3;rate:0.05;seed:77;steps:140")
+    assert page.problems == []
+
+
+def test_less_motion_goes_in_jumps(show):  # noqa: F811
+    page = show(TrainingRace(id="race", steps=100), reduced_motion="reduce")
+    page.evaluate("""() => {
+        window.seen = [];
+        new MutationObserver(() => window.seen.push(document.querySelector(".dora-race-count").textContent))
+            .observe(document.querySelector(".dora-race-count"), { childList: true, characterData: true, subtree: true });
+    }""")
+    press(page, "Run")
+    reaches(page, STEPS)
+    steps = [100, *(int(text.split()[1]) for text in page.evaluate("window.seen"))]
+    jumps = [after - before for before, after in itertools.pairwise(steps)]
+    assert min(jumps[:-1]) >= 36  # 0.6 seconds of 60 steps
+    says(page, TrainingRace(steps=STEPS).sentence)
+
+
+def test_it_waits_while_it_is_off_screen_and_goes_on_when_it_is_back(show):  # noqa: F811
+    page = show(TrainingRace(id="race"), '<div style="height: 4000px"></div>')
+    page.get_by_role("radio", name="slow").check(force=True)
+    press(page, "Run")
+    count = page.locator(".dora-race-count")
+    page.evaluate("window.scrollTo(0, 3500)")
+    seen = [count.text_content()]
+    while len(seen) < 2 or seen[-1] != seen[-2]:  # it has some frames to hear of it
+        page.wait_for_timeout(700)
+        seen.append(count.text_content())
+        assert len(seen) < 20, "it never stands still"
+    expect(page.locator(".dora-race-run")).to_have_text("Pause")
+    page.evaluate("window.scrollTo(0, 0)")
+    expect(count).not_to_have_text(seen[-1], timeout=PATIENCE)
+    assert page.problems == []
+
+
+def test_two_races_on_a_page_keep_apart(show):  # noqa: F811
+    page = show(TrainingRace(id="one", steps=3), TrainingRace(id="two", steps=7, seed=2))
+    page.locator("#two").scroll_into_view_if_needed()
+    page.wait_for_selector("#two[data-ready=true]")
+    page.locator("#one").get_by_role("button", name="One step").click()
+    settle(page)
+    expect(page.locator("#one [role=status]")).to_have_text(TrainingRace(steps=4).sentence, timeout=PATIENCE)
+    expect(page.locator("#two [role=status]")).to_have_text(TrainingRace(steps=7, seed=2).sentence, timeout=PATIENCE)
+
+
+# The picture
+
+
+@pytest.mark.parametrize("steps", [0, 60, STEPS])
+def test_lines_and_dots_lie_where_the_numbers_are(show, steps):  # noqa: F811
+    page = show(TrainingRace(steps=steps))
+    reaches(page, steps)
+    now = race(**{**START, "steps": steps})
+    rules = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text")]
+        .map((text) => [text.textContent, Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 4])""")
+    level = {name: y for name, _, y in rules}
+    at = {name: x for name, x, _ in rules}
+    for arm, share in now.shares().items():
+        path = page.locator(f".dora-race-chart .dora-race-{arm} .dora-race-line").get_attribute("d")
+        x, y = map(float, path.removeprefix("M").split("L")[-1].split())
+        decades = -torch.tensor(share).log10().item() / 6
+        assert y == pytest.approx(level["100%"] + decades * (level["0.0001%"] - level["100%"]), abs=0.2)
+        assert x == pytest.approx(at["0"] + steps / STEPS * (at["300"] - at["0"]), abs=0.2)
+    for per in AXES:
+        panel = page.get_by_role("region", name=f"DoRA per {per}")
+        heights = panel.locator(".dora-race-dot").evaluate_all(
+            "(dots) => dots.map((dot) => Number(dot.getAttribute('cy')))"
+        )
+        one, two = (
+            panel.locator("text", has_text=f"{level}×").evaluate("(t) => Number(t.getAttribute('y')) - 4")
+            for level in (1, 2)
+        )
+        drawn = sorted(1 + (y - one) / (two - one) for y in heights)
+        assert drawn == pytest.approx(sorted(now.axes[per].magnitudes), abs=0.002)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("state", [{}, {"steps": 90, "output": 1, "turn": 1}, {"input": 0}], ids=str)
+def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+    page = show(TrainingRace(id="race", **state), theme=theme, scheme=theme)
+    page.locator("summary").click()
+    press(page, "Copy link to this state")
+    page.get_by_role("spinbutton", name="Seed").fill("-1")
+    settle(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F811
+    page = show(TrainingRace(id="race", steps=STEPS, input=1, output=1, rate=0.001), width=width)
+    reaches(page, STEPS)
+    page.locator("summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = """(width) => [...document.querySelectorAll(".dora-race *")].filter((node) => {
+        const box = node.getBoundingClientRect();
+        return box.width && (box.right > width || box.left < 0);
+    }).map((node) => node.outerHTML.slice(0, 120))"""
+    assert page.evaluate(beyond, width) == []
+    labels = """() => [...document.querySelectorAll(".dora-race-name")].map((node) => node.getBoundingClientRect())
+        .map((box) => [box.top, box.bottom]).sort((a, b) => a[0] - b[0])"""
+    for (_, bottom), (top, _) in itertools.pairwise(page.evaluate(labels)):
+        assert top >= bottom - 2
+
+
+def test_forced_colours_keep_lines_dots_and_names(show):  # noqa: F811
+    page = show(TrainingRace(steps=60), forced_colors="active")
+    reaches(page, 60)
+    strokes = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-line")]
+        .map((line) => [getComputedStyle(line).stroke, getComputedStyle(line).strokeDasharray])""")
+    assert len({dash for _, dash in strokes}) == 3, "a dash of its own for each, whatever the colours"
+    assert all(stroke not in ("none", "rgba(0, 0, 0, 0)") for stroke, _ in strokes)
+
+
+def test_without_a_script_the_page_says_it_all(show):  # noqa: F811
+    page = show(TrainingRace(steps=60), script=False, ready=False)
+    assert page.locator("figcaption").inner_text() == TrainingRace(steps=60).sentence
+    assert page.locator("tbody tr").count() == 10
