@@ -178,3 +178,35 @@ def plot_paths(paths: dict[str, tuple[Tensor, str]], *, ax: Axes, title: str = "
     ax.legend(loc="upper left")
     ax.set_title(title)
     return ax
+
+
+def plot_runs(runs: dict[str, tuple[Sequence[float], str]], *, ax: Axes, title: str = "", label: str = "") -> Axes:
+    """Every run a dot: {name: (values, role)}, a line a name, its mean a tick. The k-th value of a line is the k-th from above."""
+    for row, (values, role) in enumerate(runs.values()):
+        heights = [row + 0.5 * ((k + 0.5) / len(values) - 0.5) for k in range(len(values))]
+        ax.plot(values, heights, "o", color=ROLES[role], markersize=5, markeredgecolor="white", markeredgewidth=0.6)
+        ax.vlines(sum(values) / len(values), row - 0.38, row + 0.38, color=ROLES[role], linewidth=2)
+    ax.set(yticks=range(len(runs)), yticklabels=list(runs), ylim=(len(runs) - 0.4, -0.6), title=title, xlabel=label)
+    ax.tick_params(axis="y", length=0)
+    for row in range(len(runs) - 1):
+        ax.axhline(row + 0.5, color="#E5E7EB", linewidth=0.8, zorder=0)
+    return ax
+
+
+def plot_intervals(
+    contrasts: dict[str, tuple[Sequence[float], tuple[float, float, float], str]],
+    *,
+    ax: Axes,
+    margin: float,
+    label: str = "",
+) -> Axes:
+    """Paired differences, {name: (one a pair, (low, mean, high), role)}, beside the band of what is too small to matter."""
+    ax.axvspan(-margin, margin, color="#F3F4F6", zorder=0)
+    ax.axvline(0, color=ROLES["frozen"], linewidth=1, zorder=1)
+    for row, (differences, (low, mean, high), role) in enumerate(contrasts.values()):
+        ax.plot([low, high], [row, row], color=ROLES[role], linewidth=2)
+        ax.plot(mean, row, "D", color=ROLES[role], markersize=6)
+        ax.plot(differences, [row + 0.27] * len(differences), "o", color=ROLES[role], markersize=3, alpha=0.8)
+    ax.set(yticks=range(len(contrasts)), yticklabels=list(contrasts), ylim=(len(contrasts) - 0.3, -0.6), xlabel=label)
+    ax.tick_params(axis="y", length=0)
+    return ax

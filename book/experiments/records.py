@@ -1,9 +1,11 @@
 """Csv files that grow by a row at a time, in a way that a killed run costs one row and never the file."""
 
 import csv
+import fcntl
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .tasks import BadInput
@@ -32,25 +34,50 @@ def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
 
 def mend(path: Path) -> None:
     """Cut off a half-written last line, and say so."""
-    whole, _, rest = (path.read_bytes() if path.exists() else b"").rpartition(b"\n")
-    if rest:
-        with path.open("r+b") as file:
-            file.truncate(len(whole) + 1 if whole else 0)
-        print(
-            f"{path}: the last line is half-written and is dropped: {rest[:40].decode(errors='replace')}…",
-            file=sys.stderr,
-        )
+    if path.exists():
+        with locked(path) as file:
+            cut(file, path)
 
 
 def append(path: Path, columns: tuple[str, ...], rows: Iterable[dict]) -> None:
-    """Add rows, in one write; a file that is empty or not there gets the header first."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    if not path.exists() or not path.stat().st_size:
-        writer.writeheader()
-    writer.writerows(rows)
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(text.getvalue())
+    """Add rows, all of them or none; a file that is empty or not there gets the header first.
+
+    Half a line that another process left when it was killed is cut off before, else the first row would be glued to it.
+    """
+    with locked(path) as file:
+        size = cut(file, path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        if not size:
+            writer.writeheader()
+        writer.writerows(rows)
+        left = text.getvalue().encode("utf-8")
+        try:
+            while left:  # a full disk takes a part
+                left = left[file.write(left) :]
+        except OSError:
+            file.truncate(size)
+            raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[io.FileIO]:
+    """`path`, made where it is not there, for one process at a time. What is written goes to its end."""
+    with path.open("a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def cut(file: io.FileIO, path: Path) -> int:
+    """Cut off a last line without its end, and say so. Returns the size that is left, in bytes."""
+    file.seek(0)
+    whole, end, rest = file.readall().rpartition(b"\n")
+    size = len(whole) + len(end)
+    if rest:
+        file.truncate(size)
+        start = rest[:40].decode(errors="replace")
+        print(f"{path}: the last line is half-written and is dropped: {start}…", file=sys.stderr)
+    return size
 
 
 def first_of_each(rows: list[Row], key: tuple[str, ...]) -> dict[tuple[str, ...], Row]:

@@ -418,9 +418,12 @@ def provenance(store: Store, bench: Bench) -> None:
             if path.exists()
         },
     }
-    new = store.folder / "train_both.json.new"
-    new.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    new.replace(store.folder / "train_both.json")
+    new = store.folder / f".train_both.json.{os.getpid()}.new"  # one for each of the processes that share the folder
+    try:
+        new.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        new.replace(store.folder / "train_both.json")
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _commit() -> str:
@@ -513,6 +516,10 @@ def main(argv: list[str] | None = None) -> int:
         made = go(bench, store, grid, say=lambda line: print(line, flush=True))
     except BadInput as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        why = f"{error.filename or args.out}: {error.strerror or error}"
+        print(f"{why}. Every row that is there is whole: see to that, and the same command goes on.", file=sys.stderr)
         return 1
     print(f"{made} rows made, {len(grid) - made} were there")
     return 0
