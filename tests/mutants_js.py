@@ -1,0 +1,111 @@
+"""The page's arithmetic, broken on purpose: each change is a mistake that somebody could make or has made.
+
+`make deep` applies each to a copy of the book and runs `tests` there, files or single tests: one of them has to fail (tools/mutate_js.py).
+`was` stands once in the module; a test in test_mutate.py holds every entry against the code.
+"""
+
+from dataclasses import dataclass
+
+NORMS = ("test_norm_explorer.py::test_the_browser_agrees_with_a_dora_layer_on_random_weights",)
+HAND = ("test_norm_explorer.py::test_the_browser_agrees_with_the_cases_checked_by_hand",)
+FLAG = ("test_norm_explorer.py::test_magnitudes_are_those_of_the_code_that_transposes_by_the_flag",)
+SAID = ("test_norm_explorer.py::test_python_and_the_browser_say_the_same",)
+DIAL = ("test_direction_dial.py::test_the_page_draws_what_torch_computes",)
+TURN = ("test_direction_dial.py::test_the_page_turns_as_far_and_the_same_way_round_as_python",)
+COUNTS = ("test_parameter_counter.py::test_the_page_counts_what_count_py_counts_to_the_last_digit",)
+SIZES = ("test_parameter_counter.py::test_the_page_has_the_same_layers_and_sizes_as_python",)
+ROADS = ("test_two_roads.py::test_page_and_python_say_the_same",)
+HEADERS = ("test_axis_detective.py::test_a_bad_file_is_answered_in_one_sentence",)
+SUMS = ("test_axis_detective.py::test_sums_of_squares_are_torch_s_in_every_dtype",)
+SHAPES = ("test_axis_detective.py::test_a_shape_tells_its_axis",)
+EXAMPLES = ("test_axis_detective.py::test_python_and_javascript_say_the_same_of_an_example",)
+FAMILIES = ("test_detective_parity.py::test_every_family_gets_the_same_verdicts_on_every_base",)
+NAMES = ("test_detective_parity.py::test_names_lead_to_the_same_weights",)
+KEYS = ("test_detective_parity.py::test_keys_are_taken_for_magnitudes_alike",)
+FACTORS = ("test_detective_parity.py::test_sizes_are_taken_from_factors_alike",)
+FIT = ("test_detective_parity.py::test_slopes_and_what_they_mean_are_the_same",)
+SHARDS = ("test_detective_parity.py::test_sharded_bases_are_read_and_refused_alike",)
+SQUARES = ("test_checkpoint_page.py::test_square_layers_get_the_same_verdicts_and_numbers",)
+KINDS = ("test_checkpoint_page.py::test_a_model_of_every_kind_of_layer_gets_the_same_verdicts",)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    mistake: str
+    file: str  # in dorabook/live/core
+    was: str
+    becomes: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = [
+    # the axis
+    Mutant("both axes swapped", "decompose.js", "return { output, input };", "return { output: input, input: output };", HAND),
+    Mutant("each row scaled by the factor of an input", "decompose.js", "data[at] * factors[i]", "data[at] * factors[j]", NORMS),
+    Mutant("the other axis measured when the flag is right", "explain.js", "agrees(state) ? state.per : OTHER[state.per]", "agrees(state) ? OTHER[state.per] : state.per", FLAG),
+    Mutant("the flag believed to be right always", "explain.js", "agrees(state) ? state.per : OTHER[state.per]", "state.per", FLAG),
+    Mutant("the flag's meaning turned", "explain.js", '=== (state.storage === "in,out")', '=== (state.storage === "out,in")', FLAG),
+    Mutant("the update not transposed with the weight", "explain.js", "agrees(state) ? update : transpose(update)", "update", FLAG),
+    Mutant("a transpose that turns the shape and leaves the numbers", "matrix.js", "out.data[j * m.rows + i] =", "out.data[i * m.columns + j] =", FLAG),
+    Mutant("magnitudes per output counted over inputs", "counting.js", "output: sum(layers.map(({ out, copies }) => copies * out))", "output: sum(layers.map(({ into, copies }) => copies * into))", COUNTS),
+    Mutant("a length that is the outputs' taken for the inputs'", "detect.js", 'told(n === outputs ? "per output" : across', 'told(n === inputs ? "per output" : across', SHAPES),
+    Mutant("a matrix stored (in, out) read as (out, in)", "detect.js", 'return stored === "in, out" ?', 'return stored === "out, in" ?', FAMILIES),
+    Mutant("m measured against the norms of the other axis", "detect.js", 'norms[layer.axis === "per output" ? "output" : "input"]', 'norms[layer.axis === "per output" ? "input" : "output"]', FAMILIES),
+    # the norm
+    Mutant("no square root of a row's sum", "decompose.js", "output[i] = Math.sqrt(sum);", "output[i] = sum;", HAND),
+    Mutant("no square root of a column's sum", "decompose.js", "input[j] = Math.sqrt(input[j]);", "input[j] = input[j];", HAND),
+    Mutant("absolute values summed, not squares", "decompose.js", "data[at] * data[at]", "Math.abs(data[at])", HAND),
+    Mutant("the weight not divided by its norm", "decompose.js", "length === 0 ? 0 : 1 / length", "length === 0 ? 0 : 1", NORMS),
+    Mutant("a row of zeros divided by its norm", "decompose.js", "length === 0 ? 0 : 1 / length", "1 / length", SAID),
+    Mutant("the norm of the start used for the adapted weight", "explain.js", "direction(adapted, measured, length)", "direction(adapted, measured, start)", NORMS),
+    Mutant("no square root of a base weight's norms", "detect.js", "all.map(Math.sqrt)", "all", SQUARES),
+    # the update and its scaling
+    Mutant("the scaling forgotten", "matrix.js", "a.data[i] + scale * b.data[i]", "a.data[i] + b.data[i]", HAND),
+    Mutant("the update taken away", "matrix.js", "a.data[i] + scale * b.data[i]", "a.data[i] - scale * b.data[i]", HAND),
+    Mutant("A times B in the other order of indices", "matrix.js", "left * b.data[k * b.columns + j]", "left * b.data[j * b.rows + k]", NORMS),
+    Mutant("the poke added to the magnitude", "explain.js", "magnitude[chosen] *= state.poke", "magnitude[chosen] += state.poke", HAND),
+    Mutant("an angle given in radians", "explain.js", "(turned * 180) / Math.PI", "turned", SAID),
+    # the gradient
+    Mutant("the norm kept in the graph where it is detached", "dial.js", 'norm === "in graph" ? plus', 'norm === "detached" ? plus', DIAL),
+    Mutant("the part along the direction doubled, not removed", "dial.js", "plus(pull, direction, -along)", "plus(pull, direction, along)", DIAL),
+    Mutant("the factor m / norm of the gradient forgotten", "dial.js", "times(kept, magnitude / size)", "times(kept, magnitude)", DIAL),
+    Mutant("the magnitude's gradient taken along the weight at the start", "dial.js", "dot(pull, direction)", "dot(pull, weight)", DIAL),
+    Mutant("a turn measured the wrong way round", "dial.js", "weight[0] * adapted[1] - weight[1] * adapted[0]", "weight[1] * adapted[0] - weight[0] * adapted[1]", TURN),
+    # counts and costs
+    Mutant("only A counted", "counting.js", "copies * rank * (into + out)", "copies * rank * into", COUNTS),
+    Mutant("the blocks of a model counted once", "counting.js", "output: sum(layers.map(({ out, copies }) => copies * out))", "output: sum(layers.map(({ out }) => out))", COUNTS),
+    Mutant("keys and values as wide as queries", "counting.js", "[heads * headDim, kvHeads * headDim]", "[heads * headDim, heads * headDim]", SIZES),
+    Mutant("a tied embedding counted twice", "counting.js", "(tied ? 1 : 2)", "(tied ? 2 : 1)", SIZES),
+    Mutant("one norm a block", "counting.js", "(2 * layers + 1) * hidden", "(layers + 1) * hidden", SIZES),
+    Mutant("AB formed by rank times the inputs alone", "roads.js", '["A · B", [in_features, rank, out_features]]', '["A · B", [in_features, rank, 1]]', ROADS),
+    Mutant("a product made on columns of the left factor", "roads.js", "value * right[k][j]", "value * right[j][k]", ROADS),
+    Mutant("the break-even at the product of the sides", "roads.js", "weights / (in_features + out_features)", "weights / in_features", ROADS),
+    # the header reader
+    Mutant("the header begins a byte too early", "safetensors.js", "{ source, start: 8, end: 8 + length }", "{ source, start: 7, end: 7 + length }", EXAMPLES),
+    Mutant("the last byte of the header left out", "safetensors.js", "{ source, start: 8, end: 8 + length }", "{ source, start: 8, end: 7 + length }", EXAMPLES),
+    Mutant("data counted from the start of the file", "safetensors.js", "start: from + entry.start, end: from + entry.end", "start: entry.start, end: entry.end", EXAMPLES),
+    Mutant("a header that ends after the file let through", "safetensors.js", "if (8 + length > size)", "if (length > size)", HEADERS),
+    Mutant("tensors in the same place let through", "safetensors.js", "if (start < at) refuse", "if (start < 0) refuse", HEADERS),
+    Mutant("bytes between tensors let through", "safetensors.js", "if (start > at) refuse", "if (start > size) refuse", HEADERS),
+    Mutant("bytes after the last tensor let through", "safetensors.js", "if (more > 0) refuse", "if (more > 8) refuse", HEADERS),
+    Mutant("bits taken for bytes", "safetensors.js", "bits !== 8n * BigInt(bytes)", "bits !== BigInt(bytes)", EXAMPLES),
+    Mutant("a whole number read from its high byte first", "safetensors.js", ".getBigUint64(0, true)", ".getBigUint64(0, false)", EXAMPLES),
+    Mutant("bfloat16 read as if its bits were float32's low ones", "safetensors.js", "bits[i] << 16", "bits[i]", SUMS),
+    Mutant("float16's exponent off by one", "safetensors.js", "2 ** (exponent - 15)", "2 ** (exponent - 16)", SUMS),
+    Mutant("a row that goes over two pieces begun anew", "safetensors.js", "column = at % width", "column = 0", SUMS),
+    # which axis, by names and values
+    Mutant("the factors of mlx-lm read as peft's", "checkpoint_keys.js", "{ rankOfA: 1, inOfA: 0, outOfB: 1, rankOfB: 0 }", "{ rankOfA: 0, inOfA: 1, outOfB: 0, rankOfB: 1 }", FAMILIES),
+    Mutant("LoKr's sides added, not multiplied", "checkpoint_keys.js", "outputs: one[0] * two[0]", "outputs: one[0] + two[0]", FACTORS),
+    Mutant("any name that ends in a magnitude's taken for one", "checkpoint_keys.js", "key !== end && !key.endsWith(`.${end}`)", "!key.endsWith(end)", KEYS),
+    Mutant("a square base weight believed to be (out, in)", "checkpoint_base.js", 'if (fits && turned) return "square";', 'if (fits && turned) return "out, in";', SQUARES),
+    Mutant("the first of two weights with one name taken", "checkpoint_base.js", "return all.length === 1 ? all[0] : null", "return all[0]", NAMES),
+    Mutant("the bias on the side of the inputs", "checkpoint_base.js", 'if (bias[0] === a) found.push({ name, stored: "out, in" })', 'if (bias[0] === a) found.push({ name, stored: "in, out" })', SQUARES),
+    Mutant("an index whose files are not all there let through", "checkpoint_files.js", "if (missing) throw", "if (missing && !opened.length) throw", SHARDS),
+    Mutant("magnitudes compared with norms, not their logarithms", "checkpoint_values.js", "Math.log(all[i])", "all[i]", FIT),
+    Mutant("one slope fitted without the other", "checkpoint_values.js", "(sxp * sqq - sxq * spq) / determinant", "sxp / spp", FIT),
+    Mutant("the variance of the fit without its degrees of freedom", "checkpoint_values.js", "dot(left, left) / (k - 3)", "dot(left, left) / k", FIT),
+    Mutant("seven numbers thought enough", "checkpoint_values.js", "if (k < 8) return", "if (k < 7) return", FIT),
+    Mutant("one far channel left as it is", "checkpoint_values.js", "reach > 0 ?", "reach < 0 ?", FIT),
+    Mutant("a name shown with its control characters", "checkpoint_text.js", '.replace(UNSEEN, "?")', "", NAMES),
+    Mutant("a tuple of one side without its comma", "checkpoint_text.js", "`(${sides[0]},)`", "`(${sides[0]})`", SHAPES),
+]  # fmt: skip
