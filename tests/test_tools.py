@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import browser
 import build_site
+import disk
 import dora_site
 import mathml
 import nbformat
@@ -98,8 +99,9 @@ def test_a_run_that_dies_while_writing_leaves_the_whole_old_file(tmp_path, monke
     before = path.read_bytes()
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        run_notebooks.replace(path, "half")
+        disk.replace(path, "half")
     assert path.read_bytes() == before
+    assert [path.name] == os.listdir(tmp_path)
 
 
 def test_a_notebook_that_is_not_there_is_one_sentence():

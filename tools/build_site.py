@@ -1,10 +1,11 @@
 """Build the site into _build/html: warnings are errors, and what is there stays as it was until a build has succeeded.
 
-Sphinx works in _build/work, where it keeps what it need not read again. A build that failed or was killed leaves its mark there,
+The new site is laid out in a folder of its own, which then takes the place of the old one in one step. Sphinx works in _build/work, where it keeps what it need not read again. A build that failed or was killed leaves its mark there,
 and the next one starts afresh: Sphinx reports a page's warnings only while it reads that page, and takes a half-written page for a
 finished one.
 """
 
+import ctypes
 import fcntl
 import filecmp
 import hashlib
@@ -12,7 +13,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import disk
 
 ROOT = Path(__file__).parents[1]
 SOURCES = (
@@ -27,10 +32,22 @@ SOURCES = (
 
 def main() -> int:
     build = ROOT / "_build"
+    try:
+        with locked(build) as lock:
+            return build_site(build / "work", build / "html", lock)
+    except OSError as error:
+        print(disk.said(error, "The site"), file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def locked(build: Path) -> Iterator[int]:
+    """One at a time: a second build waits for the first, also where only its Sphinx is left. Gives the lock's file number."""
     build.mkdir(exist_ok=True)
     with open(build / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a second build waits for the first, also where only its Sphinx is left
-        return build_site(build / "work", build / "html", lock.fileno())
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        restore(build / "html")
+        yield lock.fileno()
 
 
 def build_site(work: Path, target: Path, lock: int) -> int:
@@ -41,7 +58,10 @@ def build_site(work: Path, target: Path, lock: int) -> int:
     built.unlink(missing_ok=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
     options = ["--path-output", str(work), "-W", "-n", "--keep-going", "-q"]
-    done = subprocess.run([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=[lock])
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run([*command, *options], cwd=ROOT, pass_fds=[lock], **streams)
+    if done.returncode and (full := disk.cause(done.stdout)):
+        raise full
     if done.returncode:
         print(done.stdout[-4000:], file=sys.stderr)
         print(
@@ -66,20 +86,46 @@ def fingerprint() -> str:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Make `target` hold what `source` holds, one whole file at a time."""
-    wanted = {file.relative_to(source) for file in source.rglob("*") if file.is_file()}
-    for name in sorted(
-        wanted, key=lambda name: name.suffix == ".html"
-    ):  # pages last: what they link is there before them
-        old, new = target / name, source / name
-        if old.is_file() and filecmp.cmp(old, new, shallow=False):
-            continue
-        old.parent.mkdir(parents=True, exist_ok=True)
-        half = old.with_name(f".{old.name}.new")
-        shutil.copyfile(new, half)
-        os.replace(half, old)
-    for file in [file for file in target.rglob("*") if file.is_file() and file.relative_to(target) not in wanted]:
-        file.unlink()
+    """Make `target` hold what `source` holds, all of it at once. A file that did not change keeps its date."""
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            name = file.relative_to(source)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            old = target / name
+            same = old.is_file() and filecmp.cmp(old, file, shallow=False)
+            shutil.copy2(old, new / name) if same else shutil.copyfile(file, new / name)
+        swap(new, target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # the old site, or on a full disk what there was room for
+
+
+def swap(new: Path, target: Path) -> None:
+    """`new` takes the place of `target`: in one step where the system can exchange names, else in two."""
+    if not target.exists():
+        os.rename(new, target)
+    elif not exchanged(new, target):
+        os.rename(target, aside(target))
+        os.rename(new, target)
+        shutil.rmtree(aside(target))
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Linux exchanges two names in one step; Python has no function for it."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename) and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+
+
+def aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def restore(target: Path) -> None:
+    """After a build that was killed between the two steps of a swap, the old site is where it was."""
+    if aside(target).exists():
+        shutil.rmtree(aside(target)) if target.exists() else os.rename(aside(target), target)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import build_site
+import disk
 import publish_notebooks
 
 BUILD = Path(__file__).parents[1] / "_build"
@@ -21,18 +23,24 @@ def make(site: Path, folder: Path) -> Path:
     files = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     files["README.txt"] = README.format(version=version).encode()
     target = folder / f"{name}.zip"
-    half = target.with_name(f".{target.name}.new")
-    with zipfile.ZipFile(half, "w") as archive:
+    with disk.making(target) as half, zipfile.ZipFile(half, "w") as archive:
         for file, content in sorted(files.items()):
             entry = zipfile.ZipInfo(f"{name}/{file}", LONG_AGO)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
-    half.replace(target)
     return target
 
 
-if __name__ == "__main__":
+def main() -> None:
     if not (BUILD / "html" / "index.html").exists():
         sys.exit("There is no site to put into an archive: run make zip, which builds it first.")
-    made = make(BUILD / "html", BUILD)
+    try:
+        with build_site.locked(BUILD):  # no build may change the site meanwhile
+            made = make(BUILD / "html", BUILD)
+    except OSError as error:
+        sys.exit(disk.said(error, "The archive"))
     print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -22,6 +22,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import disk
 import nbformat
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +78,7 @@ def store(row: dict[str, str]) -> None:
         writer.writeheader()
         writer.writerows(sorted(known.values(), key=lambda old: (number(old["peft"]), old["chapter"])))
     os.replace(half, TABLE)
-    PROVENANCE.write_text(json.dumps(provenance(), indent=1) + "\n", encoding="utf-8")
+    disk.replace(PROVENANCE, json.dumps(provenance(), indent=1) + "\n")
 
 
 def provenance() -> dict[str, str]:

@@ -8,9 +8,13 @@ Without arguments every notebook of the book is run. A file changes only when it
 import os
 import re
 import sys
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import disk
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -26,10 +30,19 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def run(path: Path) -> str:
     """Run one notebook and store it. Returns one line for the reader; raises RuntimeError, with a screenful, if a cell fails."""
+    try:
+        return ran(path)
+    except OSError as error:
+        raise RuntimeError(disk.said(error, str(shown(path)))) from None
+
+
+def ran(path: Path) -> str:
     before = path.read_text(encoding="utf-8")
     notebook = nbformat.reads(before, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=place, record_timing=False)
+    quiet = ["--log-level=40"]  # else each kernel warns that it listens without encryption, on this machine
+    options = {"timeout": SECONDS, "kernel_name": "python3", "extra_arguments": quiet, "record_timing": False}
+    client = NotebookClient(notebook, resources=place, **options)
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -37,7 +50,7 @@ def run(path: Path) -> str:
     after = text(normalised(notebook))
     if after == before:
         return f"{shown(path)}: as stored"
-    replace(path, after)
+    disk.replace(path, after)
     return f"{shown(path)}: stored anew"
 
 
@@ -73,13 +86,6 @@ def text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def replace(path: Path, content: str) -> None:
-    """The old file or the new one, never half of one."""
-    half = path.with_name(f".{path.name}.new")
-    half.write_text(content, encoding="utf-8")
-    os.replace(half, path)
-
-
 def failure(path: Path, notebook: NotebookNode, error: Exception) -> str:
     """Which notebook, which cell, what happened: one screen."""
     failed = [
@@ -113,12 +119,25 @@ def chosen(names: list[str]) -> list[Path]:
     return [path for path in paths if ".ipynb_checkpoints" not in path.parts]
 
 
+def end_with(parent: int) -> None:
+    """For a worker: end where the command was killed, and with it the kernel, which would run on and store what nobody waits for."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(names: list[str]) -> int:
     failures = 0
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    with ProcessPoolExecutor(max_workers=2, initializer=end_with, initargs=(os.getpid(),)) as pool:
         for job in [pool.submit(run, path) for path in chosen(names)]:
             try:
                 print(job.result(), flush=True)
+            except BrokenProcessPool:
+                sys.exit("A notebook's runner was killed, often for memory: those not named above are as they were.")
             except RuntimeError as error:
                 failures += 1
                 print(error, file=sys.stderr)
@@ -126,4 +145,9 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("Stopped: the notebooks that are not named above are as they were.")
+    except OSError as error:
+        sys.exit(disk.said(error, "A notebook"))

@@ -4,7 +4,9 @@ import functools
 import http.server
 import socket
 import sys
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 HOST = "127.0.0.1"
@@ -28,13 +30,31 @@ def check_free(port: int) -> None:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Says nothing about each request, and lets no browser keep a page that has been rebuilt."""
+    """Says nothing about each request, lets no browser keep a page that has been rebuilt, and gives files of the site alone.
+
+    A request under another name than this machine's comes from a page elsewhere whose name was made to lead here.
+    """
 
     def log_message(self, *_: object) -> None:
         pass
 
+    def send_head(self):
+        try:
+            name = urlsplit(f"//{self.headers.get('Host', HOST)}").hostname
+            inside = Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve())
+        except (ValueError, OSError):  # no name, no path, or one that is too long
+            return self.send_error(HTTPStatus.BAD_REQUEST)
+        if name not in (HOST, "localhost", "::1"):
+            return self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "This server answers to 127.0.0.1 and localhost")
+        return super().send_head() if inside else self.send_error(HTTPStatus.NOT_FOUND)
+
+    def list_directory(self, path):
+        """A list would be a page that is not the book's."""
+        return self.send_error(HTTPStatus.NOT_FOUND)
+
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
 
