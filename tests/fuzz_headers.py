@@ -1,10 +1,11 @@
 """Safetensors files that are broken in one or two places: the same ones for the same seed, to try a reader with.
 
-`mutants(seed, count)` yields (what was done, bytes). `PYTHONPATH=book:tests python -m bench.fuzz 100000` reads as many.
+`mutants(seed, count)` yields (what was done, bytes). tests/bench/fuzz.py reads many of them, here and in a page.
 """
 
 import json
 import random
+import re
 import struct
 from collections.abc import Callable, Iterator
 
@@ -158,6 +159,87 @@ def twice(draw, raw):
     return packed(header[:-1] + b"," + header[1:] if len(header) > 2 else header, raw[8 + len(header) :])
 
 
+def parts(raw: bytes) -> tuple[bytes, bytes]:
+    """Header and data, where the length is still that of the header."""
+    size = struct.unpack("<Q", raw[:8])[0]
+    return raw[8 : 8 + size], raw[8 + size :]
+
+
+def in_header(draw, raw, pattern: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """`change` applied to one of the places where `pattern` matches the header."""
+    header, data = parts(raw)
+    found = list(re.finditer(pattern, header))
+    if not found:
+        return raw
+    at = draw.choice(found)
+    return packed(header[: at.start()] + change(at[0]) + header[at.end() :], data)
+
+
+def spelled(draw, raw):
+    """A number that has the same value, or nearly, and is written otherwise."""
+    forms = (
+        b"%s.0",
+        b"%se0",
+        b"%sE+0",
+        b"-%s",
+        b"0%s",
+        b"+%s",
+        b"%s.",
+        b"0x%s",
+        b'"%s"',
+        b"%s" + b"0" * 400,
+        b"%s0e-1",
+        b" %s ",
+    )
+    return in_header(draw, raw, rb"(?<=[\[ ])\d+(?=[],])", lambda digits: draw.choice(forms) % digits)
+
+
+def escaped(draw, raw):
+    """A letter of a text written as an escape, a good one or one that is no letter."""
+    forms = (
+        b"\\ud800",
+        b"\\udc00",
+        b"\\ud83d\\ude00",
+        b"\\ude00\\ud83d",
+        b"\\u0000",
+        b"\\n",
+        b"\\x41",
+        b"\\u12",
+        b"\\/",
+        b"\x01",
+        b"\xff",
+    )
+    forms = (*forms, b"\xed\xa0\x80", b"\\uD83D\\uDE00", b"\\\\ud800", b"\xe2\x80\xae", b"<img src=x onerror=alert(1)>")
+    return in_header(draw, raw, rb'(?<=")\w', lambda letter: draw.choice(forms) + letter)
+
+
+def more_fields(draw, raw):
+    """A field that no reader knows, with any value."""
+    values = (
+        b"1.5",
+        b"[1.5]",
+        b"[-0]",
+        b"{}",
+        b"[[1]]",
+        b"null",
+        b"1e999",
+        b"-1e999",
+        b"[1e999]",
+        b'"\\ud800"',
+        b"NaN",
+        b"[2]",
+        b"9" * 400,
+    )
+    names = (b'"more"', b'"__proto__"', b'"dtype"', b'"\\u0064type"', b'"shape"', b'"constructor"')
+    return in_header(draw, raw, rb'"dtype"', lambda key: b"%s: %s, %s" % (draw.choice(names), draw.choice(values), key))
+
+
+def between(draw, raw):
+    """Something before, after or between two words of the header."""
+    forms = (b" ", b"\t\n\r", b"\x0b", b"\x00", b"\xef\xbb\xbf", b"\xc2\xa0", b",", b"//", b"/**/", b"{", b"}", b"]")
+    return in_header(draw, raw, rb"(?<=[:,{}])|^", lambda nothing: draw.choice(forms))
+
+
 def noise(draw, raw):
     return draw.randbytes(draw.randrange(64))
 
@@ -180,6 +262,10 @@ IN_BYTES: dict[str, Callable] = {
     "longer": longer,
     "nested": nested,
     "every key twice": twice,
+    "a number": spelled,
+    "an escape": escaped,
+    "more fields": more_fields,
+    "between": between,
     "noise": noise,
     "values": odd_values,
     "nothing": none,

@@ -138,6 +138,55 @@ BAD = {
         packed({"w": entry()}, bytes(1008)),
         f"goes on for 1,000 bytes after its last tensor: it is damaged, so {AGAIN}",
     ),
+    # the first file on the wrong side of each limit, and the last on the right side where that one is bad for another reason
+    "seven bytes": (bytes(7), f"has 7 bytes, too few for a safetensors header: it was cut off, so {AGAIN}"),
+    "eight bytes": (bytes(8), f"has a header that is not JSON: {DAMAGED}"),
+    "first pickle": (
+        b"\x80\1" + bytes(40),
+        f"says that its header has 384 bytes, but 34 follow: it was cut off, so {AGAIN}",
+    ),
+    "last pickle": (b"\x80\5" + bytes(40), f"is a Python pickle and not safetensors: {SAVE}"),
+    "no pickle": (
+        b"\x80\6" + bytes(40),
+        f"says that its header has 1,664 bytes, but 34 follow: it was cut off, so {AGAIN}",
+    ),
+    "longest header": (
+        packed({}, length=32_000_000),
+        f"says that its header has 32,000,000 bytes, but 2 follow: it was cut off, so {AGAIN}",
+    ),
+    "longer header": (
+        packed({}, length=32_000_001),
+        f"says that its header is longer than 32,000,000 bytes: {DAMAGED}",
+    ),
+    "header cut by a byte": (
+        packed({}, length=3),
+        f"says that its header has 3 bytes, but 2 follow: it was cut off, so {AGAIN}",
+    ),
+    "four deep": (packed({"w": {"shape": [[1]]}}), f"has a header that nests deeper than safetensors does: {DAMAGED}"),
+    "three deep": (packed({"w": {"shape": [1]}}), IMPROPER),
+    "three places": (packed({"w": entry() | {"data_offsets": [0, 8, 8]}}, bytes(8)), IMPROPER),
+    "a side past what a page counts to": (packed({"w": entry(0, 0, shape=[0, 2**53])}), IMPROPER),
+    "the largest side": (
+        packed({"w": entry(0, 0, shape=[0, 2**53 - 1])}),
+        "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m: give a DoRA adapter",
+    ),
+    "metadata in a list": (
+        packed({"__metadata__": ["a"]}),
+        "has metadata that is not text: save it again with the safetensors library",
+    ),
+    "gap of a byte": (
+        packed({"v": entry(9, 17), "w": entry()}, bytes(17)),
+        f"leaves 1 bytes before v unused: it is damaged, so {AGAIN}",
+    ),
+    "overlap of a byte": (
+        packed({"v": entry(7, 15), "w": entry()}, bytes(15)),
+        f"has w and v in the same place: it is damaged, so {AGAIN}",
+    ),
+    "data cut by a byte": (packed({"w": entry()}, bytes(7)), f"ends 1 bytes too early: it was cut off, so {AGAIN}"),
+    "a byte more": (
+        packed({"w": entry()}, bytes(9)),
+        f"goes on for 1 bytes after its last tensor: it is damaged, so {AGAIN}",
+    ),
     "no magnitudes": (
         saved({"x.lora_A.weight": ([1, 2], [1, 2])}),
         "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m "

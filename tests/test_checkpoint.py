@@ -1,6 +1,7 @@
 """Adapters in every library's names: the axis told by shape, by value against the base, and everything that may be wrong with a file."""
 
 import io
+import itertools
 import json
 import math
 import subprocess
@@ -698,3 +699,242 @@ def test_a_loha_convolution_whose_factor_has_the_kernel_in_it_is_told_by_its_kep
     assert told(judge(adapter)) == [(axis, "certain")]
     [layer] = judge(adapter, saved("base", **{"c.weight": drawn(4, 6, 3, 3)})).layers
     assert (layer.axis, layer.outputs, layer.inputs) == (axis, 4, 6)
+
+
+def test_a_report_is_written_as_a_table_with_evidence_under_each_row(saved):
+    report = judge(saved(**{"x.dora_scale": drawn(1, 3), "y.dora_scale": drawn(3)}))
+    lines = str(report).splitlines()
+    assert lines[:8] == [
+        "adapter.safetensors: 1 per input, 1 cannot tell.",
+        "",
+        "Layer  m       Weight   Axis         Confidence",
+        "x      (1, 3)  unknown  per input    certain",
+        "    m is (1, 3), a shape that keeps its dimensions: one number per input.",
+        "y      (3,)    unknown  cannot tell  none",
+        "    m is (3,): without A, B or the base weight its length says nothing.",
+        "",
+    ]
+    assert " ".join(lines[8:]) == " ".join(report.remedy)
+    for line, following in itertools.pairwise(lines[8:]):
+        full = len(f"{line} {following.split()[0]}") > 92
+        assert len(line) <= 92 and (full or any(line.endswith(sentence[-20:]) for sentence in report.remedy))
+
+
+def test_a_long_name_and_a_hyphen_are_not_broken_to_fit():
+    from dorabook.checkpoint.report import wrapped
+
+    name = "x" * 100
+    assert wrapped(f"{name} follows", indent="  ").splitlines() == [f"  {name}", "  follows"]
+    assert wrapped("a" * 88 + " low-rank") == "a" * 88 + "\nlow-rank"
+
+
+def test_a_notebook_gets_a_table_with_heads_for_columns_and_rows(saved):
+    import xml.etree.ElementTree as ET
+
+    report = judge(saved(**{"<x>.dora_scale": drawn(1, 3)}))
+    page = ET.fromstring(f"<div>{report._repr_html_()}</div>")
+    assert [part.tag for part in page] == ["p", "table", *["p"] * len(report.remedy)]
+    assert page[0].text == report.sentence
+    assert [part.text for part in page[2:]] == report.remedy
+    heads = [(head.get("scope"), head.text) for head in page.findall("table/thead/tr/th")]
+    assert heads == [("col", name) for name in ("Layer", "m", "Weight", "Axis", "Confidence", "Evidence")]
+    [row] = page.findall("table/tbody/tr")
+    assert (row[0].tag, row[0].get("scope"), row[0][0].tag, row[0][0].text) == ("th", "row", "bdi", "<x>")
+    assert [cell.text for cell in row[1:]] == list(report.rows[0][1:])
+    assert report.rows[0][:5] == ("<x>", "(1, 3)", "unknown", "per input", "certain")
+
+
+@pytest.mark.parametrize(("layers", "left"), [(40, []), (41, ["and 1 more"])])
+def test_a_table_shows_forty_layers_and_counts_the_others(saved, layers, left):
+    report = judge(saved(**{f"{i}.dora_scale": drawn(1, 3) for i in range(layers)}))
+    lines, shown = str(report).splitlines(), report._repr_html_()
+    assert [line for line in lines if line.endswith(" more")] == left
+    assert shown.count("<tr>") == 1 + 40 and shown.count("more</p>") == len(left)
+    assert sum(line.startswith("    m is") for line in lines) == 40
+    assert len(report.rows) == len(report.to_json()["layers"]) == layers
+
+
+def test_json_has_everything_but_what_was_only_needed_on_the_way(saved):
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": drawn(5).abs()})
+    kept = compare(saved("base", **{"block.weight": drawn(5, 3)}), adapter).to_json()
+    assert [*kept] == ["adapter", "base", "sentence", "counts", "layers", "remedy"]
+    assert (kept["adapter"], kept["base"]) == ("adapter.safetensors", "base.safetensors")
+    [layer] = kept["layers"]
+    assert [*layer] == [
+        *("name", "key", "family", "shape", "outputs", "inputs", "base_key"),
+        *("axis", "confidence", "evidence", "far", "slopes", "distance"),
+    ]
+    assert (layer["key"], layer["base_key"], layer["outputs"], layer["inputs"]) == (
+        "block.lora_magnitude_vector",
+        "block.weight",
+        5,
+        3,
+    )
+
+
+def test_what_was_read_can_be_judged_without_its_path(saved):
+    adapter = read(saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": drawn(5).abs()}))
+    base = read(str(saved("base", **{"block.weight": drawn(5, 3)})))
+    assert judge(adapter, base) == compare(base, adapter)
+    assert (judge(adapter, base).adapter, judge(adapter, base).base) == ("adapter.safetensors", "base.safetensors")
+    assert judge(adapter).base is None
+
+
+def test_a_folder_gives_its_name_only_where_it_has_several_files(tmp_path, saved):
+    saved("one", a=drawn(2, 2))
+    assert (read(tmp_path).name, [*read(tmp_path).entries]) == ("one.safetensors", ["a"])
+    saved("two", b=drawn(2, 2))
+    assert (read(tmp_path).name, [*read(tmp_path).entries]) == (tmp_path.name, ["a", "b"])
+    entry = read(tmp_path).entries["b"]
+    assert (entry.path, entry.key, entry.dtype, entry.shape) == (tmp_path / "two.safetensors", "b", "F64", (2, 2))
+
+
+def test_a_file_that_the_system_keeps_is_named_with_its_reason(monkeypatch, saved):
+    path = saved(**{"x.dora_scale": drawn(3)})
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(Refused) as refused:
+        read(path)
+    assert str(refused.value) == (
+        "adapter.safetensors cannot be read (Permission denied): check that it is yours to read"
+    )
+
+
+def test_a_file_is_opened_once_and_one_that_changed_since_is_named(monkeypatch, saved):
+    path, opened = saved(a=drawn(2, 2), b=drawn(3)), []
+    monkeypatch.setattr(
+        files, "safe_open", lambda *args, **options: opened.append(args[0]) or safe_open(*args, **options)
+    )
+    entries = read(path).entries
+    with files.open_files() as tensors:
+        assert [tuple(tensors(entries[key]).shape) for key in ("a", "b", "a")] == [(2, 2), (3,), (2, 2)]
+    assert opened == [path]
+    path.write_bytes(b"{}")
+    with (
+        files.open_files() as tensors,
+        pytest.raises(Refused, match=r"^adapter\.safetensors cannot be read \(.+\): download"),
+    ):
+        tensors(entries["a"])
+
+
+def test_an_index_larger_than_any_header_is_not_read(tmp_path):
+    index = tmp_path / "model.safetensors.index.json"
+    text = json.dumps({"weight_map": {}})
+    for size, refused in ((files.LONGEST_HEADER, False), (files.LONGEST_HEADER + 1, True)):
+        index.write_text(text.ljust(size))
+        if refused:
+            with pytest.raises(Refused, match="has no weight_map"):
+                read(index)
+        else:
+            assert read(index) == checkpoint.Checkpoint("model.safetensors.index.json", {})
+    assert files.LONGEST_HEADER == 32_000_000
+
+
+@pytest.mark.parametrize(
+    ("sides", "result"), [([], 1), ([3], 3), ([2, 3, 7], 42), ([5, 0, 2**60], 0), ([0], 0), ([2**31, 2**22], 2**53)]
+)
+def test_a_product_of_sides_is_exact_and_0_where_a_side_is(sides, result):
+    assert files.product(sides) == result
+
+
+def test_a_product_stops_where_no_file_could_be_so_large():
+    most = 8 * (2**53 - 1)
+    assert files.product([most]) == most
+    assert most < files.product([2**60] * 100_000) <= 2**120
+
+
+# The command line
+
+
+def test_the_command_line_says_how_it_is_used(capsys):
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert said.startswith("usage: python -m dorabook.checkpoint [-h] [--base BASE] [--json] adapter Tell which axis")
+    assert "adapter a .safetensors adapter" in said
+    assert "--base BASE the model it was trained on: a .safetensors file, its .index.json, or a folder" in said
+    assert "--json print JSON" in said
+    assert said.endswith("2 a file is refused.")
+
+
+def test_the_command_line_judges_by_a_base_and_calls_a_far_magnitude_open(saved, capsys):
+    weight = drawn(5, 3)
+    base = saved("base", **{"block.weight": weight})
+    for factor, code in ((1, 0), (3, 1)):
+        adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": factor * weight.norm(dim=1)})
+        assert __main__.main([str(adapter), "--base", str(base), "--json"]) == code
+        kept = json.loads(capsys.readouterr().out)
+        assert (kept["base"], kept["layers"][0]["far"]) == ("base.safetensors", bool(code))
+
+
+def test_json_on_the_command_line_is_indented_by_one(saved, capsys):
+    __main__.main([str(saved(**{"x.dora_scale": drawn(1, 3)})), "--json"])
+    assert capsys.readouterr().out.splitlines()[:2] == ["{", ' "adapter": "adapter.safetensors",']
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(saved, monkeypatch, tmp_path):
+    import os
+
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return place
+
+    place = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert __main__.main([str(saved(**{"x.dora_scale": drawn(1, 3)}))]) == 0
+    assert os.fstat(place).st_rdev == os.stat(os.devnull).st_rdev  # what is left is written nowhere
+    assert os.write(place, b"rest") == 4
+    os.close(place)
+
+
+@pytest.mark.parametrize(
+    ("size", "parts", "lines"),
+    [
+        (__main__.LARGE, (0, 0.5, 0.59, 0.61, 1), (0, 50, 61, 100)),
+        (__main__.LARGE - 1, (0, 0.5, 1), ()),
+        (2 * __main__.LARGE, (0.99, 1), (99, 100)),
+    ],
+)
+def test_a_pipe_is_told_each_tenth_of_a_large_base(size, parts, lines):
+    pipe = io.StringIO()
+    progress = __main__.progress_on(pipe)
+    for part in parts:
+        progress(round(part * size), size)
+    assert pipe.getvalue() == "".join(f"reading the base: {line} %\n" for line in lines)
+    assert __main__.LARGE == 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("done", "size", "shown"),
+    [
+        ((0, 4, 10, 13, 1000), 1000, ((0, ""), (1, ""), (100, "\n"))),
+        ((0,), 0, ((100, "\n"),)),
+        ((999, 1000), 1000, ((100, ""), (100, "\n"))),
+    ],
+)
+def test_a_terminal_is_told_each_hundredth_in_one_line(done, size, shown):
+    screen = Terminal()
+    progress = __main__.progress_on(screen)
+    for one in done:
+        progress(one, size)
+    assert screen.getvalue() == "".join(f"\rreading the base: {part} %{end}" for part, end in shown)
+
+
+def test_what_is_told_of_progress_is_seen_at_once(monkeypatch):
+    for stream in (Terminal(), io.StringIO()):
+        flushed = []
+        stream.flush = lambda seen=flushed: seen.append(1)
+        __main__.progress_on(stream)(__main__.LARGE, __main__.LARGE)
+        assert flushed
+
+
+def test_all_names_that_are_promised_are_there():
+    assert sorted(checkpoint.__all__) == ["Checkpoint", "LayerVerdict", "Refused", "Report", "compare", "judge", "read"]
+    assert all(hasattr(checkpoint, name) for name in checkpoint.__all__)

@@ -116,6 +116,8 @@ def squares(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]
         base = {key.replace("3.q_proj", "3.c_proj"): value for key, value in base.items()}
     if seed % 4 == 1:
         base |= {"model.c_fc.weight": drawn(3, 9, seed=3), "model.c_fc.bias": drawn(9, seed=4)}
+    if seed % 4 == 3 and seed > 3:  # stored (out, in), under GPT-2's names too
+        base |= {"model.c_fc.weight": drawn(9, 3, seed=3), "model.c_fc.bias": drawn(9, seed=4)}
     return adapter, base
 
 

@@ -166,6 +166,7 @@ KEYS = [
     ["x.lora_magnitude_vector.weight.weight"], ["lora_magnitude_vector.lora_magnitude_vector"], ["dora_scale", "magnitude", "m"],
     [".magnitude"], ["x.magnitude\n"], ["x\ny.lora_magnitude_vector"], ["q.lora_x"], ["q"], ["x.Magnitude"], ["x.dora_scale.y"],
     ["x.lora_magnitude_vector.\n"], ["x.lora_magnitude_vector.weight", "x.lora_magnitude_vector"],
+    ["xdora_scale"], ["x_magnitude"], ["x.stem"],
 ]  # fmt: skip
 
 

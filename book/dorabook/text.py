@@ -1,5 +1,6 @@
 """Numbers as readers see them, written the same way by live/core/text.js: a test compares the two."""
 
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 _TWELVE = Context(prec=12, rounding=ROUND_HALF_UP)  # digits that do not depend on the order of a sum
@@ -40,12 +41,16 @@ def settled(value: float) -> float:
     return float(_TWELVE.create_decimal_from_float(value))
 
 
-LONGEST_NAME = 120  # characters of a tensor's name that are shown
+LONGEST_NAME = 120  # characters of a name that are shown
+
+
+# What breaks a line, turns the text after it around, or is half a character: controls, marks of direction, lone surrogates.
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clipped(name: str) -> str:
-    """A tensor's name as files may have it: cut when it is long, with "?" for control characters."""
-    shown = "".join("?" if ord(letter) < 32 or 127 <= ord(letter) < 160 else letter for letter in name[:LONGEST_NAME])
+    """The name of a file or a tensor, which may be anything: cut when it is long, with "?" for what is not seen itself."""
+    shown = UNSEEN.sub("?", name[:LONGEST_NAME])
     return shown + "\u2026" if len(name) > LONGEST_NAME else shown
 
 

@@ -1,36 +1,126 @@
-"""Reads many broken adapters: each must give a verdict or one sentence. `PYTHONPATH=book:tests python -m bench.fuzz 100000`"""
+"""Reads many broken adapters, in Python and in a page, with the safetensors library as the judge of what is valid.
 
+    PYTHONPATH=book:tests:tools:book/_ext python -m bench.fuzz [100000 [SEED]]
+
+Both readers must answer every file with the same verdict or the same one sentence, and refuse whatever the library refuses.
+A file the library takes and the readers do not is counted: they are stricter where a file can only be a mistake.
+"""
+
+import faulthandler
+import re
 import resource
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
-from dorabook.checkpoint import Refused, judge
+import browser as chromium
+from dorabook.checkpoint import Refused, read
 from fuzz_headers import mutants
+from live_page import modules
+from playwright.sync_api import sync_playwright
+from safetensors import SafetensorError, deserialize
+from test_checkpoint_page import JUDGE, assert_same, in_python
+
+NAME = "mutant.safetensors"
+BATCH = 500
+HANG = 1200  # seconds for one batch of both readers, which takes about two on an idle machine
+Files = list[tuple[str, bytes]]
 
 
-def main(count: int, seed: int = 0) -> None:
-    said, slowest, start = Counter(), 0.0, time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mutant.safetensors"
-        for done, raw in mutants(seed, count):
-            path.write_bytes(raw)
-            began = time.perf_counter()
-            sentence = ""
-            try:
-                judge(path)
-            except Refused as refused:
-                sentence = str(refused)
-            assert not sentence or (sentence.startswith(path.name) and "\n" not in sentence), (done, sentence)
-            said["refused" if sentence else "judged"] += 1
-            slowest = max(slowest, time.perf_counter() - began)
+def main(count: int = 100_000, seed: int = 0) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+        page = modules(browser, "core/detect", "core/safetensors")
+        said, times = fuzz(seed, count, lambda files: page.evaluate(JUDGE, as_sources(files)))
+        browser.close()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{count:,} files in {time.perf_counter() - start:.0f} s: {dict(said)}, slowest {slowest:.2f} s, at most {memory:.0f} MB in all"
+        f"{count:,} broken files, seed {seed}: no crash, no hang, no verdict on a file that the library refuses, none unlike"
     )
+    print(
+        f"  {said['valid']:,} are valid to the library and {said['invalid']:,} are not; {said['judged']:,} got a verdict"
+    )
+    print(
+        f"  Python: {times['python']:.0f} s in all, slowest {1000 * times['slowest']:.0f} ms, at most {memory:.0f} MB"
+    )
+    print(f"  page: {times['page']:.0f} s in all, slowest {BATCH} together {1000 * times['slowest batch']:.0f} ms")
+    stricter = {why: number for why, number in said.items() if why.startswith("stricter")}
+    print(f"  valid to the library and refused here: {sum(stricter.values()):,}")
+    for why, number in sorted(stricter.items(), key=lambda one: -one[1]):
+        print(f"    {number:6,} {why.removeprefix('stricter: ')}")
+
+
+def fuzz(seed: int, count: int, in_page: Callable[[Files], list]) -> tuple[Counter, Counter]:
+    """What became of `count` mutants, and seconds. AssertionError with what was done to the first that is answered wrongly."""
+    said, times = Counter(), Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, NAME)
+        for batch in batches(mutants(seed, count)):
+            faulthandler.dump_traceback_later(HANG, exit=True)
+            began = time.perf_counter()
+            in_a_page = in_page(batch)
+            spent = time.perf_counter() - began
+            times += Counter(page=spent)
+            times["slowest batch"] = max(times["slowest batch"], spent)
+            for (done, raw), theirs in zip(batch, in_a_page, strict=True):
+                path.write_bytes(raw)
+                began = time.perf_counter()
+                ours = in_python(path)
+                spent = time.perf_counter() - began
+                times += Counter(python=spent)
+                times["slowest"] = max(times["slowest"], spent)
+                check(done, raw, ours, theirs)
+                count_up(said, raw, ours, path)
+            if sys.stderr.isatty():
+                print(f"\r{said['valid'] + said['invalid']:,} of {count:,}", end="", file=sys.stderr, flush=True)
+    faulthandler.cancel_dump_traceback_later()
+    return said, times
+
+
+def batches(files: Iterator) -> Iterator[Files]:
+    while batch := list(islice(files, BATCH)):
+        yield batch
+
+
+def as_sources(files: Files) -> list:
+    return [[[NAME, b64encode(raw).decode()]] for _, raw in files]
+
+
+def check(done: str, raw: bytes, python: dict | str, page: dict | str) -> None:
+    assert_same(page, python, done)
+    assert isinstance(python, str) or library_takes(raw), f"{done}: a verdict on a file that is not valid"
+    if isinstance(python, str):
+        assert re.fullmatch(rf"{re.escape(NAME)} [^\n]+", python), (done, python)
+
+
+def library_takes(raw: bytes) -> bool:
+    try:
+        deserialize(raw)
+    except SafetensorError:
+        return False
+    return True
+
+
+def count_up(said: Counter, raw: bytes, python: dict | str, path: Path) -> None:
+    valid = library_takes(raw)
+    said["valid" if valid else "invalid"] += 1
+    said["judged"] += not isinstance(python, str)
+    try:
+        read(path)
+    except Refused as refused:
+        if valid:
+            said[
+                "stricter: "
+                + re.sub(r"the tensor .* (twice|without)", r"a tensor \1", str(refused).removeprefix(NAME)).strip()[:60]
+            ] += 1
+    else:
+        assert valid, "the header of a file that is not valid is read"
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    main(*map(int, sys.argv[1:]))

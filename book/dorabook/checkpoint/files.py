@@ -6,6 +6,7 @@ the fix. Nothing is read that a header only claims: sizes are compared with the 
 
 import itertools
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -82,8 +83,8 @@ def read(path: str | Path) -> Checkpoint:
     if path.is_dir():
         return read_folder(path)
     if not path.is_file():
-        raise Refused(f"{path.name} is not there: give the path of a .safetensors file")
-    return read_index(path) if path.name.endswith(".index.json") else Checkpoint(path.name, read_header(path))
+        raise Refused(f"{clipped(path.name)} is not there: give the path of a .safetensors file")
+    return read_index(path) if path.name.endswith(".index.json") else Checkpoint(clipped(path.name), read_header(path))
 
 
 def read_folder(folder: Path) -> Checkpoint:
@@ -92,15 +93,16 @@ def read_folder(folder: Path) -> Checkpoint:
     if len(indexes) == 1:
         return read_index(indexes[0])
     if not files:
-        raise Refused(f"{folder.name} has no .safetensors files: give the folder or the file that has them")
+        raise Refused(f"{clipped(folder.name)} has no .safetensors files: give the folder or the file that has them")
     if len(files) == 1:
-        return Checkpoint(files[0].name, read_header(files[0]))
-    return Checkpoint(folder.name, {key: entry for file in files for key, entry in read_header(file).items()})
+        return Checkpoint(clipped(files[0].name), read_header(files[0]))
+    return Checkpoint(clipped(folder.name), {key: entry for file in files for key, entry in read_header(file).items()})
 
 
 def read_index(index: Path) -> Checkpoint:
+    name = clipped(index.name)
     refused = Refused(
-        f"{index.name} has no weight_map of tensor names to file names: give the index that belongs to the .safetensors files"
+        f"{name} has no weight_map of tensor names to file names: give the index that belongs to the .safetensors files"
     )
     if index.stat().st_size > LONGEST_HEADER:
         raise refused
@@ -115,15 +117,15 @@ def read_index(index: Path) -> Checkpoint:
     for shard in dict.fromkeys(shards.values()):
         if not (index.parent / shard).is_file():
             raise Refused(
-                f"{index.name} names the file {clipped(shard)}, which is not there: download it too, next to the index"
+                f"{name} names the file {clipped(shard)}, which is not there: download it too, next to the index"
             )
         headers[shard] = read_header(index.parent / shard)
     for key, shard in shards.items():
         if key not in headers[shard]:
             raise Refused(
-                f"{index.name} says that {clipped(shard)} has {clipped(key)}, which it has not: download both again"
+                f"{name} says that {clipped(shard)} has {clipped(key)}, which it has not: download both again"
             )
-    return Checkpoint(index.name, {key: headers[shard][key] for key, shard in shards.items()})
+    return Checkpoint(name, {key: headers[shard][key] for key, shard in shards.items()})
 
 
 def read_header(path: Path) -> dict[str, Entry]:
@@ -148,7 +150,7 @@ def read_header(path: Path) -> dict[str, Entry]:
         for key, entry in header.items():
             check_entry(key, entry)
         check_places(header, size - 8 - length)
-    return {key: Entry(path, key, entry["dtype"], tuple(map(int, entry["shape"]))) for key, entry in header.items()}
+    return {key: Entry(path, key, entry["dtype"], tuple(entry["shape"])) for key, entry in header.items()}
 
 
 @contextmanager
@@ -157,9 +159,11 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Refused(f"{path.name} cannot be read ({error.strerror}): check that it is yours to read") from None
+        raise Refused(
+            f"{clipped(path.name)} cannot be read ({error.strerror}): check that it is yours to read"
+        ) from None
     except Refused as refused:
-        raise Refused(f"{path.name} {refused}") from None
+        raise Refused(f"{clipped(path.name)} {refused}") from None
 
 
 def check_kind(head: bytes) -> None:
@@ -185,9 +189,11 @@ def parsed(raw: bytes) -> dict:
     if any(depth > DEEPEST for depth in itertools.accumulate(steps)):
         raise Refused(f"has a header that nests deeper than safetensors does: {DAMAGED}")
     try:
-        header = json.loads(text, object_pairs_hook=with_twice, parse_constant=refuse_constant)
+        header = json.loads(text, object_pairs_hook=with_twice, parse_constant=refuse_constant, **NUMBERS)
     except (ValueError, RecursionError):
         raise no_json from None
+    if HALF.search(text) and SURROGATE.search(json.dumps(header, ensure_ascii=False)):
+        raise no_json
     if isinstance(header, Twice):
         raise Refused(f"names the tensor {clipped(header.key)} twice: {LIBRARY}")
     if not isinstance(header, dict):
@@ -208,6 +214,19 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def as_number(text: str) -> int | float:
+    """Whole only where it is written so: 1.0, 1e0 and -0 are no sizes to the safetensors library."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is more than a number can be")
+    return int(text) if text.isdigit() else value
+
+
+NUMBERS = {"parse_int": as_number, "parse_float": as_number}
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # how half a character, or one in two halves, is written
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
 def check_metadata(metadata: object) -> None:
     proper = isinstance(metadata, dict) and not isinstance(metadata, Twice)
     if not proper or not all(isinstance(value, str) for value in metadata.values()):
@@ -221,14 +240,16 @@ def check_entry(key: str, entry: object) -> None:
     if dtype not in BITS:
         raise Refused(f"stores {clipped(key)} as {clipped(dtype)}, a dtype that safetensors does not have: {LIBRARY}")
     if product(shape) * BITS[dtype] != 8 * (end - start):
-        sides = shaped(tuple(map(int, shape)))
+        sides = shaped(tuple(shape))
         raise Refused(
-            f"stores {clipped(key)}, {sides} of {dtype}, in {int(end - start):,} bytes, which is not its size: {BROKEN}"
+            f"stores {clipped(key)}, {sides} of {dtype}, in {end - start:,} bytes, which is not its size: {BROKEN}"
         )
 
 
 def is_proper(entry: object) -> bool:
     if not isinstance(entry, dict) or isinstance(entry, Twice):
+        return False
+    if any(isinstance(value, float) for values in entry.values() if isinstance(values, list) for value in values):
         return False
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
     if not (isinstance(dtype, str) and isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2):
@@ -237,20 +258,15 @@ def is_proper(entry: object) -> bool:
 
 
 def is_count(value: object) -> bool:
-    """A whole number from 0. `1.0` is one too, as in a page, where it is the same number."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and 0 <= value <= LARGEST_WHOLE
-        and value == value // 1
-    )
+    """A whole number from 0 that a page can count to."""
+    return isinstance(value, int) and not isinstance(value, bool) and value <= LARGEST_WHOLE
 
 
 def product(sides: list[int]) -> int:
     """Exact, and 0 as soon as a side is: the others may be absurd."""
     result = 1
     for side in [] if 0 in sides else sides:
-        result *= int(side)
+        result *= side
         if result > 8 * LARGEST_WHOLE:
             return result  # more than any file holds; the rest would only take time
     return 0 if 0 in sides else result
@@ -264,18 +280,18 @@ def check_places(header: dict, data: int) -> None:
         if start < at:
             raise Refused(f"has {clipped(previous)} and {clipped(key)} in the same place: {BROKEN}")
         if start > at:
-            raise Refused(f"leaves {int(start - at):,} bytes before {clipped(key)} unused: {BROKEN}")
+            raise Refused(f"leaves {start - at:,} bytes before {clipped(key)} unused: {BROKEN}")
         at, previous = end, key
     if at > data:
-        raise Refused(f"ends {int(at - data):,} bytes too early: {CUT}")
+        raise Refused(f"ends {at - data:,} bytes too early: {CUT}")
     if at < data:
-        raise Refused(f"goes on for {int(data - at):,} bytes after its last tensor: {BROKEN}")
+        raise Refused(f"goes on for {data - at:,} bytes after its last tensor: {BROKEN}")
 
 
 def check_floats(entry: Entry) -> None:
     if entry.dtype not in FLOATS:
         raise Refused(
-            f"{entry.path.name} stores {clipped(entry.key)} as {entry.dtype}, whose numbers are quantised or not floats: "
+            f"{clipped(entry.path.name)} stores {clipped(entry.key)} as {entry.dtype}, whose numbers are quantised or not floats: "
             "give the file in float32, float16 or bfloat16"
         )
 
@@ -299,7 +315,7 @@ def open_files() -> Iterator[Opener]:
                     files[entry.path] = stack.enter_context(safe_open(entry.path, framework="pt"))
                 return files[entry.path].get_tensor(entry.key)
             except (SafetensorError, OSError) as error:
-                raise Refused(f"{entry.path.name} cannot be read ({str(error)[:200]}): {AGAIN}") from None
+                raise Refused(f"{clipped(entry.path.name)} cannot be read ({str(error)[:200]}): {AGAIN}") from None
 
         yield tensor
 

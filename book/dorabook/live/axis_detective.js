@@ -1,4 +1,5 @@
 // Which axis a checkpoint's magnitudes lie along: an example, or the reader's own files, read here and sent nowhere.
+import { clipped } from "./core/checkpoint_text.js";
 import { judge } from "./core/detect.js";
 import { exampleSources } from "./core/detect_examples.js";
 import { Refused, atOnce } from "./core/safetensors.js";
@@ -19,7 +20,7 @@ export function describe({ example }) {
 }
 
 const nothing = { columns: [], rows: [], kinds: [], remedy: [] };
-const changedOnDisk = (name) => new Refused(`${name} cannot be read to its end: it was changed, moved or locked since you chose it. Choose it again.`);
+const changedOnDisk = (name) => new Refused(`${clipped(name)} cannot be read to its end: it was changed, moved or locked since you chose it. Choose it again.`);
 
 /** The reader's own files by name, and what is said of them. changed() is called after every step. */
 function ownFiles(changed) {
@@ -74,7 +75,7 @@ function ownFiles(changed) {
   };
 }
 
-const named = ([first, ...rest]) => (rest.length ? `${first} and ${whole(rest.length)} more ${rest.length === 1 ? "file" : "files"}` : first);
+const named = ([first, ...rest]) => (rest.length ? `${clipped(first)} and ${whole(rest.length)} more ${rest.length === 1 ? "file" : "files"}` : clipped(first));
 
 function build({ stage, set, own }) {
   const picker = filePicker({ accept: ".safetensors,.json", onfiles: own.add, onremove: own.remove });

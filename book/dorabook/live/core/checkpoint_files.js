@@ -12,9 +12,9 @@ export function* openFiles(sources) {
   for (const source of sources) {
     if (!isIndex(source) || sources.length === 1) opened.push({ source, tensors: yield* readHeader(source) });
   }
-  if (!opened.length) throw new Refused(`${indexes[0].name} is an index: choose the adapter and the files it names too`);
+  if (!opened.length) throw new Refused(`${clipped(indexes[0].name)} is an index: choose the adapter and the files it names too`);
   const adapters = opened.filter(({ tensors }) => layersOf(tensors).length);
-  if (adapters.length > 1) throw new Refused(`${adapters[0].source.name} and ${adapters[1].source.name} both hold magnitudes: judge one adapter at a time`);
+  if (adapters.length > 1) throw new Refused(`${clipped(adapters[0].source.name)} and ${clipped(adapters[1].source.name)} both hold magnitudes: judge one adapter at a time`);
   const adapter = adapters[0] ?? opened.reduce((one, other) => (other.source.size < one.source.size ? other : one));
   const rest = opened.filter((one) => one !== adapter);
   const maps = [];
@@ -27,7 +27,7 @@ export function* openFiles(sources) {
 
 /** The index of a sharded model: Map of tensor name to file name. */
 function* weightMap(source) {
-  const refuse = () => { throw new Refused(`${source.name} has no weight_map of tensor names to file names: give the index that belongs to the .safetensors files`); };
+  const refuse = () => { throw new Refused(`${clipped(source.name)} has no weight_map of tensor names to file names: give the index that belongs to the .safetensors files`); };
   if (source.size > LONGEST_INDEX) refuse();
   const bytes = source.size ? yield { source, start: 0, end: source.size } : new Uint8Array();
   let map = null;
@@ -46,10 +46,10 @@ function sharded({ source, shards }, opened) {
   const files = new Map(opened.map((one) => [one.source.name, one]));
   const tensors = new Map();
   const missing = shards.find(([, shard]) => !files.has(shard));
-  if (missing) throw new Refused(`${source.name} names the file ${clipped(missing[1])}, which is not there: download it too, next to the index`);
+  if (missing) throw new Refused(`${clipped(source.name)} names the file ${clipped(missing[1])}, which is not there: download it too, next to the index`);
   for (const [key, shard] of shards) {
     const file = files.get(shard), tensor = file.tensors.get(key);
-    if (!tensor) throw new Refused(`${source.name} says that ${clipped(shard)} has ${clipped(key)}, which it has not: download both again`);
+    if (!tensor) throw new Refused(`${clipped(source.name)} says that ${clipped(shard)} has ${clipped(key)}, which it has not: download both again`);
     tensors.set(key, { source: file.source, key, ...tensor });
   }
   return { name: source.name, tensors };

@@ -2,10 +2,10 @@
 
 const LONGEST = 120; // characters of a name that are shown
 
-// What would break a line, or turn the text after it around: controls, line and paragraph ends, marks of direction.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// What breaks a line, turns the text after it around, or is half a character: controls, marks of direction, lone surrogates.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
 
-/** A tensor's name: cut when it is long, with "?" for characters that are not seen themselves. */
+/** The name of a file or a tensor, which may be anything: cut when it is long, with "?" for characters that are not seen themselves. */
 export function clipped(name) {
   const letters = [...name.slice(0, 2 * LONGEST + 2)];
   const cut = letters.length > LONGEST;

@@ -28,7 +28,7 @@ export function* judge(sources) {
 
 function noMagnitudes({ source, tensors }) {
   const without = [...tensors.keys()].some((key) => key.includes("lora")) ? " (it is a LoRA without them)" : "";
-  return `${source.name} has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m${without}: give a DoRA adapter`;
+  return `${clipped(source.name)} has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m${without}: give a DoRA adapter`;
 }
 
 /** Gives each layer its `weight` (a tensor of the base, or null) and how that is `stored`. */
@@ -43,9 +43,9 @@ function* placeInBase(layers, adapter, base) {
     else if (layer.stored === "out, in" && kernel !== undefined) layer.inputs = b; // grouped, it has inputs / groups norms
   }
   const found = layers.filter(({ weight }) => weight);
-  if (base && !found.length) throw new Refused(`${base.name} has none of the layers of ${adapter.source.name}: they belong to different models`);
+  if (base && !found.length) throw new Refused(`${clipped(base.name)} has none of the layers of ${clipped(adapter.source.name)}: they belong to different models`);
   if (base && found.every(({ stored }) => !stored)) {
-    throw new Refused(`${base.name} has other shapes than ${adapter.source.name} needs, first ${nameOf(found[0])}: they belong to different models`);
+    throw new Refused(`${clipped(base.name)} has other shapes than ${clipped(adapter.source.name)} needs, first ${nameOf(found[0])}: they belong to different models`);
   }
   const [straight, turned] = [false, true].map((one) => squareStorage(one, found, base));
   for (const layer of found) {
@@ -171,7 +171,7 @@ function said(layers, name) {
   const counts = AXES.map((axis) => [axis, layers.filter((layer) => layer.axis === axis).length]).filter(([, count]) => count);
   const far = layers.filter((layer) => layer.far).length;
   return {
-    sentence: `${name}: ${summary(counts, layers.length)}.${far ? ` In ${whole(far)} of them m is far from the base's norms.` : ""}`,
+    sentence: `${clipped(name)}: ${summary(counts, layers.length)}.${far ? ` In ${whole(far)} of them m is far from the base's norms.` : ""}`,
     columns: COLUMNS,
     rows: layers.map((layer) => [nameOf(layer), shaped(layer.shape), sizeOf(layer), layer.axis, layer.confidence, layer.evidence]),
     kinds: layers.map(({ axis }) => axis),

@@ -23,7 +23,7 @@ export class Refused extends Error {}
 /** Map of tensor name to { dtype, shape, start, end }, places in the file, in the header's order. */
 export function* readHeader(source) {
   const { name, size } = source;
-  const refuse = (text) => { throw new Refused(`${name} ${text}`); };
+  const refuse = (text) => { throw new Refused(`${clipped(name)} ${text}`); };
   if (size === 0) refuse(`is empty: ${AGAIN}`);
   const head = yield { source, start: 0, end: Math.min(size, 32) };
   if (head[8] !== 0x7b) otherKind(head, refuse);
@@ -47,7 +47,7 @@ function otherKind(head, refuse) {
   if (/^[{<]/.test(text)) refuse("is a text and not safetensors: give the file with the tensors");
 }
 
-/** The header as [key, entry] in its own order; entry is null where one of its keys comes twice. */
+/** The header as [key, entry] in its own order; entry is null where a key of it comes twice or a number is not written in digits. */
 function parse(bytes, refuse) {
   const noJson = () => refuse(`has a header that is not JSON: ${DAMAGED}`);
   let text = "", header = null;
@@ -56,46 +56,70 @@ function parse(bytes, refuse) {
   } catch {
     noJson();
   }
-  const { deepest, keys } = outline(text);
+  const { deepest, endless, keys } = outline(text);
   if (deepest > 3) refuse(`has a header that nests deeper than safetensors does: ${DAMAGED}`);
   try {
-    header = JSON.parse(text);
+    header = JSON.parse(text, HALF.test(text) ? refuseHalf : undefined);
   } catch {
     noJson();
   }
-  if (!isObject(header)) noJson();
+  if (endless || !isObject(header)) noJson();
   const seen = new Set();
   for (const { key } of keys) {
     if (seen.has(key)) refuse(`names the tensor ${clipped(key)} twice: ${LIBRARY}`);
     seen.add(key);
   }
-  return keys.map(({ key, twice }) => [key, twice ? null : header[key]]);
+  return keys.map(({ key, improper }) => [key, improper ? null : header[key]]);
 }
 
-/** How deep a JSON text nests, and the keys of its outer object, each with whether its own object has a key twice. */
+const HALF = /\\u[dD][89a-fA-F]/; // how half a character, or one in two halves, is written
+const LONE = /[\ud800-\udfff]/u;
+const NUMBER = /-?\d[\d.eE+-]*/y;
+
+/** For JSON.parse: no key and no text may hold half a character, as in every library that reads the file. */
+function refuseHalf(key, value) {
+  if (LONE.test(key) || (typeof value === "string" && LONE.test(value))) throw new Error("half a character");
+  return value;
+}
+
+/**
+ * How deep a JSON text nests, whether a number in it is too large to be one, and the keys of its outer object, each with whether
+ * its own object is `improper`: has a key twice, or a list with a number that is not written in digits. 1.0 and -0 are no sizes.
+ */
 function outline(text) {
   const keys = [];
-  let depth = 0, deepest = 0, inner = new Set();
+  let depth = 0, deepest = 0, inner = new Set(), list = false, endless = false;
   for (let at = 0; at < text.length; at += 1) {
     const letter = text[at];
-    if (letter === "{" || letter === "[") deepest = Math.max(deepest, (depth += 1));
-    else if (letter === "}" || letter === "]") depth -= 1;
+    if (letter === "{" || letter === "[") {
+      deepest = Math.max(deepest, (depth += 1));
+      list = letter === "[";
+    } else if (letter === "}" || letter === "]") {
+      depth -= 1;
+      list = false;
+    } else if (letter === "-" || (letter >= "0" && letter <= "9")) {
+      NUMBER.lastIndex = at;
+      const digits = NUMBER.exec(text)?.[0] ?? letter;
+      if (Math.abs(Number(digits)) === Infinity) endless = true;
+      if (list && depth === 3 && keys.length && /\D/.test(digits)) keys[keys.length - 1].improper = true;
+      at += digits.length - 1;
+    }
     else if (letter === '"') {
       const end = closing(text, at);
       if ((depth === 1 || depth === 2) && followedByColon(text, end)) {
         const key = unquoted(text.slice(at, end));
         if (depth === 1) {
-          keys.push({ key, twice: false });
+          keys.push({ key, improper: false });
           inner = new Set();
         } else if (inner.has(key) && keys.length) {
-          keys[keys.length - 1].twice = true;
+          keys[keys.length - 1].improper = true;
         }
         if (depth === 2) inner.add(key);
       }
       at = end - 1;
     }
   }
-  return { deepest, keys };
+  return { deepest, endless, keys };
 }
 
 /** The place after the string that opens at `at`. */
@@ -174,7 +198,7 @@ export const FLOATS = ["F64", "F32", "F16", "BF16"];
 /** Refuses a tensor whose numbers cannot be read as they stand. */
 export function checkFloats(source, key, { dtype }) {
   if (!FLOATS.includes(dtype)) {
-    throw new Refused(`${source.name} stores ${clipped(key)} as ${dtype}, whose numbers are quantised or not floats: give the file in float32, float16 or bfloat16`);
+    throw new Refused(`${clipped(source.name)} stores ${clipped(key)} as ${dtype}, whose numbers are quantised or not floats: give the file in float32, float16 or bfloat16`);
   }
 }
 

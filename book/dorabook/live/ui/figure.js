@@ -6,7 +6,8 @@ const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should
 
 /**
  * model, el: what the AFM render got. keys: the names of the state. describe(state): { sentence, columns, rows, ... }.
- * build({ stage, set, state, afterwards, again }): fills `stage` and returns update(description, state), called on every change.
+ * build({ stage, foot, set, state, afterwards, again }): fills `stage`, and `foot` with buttons, and returns
+ * update(description, state), called on every change.
  * set(changes) writes the model; afterwards(f) is called when the view goes; again() asks for an update where what
  * `describe` says has changed without the model.
  * Returns the clean-up that AFM calls when the view goes.
@@ -65,7 +66,7 @@ export function mount({ model, el, keys, describe, build }) {
   }
 
   el.append(root); // first, so that a drawing can measure itself and read the theme
-  const update = build({ stage, set, state: read, afterwards: (ending) => endings.push(ending), again: follow });
+  const update = build({ stage, foot, set, state: read, afterwards: (ending) => endings.push(ending), again: follow });
   draw();
   tell();
   keys.forEach((key) => model.on(`change:${key}`, follow));

@@ -1,4 +1,5 @@
 // Choosing files: a real file input in a label, or files dropped on it, and the list of what is chosen.
+import { clipped } from "../core/checkpoint_text.js";
 import { whole } from "../core/whole.js";
 import { h, say } from "./dom.js";
 
@@ -66,8 +67,8 @@ export function filePicker({ accept, onfiles, onremove }) {
 }
 
 function chosen(name, size, onremove) {
-  const remove = h("button", { type: "button", class: "dora-ad-remove", "aria-label": `Remove ${name}`, onclick: () => onremove(name) }, "✕");
-  return h("li", {}, h("bdi", {}, name), " ", h("span", { class: "dora-ad-size" }, amount(size)), remove);
+  const remove = h("button", { type: "button", class: "dora-ad-remove", "aria-label": `Remove ${clipped(name)}`, onclick: () => onremove(name) }, "✕");
+  return h("li", {}, h("bdi", {}, clipped(name)), " ", h("span", { class: "dora-ad-size" }, amount(size)), remove);
 }
 
 /** 5,000,000,000 bytes as "5 GB": decimal units, as shops and file managers count. */
