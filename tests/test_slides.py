@@ -1,0 +1,555 @@
+"""The deck: one page of slides with live figures, from http and from disk, with the network off."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+
+import guards
+import pytest
+import slides
+import stored_cells
+from playwright.sync_api import Page, expect
+from test_site import FILES, PAGES, ROOT, base, parsed, violations, visit  # noqa: F401
+
+DECK = "book/teach/slides.html"
+SOURCE = ROOT / "book" / "teach" / "slides.md"
+CHAPTERS = [ROOT / f"{file}.ipynb" for file in FILES if (ROOT / f"{file}.ipynb").exists()]
+
+
+@pytest.fixture
+def show(visit) -> Callable[..., Page]:  # noqa: F811
+    """show(base, ...) opens the deck in a window of 1280 × 720 and waits until every figure in it is alive."""
+
+    def open_deck(base: str, hash: str = "", *, width: int = 1280, height: int = 720, **options) -> Page:  # noqa: F811
+        page = visit(f"{base}{DECK}{hash}", width=width, **options)
+        page.set_viewport_size({"width": width, "height": height})
+        expect(page.locator("html")).to_have_attribute("data-deck", "ready", timeout=60_000)
+        expect(page.locator("figure[data-figure]:not([data-ready=true])")).to_have_count(0, timeout=60_000)
+        page.evaluate("document.fonts.ready.then(() => 0)")
+        return page
+
+    return open_deck
+
+
+@pytest.fixture(scope="module")
+def sections(site) -> list:
+    return parsed(site / DECK).select(".slides > section")
+
+
+def here(page: Page) -> str:
+    return page.locator(".slides > section.present").get_attribute("id")
+
+
+def go(page: Page, id: str) -> None:
+    page.evaluate(
+        "(id) => Reveal.slide([...document.querySelectorAll('.slides > section')].findIndex((slide) => slide.id === id))",
+        id,
+    )
+    expect(page.locator(".slides > section.present")).to_have_attribute("id", id)
+
+
+def slide_of(page: Page, figure: str) -> str:
+    return page.evaluate("(id) => document.getElementById(id).closest('section').id", figure)
+
+
+def reveal_all(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('section.present .fragment').forEach(() => Reveal.nextFragment())")
+
+
+# Act so many times, and look after each time at what has been drawn.
+EACH = """async ([times, act, look]) => {
+  const doing = { "Reveal.next()": () => Reveal.next(), "reveal all": (i) => {
+    Reveal.slide(i);
+    document.querySelectorAll("section.present .fragment").forEach(() => Reveal.nextFragment());
+  } }[act];
+  const seen = [];
+  for (let i = 0; i < times; i += 1) {
+    doing(i);
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    const page = document.querySelector("section.present .slide");
+    seen.push([page.parentElement.id, Math.max(look === "down" ? page.scrollHeight - page.clientHeight : 0, page.scrollWidth - page.clientWidth)]);
+  }
+  return seen;
+}"""
+
+
+def status(page: Page, figure: str):
+    return page.locator(f"#{figure} [role=status]").first
+
+
+# ---- what is on the slides was computed
+
+
+def cells_of_the_book() -> list[dict]:
+    return [cell for chapter in CHAPTERS for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]]
+
+
+def test_every_number_on_a_slide_stands_in_an_output_or_an_assertion_of_a_chapter():
+    code = [cell for cell in cells_of_the_book() if cell["cell_type"] == "code"]
+    words = {"cell_type": "markdown", "source": SOURCE.read_text(encoding="utf-8"), "metadata": {}}
+    assert guards.prose_numbers_are_computed({"cells": [*code, words]}) == []
+
+
+def test_the_word_column_never_stands_without_a_shape():
+    words = {"cell_type": "markdown", "source": SOURCE.read_text(encoding="utf-8"), "metadata": {}}
+    assert guards.column_has_a_shape({"cells": [words]}) == []
+
+
+def test_what_is_printed_on_a_slide_is_printed_or_written_in_a_chapter(sections):
+    code = [cell for cell in cells_of_the_book() if cell["cell_type"] == "code"]
+    known = [
+        line
+        for cell in code
+        for text in [*guards.output_texts(cell), guards.text(cell["source"])]
+        for line in text.splitlines()
+    ]
+    lines = [line.strip() for pre in sections for block in pre.select("pre") for line in block.get_text().splitlines()]
+    assert len(lines) > 20
+    assert [line for line in lines if not any(line in stored for stored in known)] == []
+
+
+def test_the_figures_are_the_chapters_own_in_their_stored_state(sections):
+    stored = {}
+    for cell in cells_of_the_book():
+        for text in guards.output_texts(cell):
+            if match := re.search(r'<figure[^>]*data-figure="([^"]*)".*?json">(.*?)</script>', text, re.S):
+                stored.setdefault(match[1], []).append(json.loads(match[2])["state"])
+    shown = [
+        (figure["data-figure"], json.loads(figure.script.string)["state"])
+        for slide in sections
+        for figure in slide.select("figure[data-figure]")
+    ]
+    assert len(shown) > 12
+    for name, state in shown:
+        votes = {"room": "votes", "hands": [0] * len(state.get("options", []))} if name == "predict" else {}
+        assert state in [{**kept, **votes} for kept in stored[name]]
+
+
+def test_the_pictures_are_the_chapters_own(sections, site):
+    stored = [
+        base64.b64decode(guards.text(output["data"]["image/png"]))
+        for cell in cells_of_the_book()
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    pictures = [picture for slide in sections for picture in slide.select("img")]
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert ((site / DECK).parent / picture["src"]).resolve().read_bytes() in stored
+        assert len(picture["alt"]) > 40
+
+
+def test_every_slide_has_a_heading_and_notes_and_the_minutes_make_an_hour(sections):
+    assert 20 <= len(sections) <= 28
+    minutes = []
+    for slide in sections:
+        heading = slide.select_one("h1, h2").get_text()
+        (notes,) = slide.select("aside.notes")
+        assert len(notes.get_text()) > 60, f"{heading!r} has next to no notes"
+        minutes.append(float(notes["data-minutes"]))
+    assert min(minutes) >= 1
+    assert sum(minutes) == 60
+
+
+def test_the_notes_of_a_question_say_what_to_answer_to_each_option(sections):
+    for slide in sections:
+        for figure in slide.select("figure[data-figure=predict]"):
+            state = json.loads(figure.script.string)["state"]
+            said = slide.select_one("aside.notes").get_text()
+            assert all(reply.replace("`", "") in said for _, reply in state["options"])
+            assert f"({'abcde'[state['right']]}) right." in said
+
+
+# ---- asked for what is not there
+
+
+def notebook(*outputs: dict, source: str = "x = 1", alt: str = "") -> list[dict]:
+    return [
+        {
+            "cell_type": "code",
+            "source": source,
+            "outputs": list(outputs),
+            "metadata": {"mystnb": {"image": {"alt": alt}}},
+        }
+    ]
+
+
+FIGURE = '<figure class="dora-figure" id="one" data-figure="predict">\n<script type="application/json">{"state":{"rank":1}}</script>\n</figure>'
+
+
+def test_what_a_chapter_does_not_hold_is_an_error_that_names_it():
+    html = {"data": {"text/html": FIGURE}}
+    with pytest.raises(ValueError, match="0 live figures 'two'"):
+        stored_cells.figure(notebook(html), "two")
+    with pytest.raises(ValueError, match="2 live figures 'one'"):
+        stored_cells.figure(notebook(html, html), "one")
+    with pytest.raises(ValueError, match="0 pictures whose alt text begins with 'A map'"):
+        stored_cells.picture(notebook({"data": {"image/png": ""}}, alt="Bars"), "A map")
+    with pytest.raises(ValueError, match="no printed line matches '\\^loss'"):
+        stored_cells.printed(notebook({"text": "a loss\n"}), "^loss")
+    with pytest.raises(ValueError, match="no cell defines a function poke"):
+        stored_cells.function(notebook(), "poke")
+    with pytest.raises(ValueError, match="the figure 'one' has no 'rows'"):
+        slides.states("one", ["rank:2 = two", "rows:3 = three"], {"rank": 1})
+
+
+def test_stored_things_come_back_whole():
+    assert stored_cells.figure(notebook({"data": {"text/html": [FIGURE[:40], FIGURE[40:]]}}), "one") == FIGURE
+    assert stored_cells.kept(stored_cells.keeping(FIGURE, {"state": {"says": "</script>"}})) == {
+        "state": {"says": "</script>"}
+    }
+    assert (
+        "</script>" not in stored_cells.STATE.search(stored_cells.keeping(FIGURE, {"state": {"says": "</script>"}}))[2]
+    )
+    assert stored_cells.printed(notebook({"text": "  a 1\nb\n    a 2\n  a 1\n"}), "a") == "a 1\n  a 2"
+    code = "y = 2\n\n\n@torch.no_grad()\ndef poke(layer):\n    return layer  # (out,)\n\n\nz = 3\n"
+    assert (
+        stored_cells.function(notebook(source=code), "poke") == "@torch.no_grad()\ndef poke(layer):\n    return layer"
+    )
+    assert stored_cells.picture(notebook({"data": {"image/png": "aGk="}}, alt="A map of it"), "A map") == (
+        b"hi",
+        "A map of it",
+    )
+
+
+# ---- the page
+
+
+def test_only_the_deck_loads_the_decks_scripts_and_its_policy_is_that_of_every_page(site):
+    policies = {
+        name: parsed(site / name).find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+        for name in PAGES
+    }
+    assert len(set(policies.values())) == 1
+    assert DECK in policies
+    for name in PAGES:
+        loaded = [
+            tag.get("src") or tag.get("href") for tag in parsed(site / name).select("script[src], link[rel=stylesheet]")
+        ]
+        assert any("/deck/" in file for file in loaded) == (name == DECK)
+
+
+def test_the_whole_deck_asks_nobody_else_and_logs_nothing(base, show, sections):  # noqa: F811
+    page = show(base)
+    steps = len(sections) + sum(len(slide.select(".fragment")) for slide in sections) - 1
+    page.evaluate(EACH, [steps, "Reveal.next()"])
+    assert here(page) == sections[-1]["id"]
+    expect(page.locator(".place")).to_have_text(f"{len(sections)} / {len(sections)}")
+    assert page.problems == []
+
+
+def test_keys_move_and_the_address_follows(base, show, sections):  # noqa: F811
+    page = show(base)
+    ids = [slide["id"] for slide in sections]
+    assert here(page) == ids[0]
+    page.keyboard.press("ArrowRight")
+    assert here(page) == ids[1]
+    assert page.url.endswith(f"#{ids[1]}")
+    hidden = page.locator("section.present .fragment").first
+    expect(hidden).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(hidden).to_be_visible()
+    assert here(page) == ids[1]
+    page.keyboard.press("PageDown")
+    assert here(page) == ids[2]
+    page.keyboard.press("End")
+    assert here(page) == ids[-1]
+    page.keyboard.press("ArrowLeft")
+    assert here(page) == ids[-2]
+    page.keyboard.press("Home")
+    assert here(page) == ids[0]
+    page.reload()
+    page.goto(f"{base}{DECK}#{ids[4]}")
+    expect(page.locator(".slides > section.present")).to_have_attribute("id", ids[4])
+
+
+def test_only_the_present_slide_is_seen_by_anybody(address, show):
+    page = show(address)
+    page.keyboard.press("End")
+    seen = page.locator(".slides > section").evaluate_all(
+        "(all) => all.filter((one) => getComputedStyle(one).visibility === 'visible').length"
+    )
+    assert seen == 1
+    assert page.locator(".reveal").get_attribute("role") is None
+
+
+def test_the_list_leads_to_a_slide_by_keyboard(address, show, sections):
+    page = show(address)
+    page.get_by_role("button", name="All slides").focus()
+    page.keyboard.press("Enter")
+    link = page.get_by_role("navigation", name="Slides").get_by_role("link", name="The poke test, for any layer")
+    expect(link).to_be_visible()
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("section.present h2")).to_have_text("The poke test, for any layer")
+    expect(link).to_be_hidden()
+
+
+# ---- figures in place
+
+
+def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):  # noqa: F811
+    page = show(base, "#hero")
+    slide = here(page)
+    assert slide == slide_of(page, "hero")
+    before = status(page, "hero").inner_text()
+    cell = page.locator("#hero .dora-ne-cell").nth(6)
+    box = cell.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 - 60, steps=6)
+    page.mouse.up()
+    expect(status(page, "hero")).not_to_have_text(before)
+    assert here(page) == slide
+    assert page.problems == []
+
+
+def test_an_arrow_is_dragged_to_where_the_pointer_is_although_the_figure_is_enlarged(address, show):
+    page = show(address, "#gradient", width=1600, height=900)
+    grip = page.locator("#gradient .dora-dial-grip").nth(1)
+    box = grip.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = page.locator("#gradient input[type=range]").nth(1).input_value()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y + 80, steps=5)  # towards the origin, along the arrow
+    page.mouse.up()
+    page.wait_for_function(
+        "(before) => document.querySelectorAll('#gradient input[type=range]')[1].value !== before", arg=before
+    )
+    after = grip.bounding_box()
+    assert abs(after["x"] + after["width"] / 2 - (x - 60)) < 8
+    assert abs(after["y"] + after["height"] / 2 - (y + 80)) < 8
+
+
+def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(address, show):
+    page = show(address, "#poke")
+    slide = here(page)
+    slider = page.locator("#poke").get_by_role("slider", name="Poke the magnitude")
+    slider.focus()
+    value = slider.input_value()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.keyboard.press("End")
+    assert slider.input_value() != value
+    assert here(page) == slide
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowLeft")
+    assert here(page) != slide
+    go(page, slide)
+    slider.focus()
+    page.keyboard.press("PageDown")
+    assert here(page) not in ("start", slide)
+
+
+def test_links_on_a_slide_set_its_figure_and_work_twice(address, show):
+    page = show(address, "#poke")
+    slide = here(page)
+    link = page.locator("section.present .states a", has_text="per input, poked")
+    expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
+    link.click()
+    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    page.locator("section.present .states a", has_text="as opened").click()
+    expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
+    link.click()
+    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    assert here(page) == slide
+
+
+def test_every_link_to_a_state_changes_its_figure(address, show, sections):
+    page = show(address)
+    assert sum(len(slide.select(".states a")) for slide in sections) > 6
+    for slide in sections:
+        for link in slide.select(".states a:not([href$='='])"):
+            figure = re.match("#([a-z-]+)=", link["href"])[1]
+            go(page, slide["id"])
+            page.locator(f"#{figure} .dora-reset").evaluate("(button) => button.click()")
+            before = page.locator(f"#{figure} .dora").inner_text()
+            page.evaluate("(hash) => { location.hash = hash; }", "#-")
+            page.evaluate("(hash) => { location.hash = hash; }", link["href"])
+            page.wait_for_function(
+                "([id, before]) => document.querySelector(`#${id} .dora`).innerText !== before", arg=[figure, before]
+            )
+
+
+def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):  # noqa: F811
+    page = show(base, "#poke=per:input;poke:1.5;input:1")
+    assert here(page) == slide_of(page, "poke")
+    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+
+
+def test_hands_are_counted_and_the_next_key_reveals(base, show):  # noqa: F811
+    page = show(base, "#when-load")
+    slide = here(page)
+    page.locator("#when-load").get_by_role("button", name="One hand more for (a)").click()
+    page.keyboard.press("c")
+    expect(page.locator("#when-load").get_by_label("Hands for (c)")).to_have_value("1")
+    reply = page.locator("#when-load .dora-predict-reply").nth(2)
+    expect(reply).to_be_hidden()
+    page.keyboard.press("PageDown")
+    expect(reply).to_be_visible()
+    expect(reply).to_contain_text("right")
+    assert here(page) == slide
+    page.keyboard.press("PageUp")
+    expect(reply).to_be_hidden()
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    assert here(page) != slide
+
+
+# ---- the speaker
+
+
+def test_notes_are_shown_beneath_the_slide(base, show):  # noqa: F811
+    page = show(base)
+    beneath = page.get_by_role("complementary", name="Notes to this slide")
+    expect(beneath).to_be_hidden()
+    page.keyboard.press("t")
+    expect(beneath).to_contain_text("Arrow keys turn the slides")
+    page.keyboard.press("ArrowRight")
+    expect(beneath).to_contain_text("Let people find it themselves")
+    page.keyboard.press("t")
+    expect(beneath).to_be_hidden()
+
+
+def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):  # noqa: F811
+    page = show(base)
+    with page.expect_popup() as opening:
+        page.keyboard.press("s")
+    speaker = opening.value
+    lost = []
+    speaker.on("console", lambda line: line.type in ("error", "warning") and lost.append(line.text))
+    speaker.on("pageerror", lambda error: lost.append(str(error)))
+    expect(speaker.locator(".says")).to_contain_text("Arrow keys turn the slides")
+    page.keyboard.press("ArrowRight")
+    expect(speaker.locator("h1")).to_contain_text("Two codes")
+    expect(speaker.locator(".plan")).to_have_text("planned 1:00 to 3:00")
+    expect(speaker.locator(".next")).to_contain_text("First, six letters on paper")
+    expect(speaker.locator(".time")).to_have_text(re.compile(r"\d:\d\d"))
+    speaker.keyboard.press("PageDown")  # the deck's next step is a fragment
+    expect(page.locator("section.present .fragment")).to_be_visible()
+    speaker.keyboard.press("PageDown")
+    expect(speaker.locator("h1")).to_contain_text("First, six letters")
+    assert here(page) == sections[2]["id"]
+    assert page.problems == lost == []
+
+
+def test_the_speakers_page_alone_turns_by_itself(address, visit):  # noqa: F811
+    page = visit(f"{address}{DECK}?speaker")
+    expect(page.locator("h1")).to_contain_text("1 / ")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("h1")).to_contain_text("Two codes")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("h1")).to_contain_text("1 / ")
+    assert violations(page) == []
+    assert page.problems == []
+
+
+# ---- large enough, small enough
+
+
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
+
+
+def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(base, show, sections):  # noqa: F811
+    page = show(base)
+    pdf = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert pages(pdf) == len(sections)
+    assert set(re.findall(rb"/MediaBox\s*\[([^\]]*)\]", pdf)) == {b"0 0 960 540"}
+    page.keyboard.press("t")
+    assert pages(page.pdf(prefer_css_page_size=True, print_background=True)) == 2 * len(sections)
+
+
+def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
+    page = show(address, "#poke=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    expect(status(page, "poke")).to_be_visible()
+    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    over = page.locator(".slide").evaluate_all(
+        "(all) => all.map((one) => [one.parentElement.id, one.scrollHeight - one.clientHeight]).filter(([, by]) => by > 1)"
+    )
+    assert over == []
+    faint = page.locator(".fragment:not([data-reveals])").evaluate_all(
+        "(all) => all.filter((one) => getComputedStyle(one).opacity !== '1').length"
+    )
+    assert faint == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 768)])
+def test_each_slide_fits_a_projector_in_type_that_can_be_read(size, address, show, sections):
+    page = show(address, width=size[0], height=size[1])
+    expect(page.locator(".slide[tabindex]")).to_have_count(0)
+    seen = page.evaluate(EACH, [len(sections), "reveal all", "down"])
+    assert [(id, over) for id, over in seen if over > 1] == []
+    if size[0] >= 1280:
+        assert (
+            page.locator("section.present .slide").evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)")
+            >= 28 * size[1] / 720
+        )
+
+
+def test_each_slide_fits_a_phone_or_a_much_enlarged_page(address, show, sections):
+    page = show(address, width=320, height=640)
+    seen = page.evaluate(EACH, [len(sections), "reveal all", "across"])
+    assert [(id, over) for id, over in seen if over > 1] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    go(page, slide_of(page, "hero"))
+    assert page.locator("section.present .slide").get_attribute("tabindex") == "0"
+    assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
+
+
+KINDS = [
+    "start",
+    "two-codes-asked-for-the-shape-of-m",
+    "what-the-paper-prints",
+    "the-poke-test-for-any-layer",
+    "which-axis-is-this-file",
+]
+FIGURES = ["two-roads", "when-load", "poke", "gradient", "detective"]  # one of each kind that the deck shows
+
+
+def test_slides_of_each_kind_are_accessible_in_both_themes(address, show):
+    page = show(address)
+    each = [*KINDS, *(slide_of(page, figure) for figure in FIGURES)]
+    for theme, rules in (("light", ()), ("dark", ("color-contrast", "link-in-text-block"))):
+        page.locator("html").evaluate("(root, theme) => { root.dataset.theme = theme; }", theme)
+        for id in each:
+            go(page, id)
+            reveal_all(page)
+            assert violations(page, *rules) == [], f"{id}, {theme}"
+
+
+def test_the_theme_is_switched_and_kept(address, show):
+    page = show(address)
+    page.get_by_role("button", name="Dark theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
+
+
+def test_nothing_moves_for_who_asks_for_that(address, show):
+    page = show(address)
+    assert page.evaluate("Reveal.getConfig().transition") == "none"
+    moving = page.locator("body *").evaluate_all(
+        "(all) => all.filter((one) => parseFloat(getComputedStyle(one).transitionDuration) > 0).length"
+    )
+    assert moving == 0
+    page.emulate_media(reduced_motion="no-preference")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-deck", "ready")
+    assert page.evaluate("Reveal.getConfig().transition") == "fade"
+
+
+def test_without_script_the_slides_are_a_page_with_its_notes(base, visit, sections):  # noqa: F811
+    page = visit(base + DECK, script=False)
+    expect(page.locator(".slides h2").last).to_be_visible()
+    expect(page.locator("aside.notes").last).to_be_visible()
+    assert page.locator(".slides > section:visible").count() == len(sections)
+    assert page.locator(".bar button:visible").count() == 0
+    assert page.problems == []
