@@ -81,6 +81,36 @@ def test_an_error_in_the_answer_is_told_without_a_traceback():
     assert str(check(broken, spec, (WEIGHT,))).startswith("broken stopped on example 1 with RuntimeError: ")
 
 
+SQUARE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])  # (2, 2)
+TURNED = {"It fits on a square layer alone.": lambda w: w + w.T}
+
+
+def doubled(weight):
+    return 2 * weight
+
+
+def test_a_mistake_that_stops_on_some_examples_is_known_by_the_others():
+    """Wrong on the square layer, an error on the other: as found in the wild, and listed as such."""
+    verdict = check(lambda w: w.T + w, doubled, (SQUARE,), (WEIGHT,), wrong=TURNED)
+    assert str(verdict) == "<lambda>, example 1: entry [0, 1] is 5, expected 4. It fits on a square layer alone."
+    verdict = check(lambda w: w.T + w, doubled, (WEIGHT,), (SQUARE,), wrong=TURNED)
+    assert "stopped on example 1 with RuntimeError: " in str(verdict)
+    assert str(verdict).endswith(". It fits on a square layer alone.")
+
+
+def test_an_error_alone_is_no_misconception():
+    assert "square" not in str(check(lambda w: w.T + w, doubled, (WEIGHT,), wrong=TURNED))
+
+
+def test_another_error_is_another_mistake():
+    def other(weight):
+        if weight.shape[0] != weight.shape[1]:
+            raise IndexError("not square")
+        return weight + weight.T
+
+    assert "It fits" not in str(check(other, doubled, (SQUARE,), (WEIGHT,), wrong=TURNED))
+
+
 def test_an_answer_cannot_change_the_question():
     def in_place(weight):
         return weight.mul_(0)

@@ -23,7 +23,8 @@ def check(attempt: Callable, spec: Callable, *examples: tuple, wrong: dict[str, 
     """Run `attempt` and `spec` on every example (a tuple of arguments) and compare shape first, then values.
 
     `wrong` maps a sentence about a misconception to the function that has it: an attempt that answers
-    like one of them gets that sentence too. A stub (its body `...`) is "not filled in yet", never a traceback.
+    like one of them gets that sentence too, also where both stop with the same error on some of the examples.
+    A stub (its body `...`) is "not filled in yet", never a traceback.
     """
     if not examples:
         raise ValueError("check needs at least one example: a tuple of arguments")
@@ -34,7 +35,10 @@ def check(attempt: Callable, spec: Callable, *examples: tuple, wrong: dict[str, 
         except NotImplementedError:
             answer = None
         except Exception as error:  # a reader's mistake is answered, whatever it is
-            return Verdict(False, f"{name} stopped on example {number} with {type(error).__name__}: {error}")
+            hint = _misconception(attempt, examples, wrong or {})
+            return Verdict(
+                False, f"{name} stopped on example {number} with {type(error).__name__}: {error}{hint and '.' + hint}"
+            )
         if answer is None or answer is Ellipsis:
             return Verdict(False, f"{name}: not filled in yet")
         difference = compare(answer, spec(*_copy(example)))
@@ -73,14 +77,27 @@ def _compare_numbers(answer: Tensor, expected: Tensor) -> str | None:
 
 
 def _misconception(attempt: Callable, examples: tuple, wrong: dict[str, Callable]) -> str:
+    answers = [_outcome(attempt, example) for example in examples]
     for sentence, function in wrong.items():
-        try:
-            same = all(compare(attempt(*_copy(e)), function(*_copy(e))) is None for e in examples)
-        except Exception:  # an attempt that fails on a later example shares no misconception
-            same = False
-        if same:
+        if _alike(answers, [_outcome(function, example) for example in examples]):
             return f" {sentence}"
     return ""
+
+
+def _outcome(function: Callable, example: tuple) -> Any:
+    """What `function` answers, or the kind of error that it stops with."""
+    try:
+        return function(*_copy(example))
+    except Exception as error:  # a reader's mistake, and what stands in the list of mistakes, may fail in any way
+        return type(error)
+
+
+def _alike(answers: list, others: list) -> bool:
+    """Every outcome is the same, and at least one is an answer: an error alone is no misconception."""
+    pairs = list(zip(answers, others, strict=True))
+    errors = [isinstance(other, type) for _, other in pairs]
+    same = all(a is b if error else compare(a, b) is None for (a, b), error in zip(pairs, errors, strict=True))
+    return same and not all(errors)
 
 
 def _is_numeric(value: Any) -> bool:

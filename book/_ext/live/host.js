@@ -1,10 +1,16 @@
 // Brings the figures of a page to life: each <figure data-figure="name"> gets its module and its own model.
 // A figure's sentence and table are in the page already and come back if its module fails.
 import { decode, encode, split } from "./link.js";
+import { any, forget, keep, recall } from "./memory.js";
 
 const EARLY = "400px"; // how far below the fold a figure is built
+const FOLLOW_AFTER = 150; // ms without a change before the address follows
 
-/** modules: { "norm-explorer": { render }, ... } */
+/**
+ * modules: { "norm-explorer": { render }, ... }. A module may also say what a reader left in it should stay in this browser
+ * (memory: { save(state): text or null, load(text, state): changes }), what of its state a link holds (shared(state, own), `own`
+ * where the link leads to it), and when the page's own address follows it (inAddress(state)).
+ */
 export function start(modules) {
   const go = () => {
     const figures = new Map();
@@ -15,6 +21,7 @@ export function start(modules) {
     restore(figures);
     window.addEventListener("hashchange", () => restore(figures));
     whenSeen(figures);
+    offerToForget(figures);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", go);
   else go();
@@ -22,7 +29,8 @@ export function start(modules) {
 
 function figure(node, modules, address) {
   const still = [...node.children];
-  let authored = {}, allowed = {}, model = pageModel({}), mounted = false;
+  const module = modules[node.dataset.figure];
+  let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, following = 0, inAddress = false;
   const fail = (error) => {
     node.querySelector(".dora-mount")?.remove();
     node.querySelector(".dora-error")?.remove();
@@ -40,9 +48,33 @@ function figure(node, modules, address) {
       fail(error);
     }
   };
+  const quietly = (act) => { // a change that is not the reader's
+    quiet = true;
+    try {
+      act();
+    } finally {
+      quiet = false;
+    }
+  };
+  const follows = () => Boolean(module?.inAddress?.(model.state()));
+  const changed = () => {
+    if (quiet) return;
+    if (module?.memory) {
+      keep(node.id, module.memory.save(model.state()));
+      showForget();
+    }
+    if (inAddress || follows()) { // also the change that ends it
+      clearTimeout(following);
+      following = setTimeout(() => follow(address()), FOLLOW_AFTER);
+    }
+    inAddress = follows();
+  };
   attempt(() => {
     ({ state: authored, allowed = {} } = JSON.parse(node.querySelector("script").textContent));
     model = pageModel(structuredClone(authored));
+    const left = module?.memory ? recall(node.id) : null;
+    if (left !== null) model.set(module.memory.load(left, authored));
+    model.on("change", changed);
   });
   return {
     node,
@@ -50,23 +82,29 @@ function figure(node, modules, address) {
       if (mounted || node.dataset.ready) return;
       mounted = true;
       attempt(() => {
-        const module = modules[node.dataset.figure];
         if (!module) throw new Error(`no figure is called ${node.dataset.figure}`);
         const el = document.createElement("div");
         el.className = "dora-mount";
         el.addEventListener("dora-error", (event) => fail(event.detail));
         node.prepend(el);
-        const now = model.state();
-        model.set(structuredClone(authored)); // what Reset goes back to
-        module.render({ model, el });
-        model.set(now);
+        quietly(() => {
+          const now = model.state();
+          model.set(structuredClone(authored)); // what Reset goes back to
+          module.render({ model, el });
+          model.set(now);
+        });
         el.querySelector(".dora-foot")?.append(linkButton(address));
         still.forEach((child) => { child.hidden = true; });
         node.dataset.ready = "true";
       });
     },
-    changed: () => encode(model.state(), authored),
-    restore: (text) => model.set({ ...structuredClone(authored), ...decode(text, authored, allowed) }),
+    /** What differs, for a link; `own` where the link leads to this figure. */
+    changed: (own) => encode(module?.shared?.(model.state(), own) ?? model.state(), authored),
+    restore(text) {
+      quietly(() => model.set({ ...structuredClone(authored), ...decode(text, authored, allowed) }));
+      inAddress = follows();
+    },
+    forget: () => quietly(() => { if (module?.memory) model.set(structuredClone(authored)); }),
   };
 }
 
@@ -119,7 +157,7 @@ function whenSeen(figures) {
 
 /** This page's address with the figure `id` first, and every other figure that has been changed. */
 function link(figures, id) {
-  const parts = [...figures].map(([name, each]) => [name, each.changed()]).filter(([, text]) => text);
+  const parts = [...figures].map(([name, each]) => [name, each.changed(name === id)]).filter(([, text]) => text);
   parts.sort(([one], [other]) => (other === id) - (one === id));
   const hash = parts.map(([name, text]) => `${name}=${text}`).join("&");
   return `${location.href.split("#")[0]}#${hash || id}`;
@@ -140,13 +178,43 @@ function linkButton(address) {
     box.append(field);
     field.focus();
     field.select();
-    try {
-      history.replaceState(null, "", field.value);
-    } catch {
-      // a page from disk may refuse; the field has the address all the same
-    }
+    follow(field.value);
     navigator.clipboard?.writeText(field.value).then(() => { button.textContent = "Link copied"; }, () => {});
   });
   box.append(button);
   return box;
+}
+
+/** The page's address becomes `address`. */
+function follow(address) {
+  try {
+    history.replaceState(null, "", address);
+  } catch {
+    // a page from disk may refuse; the link's field has the address all the same
+  }
+}
+
+// ---- what is kept of a reader's answers, in one line at the foot of the page
+
+function showForget() {
+  const line = document.querySelector(".kept");
+  if (line && any()) {
+    line.hidden = false;
+    line.querySelector("button").hidden = false;
+    say(line.querySelector("span"), "Your answers are kept in this browser and nowhere else.");
+  }
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function offerToForget(figures) {
+  document.querySelector(".kept button")?.addEventListener("click", (event) => {
+    forget();
+    figures.forEach((each) => each.forget());
+    event.target.hidden = true;
+    say(event.target.previousElementSibling, "Your answers are forgotten, on every page of the book.");
+  });
+  showForget();
 }

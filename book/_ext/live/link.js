@@ -48,7 +48,7 @@ function leaves(value, at = "") {
 }
 
 function parse(text, authored, allowed) {
-  if (Array.isArray(authored)) return parseEntries(text, authored);
+  if (Array.isArray(authored)) return parseEntries(text, authored, allowed);
   let word;
   try {
     word = decodeURIComponent(text);
@@ -59,10 +59,14 @@ function parse(text, authored, allowed) {
   if (typeof authored === "string") return word;
   const value = finite(word);
   if (value === undefined || !allowed) return typeof authored === "number" ? value : undefined;
-  return value >= allowed.least && value <= allowed.most && (!allowed.whole || Number.isInteger(value)) ? value : undefined;
+  return fits(value, allowed) ? value : undefined;
 }
 
-function parseEntries(text, authored) {
+function fits(value, { least, most, whole }) {
+  return value >= least && value <= most && (!whole || Number.isInteger(value));
+}
+
+function parseEntries(text, authored, allowed) {
   const changed = structuredClone(authored);
   for (const part of text.split(",")) {
     const [at, digits] = part.split("~");
@@ -71,6 +75,7 @@ function parseEntries(text, authored) {
     const last = path.pop();
     const row = path.reduce((inner, index) => (Array.isArray(inner) ? inner[index] : undefined), changed);
     if (!/^\d+(\.\d+)*$/.test(at) || value === undefined || !Array.isArray(row) || typeof row[last] !== "number") return undefined;
+    if (allowed && !fits(value, allowed)) return undefined;
     row[last] = value;
   }
   return changed;
