@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run test deep links bench clean
+.PHONY: help site serve zip run test deep remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -30,24 +30,33 @@ run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 # Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel.
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with $(CURDIR)/tests/sanitize.cfg -n 2 --dist loadfile
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
+	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
-deep: .venv/all.done ## run the chapters on every minor version of peft since 0.14; needs a network
+deep: .venv/deep.done ## break the code on purpose, and run the chapters on other versions of peft; needs a network
 	@$(BIN)/python tools/peft_range.py
+	@$(BIN)/python tools/mutate_js.py
+	@$(BIN)/python tools/mutate.py
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.kill
+
+remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
+	@cd book && OMP_NUM_THREADS=1 ../$(BIN)/python -m experiments.train_both --remake $(if $(MODEL),--model "$(abspath $(MODEL))") $(if $(DATA),--data "$(abspath $(DATA))") $(if $(ONLY),--only "$(ONLY)")
 
 links: site ## ask the other sites that the book links to; needs a network
 	@$(BIN)/python tools/check_links.py
 
-bench: .venv/all.done ## measure pages, figures and large checkpoints, pages beside the default build
+bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, pages beside the default build
 	@$(BIN)/python tools/browser.py
 	@$(MAKE) site
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.pages
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.checkpoint
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.detective
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.fuzz
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests $(BIN)/python -m bench.calibrate
 	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests $(BIN)/python -W ignore -m bench.norm
 	@PYTHONPATH=book:tests $(BIN)/python -m bench.norm_pages
 
@@ -59,7 +68,7 @@ clean: ## remove the built site and the installed packages
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON) here. Install it, or name yours: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=/path/to/python3"; exit 1; }
 	@test -w . || { echo "This folder cannot be written to, and the book keeps its packages in .venv and its pages in _build here: copy it to a folder of yours."; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) could not make .venv. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) could not make .venv, for the reason above. Where ensurepip is missing, on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@touch $@
 
 .venv/site.done: requirements-site.txt constraints.txt .venv/python.done
@@ -71,3 +80,8 @@ clean: ## remove the built site and the installed packages
 	@echo "Installing everything into .venv"
 	@$(BIN)/python -m pip install -q -r requirements.txt
 	@touch $@ .venv/site.done
+
+.venv/deep.done: requirements-deep.txt .venv/all.done
+	@echo "Installing what makes mutants into .venv"
+	@$(BIN)/python -m pip install -q -r requirements-deep.txt
+	@touch $@

@@ -1,6 +1,7 @@
 """The formulas against torch's own FLOP counter on real modules, and against the tensors that are really made."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -190,6 +191,21 @@ def test_memory_is_that_of_the_tensors_really_made(per, shape, rank, road, slice
     assert made == norm_memory(shape, rank, per=per, by=road, slice_of=slice_of)
 
 
+@both_axes
+@pytest.mark.parametrize(
+    ("into", "out", "slice_of"),
+    [(1, 19, 8), (5, 15, 40), (5, 19, 40)],
+    ids=["norms larger than a slice", "a rest almost a slice", "two slices and a rest"],
+)
+def test_memory_of_slices_is_that_of_the_tensors_really_made(per, into, out, slice_of, monkeypatch):
+    monkeypatch.setattr(factored, "SLICE", slice_of)
+    shape = LayerShape("small", into, out)
+    W, A, B = factors(shape, 2, "cpu", dtype=torch.float64)
+    with torch.no_grad():
+        made = peak(lambda: adapted_norms(W, A, B, scaling=2.0, per=per, road="formed"))
+    assert made == norm_memory(shape, 2, per=per, by="formed", slice_of=slice_of)
+
+
 @shapes
 @ranks
 @pytest.mark.parametrize("training", [True, False])
@@ -285,3 +301,89 @@ SHAPE = LayerShape("k_proj", 4, 3)
 def test_bad_input_is_named(run, says):
     with pytest.raises(ValueError, match=says):
         run()
+
+
+class Sized:
+    """A matrix of which only the sides are known. A product counts its multiply-adds."""
+
+    def __init__(self, *sides, work=0):
+        self.sides, self.work = sides, work
+
+    @property
+    def T(self):
+        return Sized(*reversed(self.sides))
+
+    def __matmul__(self, other):
+        (a, b), (c, d) = self.sides, other.sides
+        assert b == c, "the formula multiplies what does not fit"
+        return Sized(a, d, work=a * b * d)
+
+
+def last_product(formula, matrices):
+    """Multiply-adds of the product that a formula like "(g B)^T x" makes last."""
+    factors = re.sub(r"(?<=[\w)]) (?=[\w(])", " @ ", formula.replace("^T", ".T"))
+    return eval(factors, {}, matrices).work
+
+
+@both_axes
+@pytest.mark.parametrize("way", ["merged", "LoRA", "DoRA"])
+@pytest.mark.parametrize("by", ["peft", "formed", "factored"])
+def test_a_product_is_named_by_the_formula_that_makes_it(per, way, by):
+    shape, rank, rows = LayerShape("tall", 7, 19), 3, 6
+    x_, g, W = Sized(rows, 7), Sized(rows, 19), Sized(19, 7)
+    matrices = {"x": x_, "g": g, "W": W, "A": Sized(rank, 7), "B": Sized(19, rank), "I": Sized(7, 7)}
+    along = per if way == "DoRA" else None
+    works = [
+        forward(shape, rows=rows, rank=rank, way=way, per=along),
+        gradient_products(shape, rows=rows, rank=rank, way=way, per=along, input_gradient=True),
+        norm_products(shape, rank, per="output" if by == "peft" else per, by=by),
+    ]
+    for work in works:
+        assert work == {formula: last_product(formula, matrices) for formula in work}
+
+
+def test_steps_on_single_elements_are_named():
+    shape = LayerShape("tall", 7, 19)
+    assert [*forward_elementwise(shape, rows=6, rank=3, way="DoRA", per="input")] == [
+        "s (x A^T)",
+        "x W^T + ...",
+        "m / norm",
+        "rescale",
+    ]
+    assert forward_elementwise(shape, rows=6, rank=3, way="merged") == {}
+    steps = {by: [*norm_elementwise(shape, 3, per="output", by=by)] for by in ("peft", "formed", "factored")}
+    assert steps["peft"] == ["I", "s (BA)", "W + s (BA)", "squares", "roots"]
+    assert steps["formed"] == ["s B", "W + (s B) A", "squares", "roots"]
+    factored_only = ["2 cross + Gram", "times the other factor", "|w|^2 + ...", "cancelled?"]
+    assert steps["factored"] == ["s B", *factored_only, "roots"]
+
+
+@pytest.mark.parametrize(
+    ("per", "by", "counts"),
+    [  # W is (5, 3), A (2, 3), B (5, 2): what each step writes, by hand
+        ("output", "peft", [3 * 3, 5 * 3, 5 * 3, 5 * 3, 5]),
+        ("output", "formed", [5 * 2, 5 * 3, 5 * 3, 5]),
+        ("input", "formed", [5 * 2, 5 * 3, 5 * 3, 3]),
+        ("output", "factored", [5 * 2, 5 * 2, 5 * 2, 5, 5 + 5, 5]),
+        ("input", "factored", [5 * 2, 3 * 2, 3 * 2, 3, 3 + 3, 3]),
+    ],
+)
+def test_steps_of_a_norm_on_single_elements_by_hand(per, by, counts):
+    assert [*norm_elementwise(LayerShape("hand", 3, 5), 2, per=per, by=by).values()] == counts
+
+
+def test_the_bytes_of_a_dtype_are_torch_s():
+    assert {name: getattr(torch, name).itemsize for name in cost.BYTES} == cost.BYTES
+    assert len(cost.BYTES) == 4
+    assert [*cost.training_memory(1)] == ["weights", "gradients", "first moments", "second moments"]
+
+
+def test_memory_is_of_a_training_unless_it_is_said_otherwise():
+    shape = LayerShape("tall", 7, 19)
+    training, without = (norm_memory(shape, 3, per="output", by="peft", training=on) for on in (True, False))
+    assert norm_memory(shape, 3, per="output", by="peft") == training > without
+
+
+def test_every_dtype_that_is_known_is_listed_where_one_is_not():
+    with pytest.raises(ValueError, match=r"expected one of float64, float32, bfloat16, float16$"):
+        cost.training_memory(3, dtype="int8")

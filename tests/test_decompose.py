@@ -157,3 +157,9 @@ def test_a_magnitude_of_another_shape_never_broadcasts(shape, per, says):
 def test_a_flat_magnitude_of_a_square_weight_is_refused_too(per):
     with pytest.raises(ValueError, match=r"magnitude is \(3,\)"):
         join(torch.ones(3), torch.ones(3, 3), per=per)
+
+
+@pytest.mark.parametrize("direction", [torch.ones(3), torch.ones(4, 3, dtype=torch.int64)])
+def test_a_direction_that_is_no_matrix_is_named_as_the_direction(direction):
+    with pytest.raises((ValueError, TypeError), match=r"^direction is "):
+        join(torch.ones(4, 1), direction, per="output")

@@ -50,6 +50,16 @@ def test_the_page_draws_what_torch_computes(browser, seed, norm):
         )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_page_turns_as_far_and_the_same_way_round_as_python(browser, seed):
+    state = random_state(seed, norm="detached")
+    page = modules(browser, "core/dial")
+    drawn = page.evaluate("(state) => modules['core/dial'].dial(state)", state)
+    page.close()
+    now = dial(state)
+    assert [drawn["turn"], drawn["pushAlong"]] == pytest.approx([now.turn, now.push_along], rel=1e-9)
+
+
 def test_a_right_angle_by_hand():
     now = dial({"weight": [5, 0], "update": [-5, 2], "amount": 1, "magnitude": 3, "pull": [1, 4], "norm": "detached"})
     assert (now.adapted, now.direction, now.merged, now.turn) == ((0, 2), (0, 1), (0, 3), 90)

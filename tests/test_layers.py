@@ -84,10 +84,33 @@ def test_normal_start_has_standard_deviation_one_over_the_root_of_the_rank():
     assert first.std().item() == pytest.approx(1 / math.sqrt(50), rel=0.03)
 
 
-def test_one_seed_gives_one_start():
-    first, second, other = (LoRALinear(base_layer(), rank=2, alpha=1, generator=seeded(s)).lora_A for s in (1, 1, 2))
+@pytest.mark.parametrize("start", ["kaiming", "normal"])
+def test_one_seed_gives_one_start_which_is_drawn_in_float64(start):
+    options = {"rank": 2, "alpha": 1, "start": start}
+    first, second, other = (LoRALinear(base_layer(), **options, generator=seeded(s)).lora_A for s in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+    assert (first != first.float().double()).all(), "a number drawn in float32 fits into one"
+
+
+def test_rank_one_is_the_lowest_and_is_allowed():
+    layer = away_from_start(LoRALinear(base_layer(), rank=1, alpha=4, generator=seeded()))
+    assert torch.linalg.matrix_rank(layer.delta()) == 1
+
+
+def test_a_layer_prints_its_rank_and_what_alpha_became():
+    layer = LoRALinear(base_layer(7, 3), rank=2, alpha=3, generator=seeded())
+    assert repr(layer).startswith("LoRALinear(\n  rank=2, scaling=1.5\n  (base): Linear(")
+    assert '\n  rank=2, scaling=2, per="output", norm="detached"\n' in repr(dora())
+
+
+def test_a_layer_says_whether_it_is_merged():
+    layer = dora()
+    said = [layer.merged]
+    layer.merge()
+    said.append(layer.merged)
+    layer.unmerge()
+    assert [*said, layer.merged] == [False, True, False]
 
 
 def test_base_is_frozen_and_adapters_share_it():
@@ -230,6 +253,26 @@ def test_merge_and_unmerge_per_input():
     torch.testing.assert_close(layer.base.weight, base)
 
 
+@pytest.mark.parametrize("per", AXES)
+def test_what_a_merged_layer_keeps_moves_with_it_and_is_not_saved(per):
+    layer = dora(per)
+    saved, base = set(layer.state_dict()), layer.base.weight.clone()
+    layer.merge()
+    assert set(layer.state_dict()) == saved
+    layer.float()
+    assert [kept.dtype for kept in layer.buffers()] == [torch.float32]
+    layer.unmerge()
+    torch.testing.assert_close(layer.base.weight, base.float())
+
+
+def test_a_merged_weight_is_the_base_s_own():
+    for layer in (dora(), away_from_start(LoRALinear(base_layer(), rank=2, alpha=4, generator=seeded()))):
+        before = layer.merged_weight().detach().clone()
+        layer.merge()
+        assert layer.merged_weight() is layer.base.weight
+        torch.testing.assert_close(layer.base.weight, before)
+
+
 def test_merging_twice_or_unmerging_first_says_what_to_call():
     layer = dora()
     with pytest.raises(RuntimeError, match="not merged: call merge"):
@@ -264,7 +307,7 @@ def test_a_wrong_shape_put_into_magnitude_is_refused_in_the_forward_pass(per):
         ({"rank": 0}, "rank is 0, expected a whole number of 1 or more"),
         ({"rank": 2.5}, "rank is 2.5"),
         ({"rank": True}, "rank is True"),
-        ({"scale_by": "rank"}, "scale_by is 'rank', expected one of 'alpha/rank'"),
+        ({"scale_by": "rank"}, r"scale_by is 'rank', expected one of 'alpha/rank', 'alpha/sqrt\(rank\)', 'alpha'$"),
         ({"start": "zero"}, "start is 'zero', expected"),
     ],
 )
@@ -286,6 +329,12 @@ def test_other_bad_input_is_named():
     with pytest.raises(ValueError, match="input 4 of the weight is all zeros"):
         DoRALinear(dead, per="input", **options)
     DoRALinear(dead, per="output", **options)  # the same weight has a norm on the other axis
+
+
+@pytest.mark.parametrize(("make", "start"), [(peft_style, "kaiming"), (raschka_style, "normal")])
+def test_a_style_draws_from_the_generator_it_is_given(make, start):
+    drawn = LoRALinear(base_layer(), rank=2, alpha=1, start=start, generator=seeded(5)).lora_A
+    assert torch.equal(make(base_layer(), rank=2, alpha=4, generator=seeded(5)).lora_A, drawn)
 
 
 def test_layers_work_on_the_meta_device_for_counting():

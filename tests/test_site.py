@@ -64,7 +64,7 @@ def unfold(page: Page) -> None:
     """Open every fold, and wait until every live figure is there: all that a reader can come to see."""
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     for figure in page.locator("figure[data-figure]").all():
-        figure.scroll_into_view_if_needed()
+        figure.evaluate("(node) => node.scrollIntoView()")  # on a slide that waits it is not visible
         expect(figure).to_have_attribute("data-ready", "true")
     page.evaluate(
         """() => Promise.all([...document.images].map((image) => {

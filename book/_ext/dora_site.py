@@ -67,16 +67,18 @@ def png_size(path: Path) -> tuple[int, int] | None:
 
 
 def finish_images(app: Sphinx, body: str) -> str:
-    """Every picture is loaded when it is scrolled to, and keeps its place free until then."""
+    """Every picture is loaded when it is scrolled to, keeps its place free until then, and has a box that it can scroll in."""
     sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
 
     def finish(match: re.Match) -> str:
         size = png_size(sources[match["name"]]) if match["name"] in sources else None
-        room = f' width="{size[0]}" height="{size[1]}"' if size else ""
-        return f'<img loading="lazy"{room}{match["rest"]}'
+        room = f' width="{size[0]}" height="{size[1]}" style="--width: {size[0]}px"' if size else ""
+        return f'<span class="picture"><img loading="lazy"{room}{match["rest"]}></span>'
 
-    return re.sub(r'<img(?P<rest>[^>]*src="[^"]*_images/(?P<name>[^"/]+)")', finish, body)
+    return re.sub(r'<img(?P<rest>[^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*?)\s*/?>', finish, body)
 
+
+EMPTY_CORNER = re.compile(r'<th class="head[^"]*"><p></p></th>')  # of a table; a heading that says nothing is none
 
 PREVIEW = "preview.png"  # drawn by tools/preview_picture.py
 PREVIEW_ALT = (
@@ -114,11 +116,16 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
         context["address"] = urljoin(site, app.builder.get_target_uri(page))
         context["preview"] = preview(site)
     if "body" in context:
-        context["body"] = finish_images(app, context["body"])
+        context["body"] = EMPTY_CORNER.sub("<td></td>", finish_images(app, context["body"]))
 
 
 def name(asset: object) -> str:
     return Path(getattr(asset, "filename", asset) or "").name
+
+
+START_POLICY = (
+    "default-src 'none'; img-src data:; connect-src 'none'; object-src 'none'; base-uri 'self'; form-action 'none'"
+)
 
 
 def write_start(app: Sphinx, error: Exception | None) -> None:
@@ -130,7 +137,7 @@ def write_start(app: Sphinx, error: Exception | None) -> None:
     Path(app.outdir, "index.html").write_text(
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:">'
+        f'<meta http-equiv="Content-Security-Policy" content="{START_POLICY}">'
         f'<link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url={target}"></head>\n'
         f'<body><main><h1>{title}</h1><p><a href="{target}">Open the book</a></p></main></body></html>\n',
         encoding="utf-8",

@@ -4,6 +4,7 @@ Temml (vendor/temml, MIT) turns TeX into MathML inside an embedded JavaScript en
 and so an error in this book's build.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 TEMML = Path(__file__).parent / "vendor" / "temml" / "temml.min.js"
 LOGGER = logging.getLogger(__name__)
+# Beside words Temml puts spaces around an operator, and a browser then adds the operator's own: once is enough.
+SPACED_TWICE = re.compile(r'(<mspace width="[\d.]+em"></mspace>)<mo>([^<]+)</mo>(?=\1)')
 
 
 @cache
@@ -29,10 +32,11 @@ def mathml(tex: str, *, display: bool) -> str:
     """`tex` as a <math> element. ValueError, with the place and the reason, where Temml cannot read it."""
     options = {"displayMode": display, "wrap": "tex", "throwOnError": True, "strict": True}
     try:
-        return engine().call("temml.renderToString", tex, options)
+        made = engine().call("temml.renderToString", tex, options)
     except JSEvalException as error:
         reason = str(error).split("ParseError:", 1)[-1].split("var temml", 1)[0]
         raise ValueError(" ".join(reason.replace("\u0332", "").split())) from error  # Temml underlines the place
+    return SPACED_TWICE.sub(r'\1<mo lspace="0em" rspace="0em">\2</mo>', made)
 
 
 def aligned(tex: str) -> str:
@@ -40,19 +44,34 @@ def aligned(tex: str) -> str:
     return tex if r"\begin" in tex or r"\\" not in tex else rf"\begin{{aligned}}{tex}\end{{aligned}}"
 
 
+def side_by_side(tex: str) -> list[str]:
+    r"""The formulas that \qquad sets beside one another on one line; each can then have a line of its own on a narrow page."""
+    if r"\begin" in tex:
+        return [tex]
+    parts, depth = [""], 0
+    for piece in re.split(r"(\\qquad\b|\\.|[{}])", tex, flags=re.DOTALL):
+        depth += (piece == "{") - (piece == "}")
+        if piece == r"\qquad" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return [part.strip() for part in parts if part.strip()]
+
+
 def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
-    self.body.append(rendered(node, display=False))
+    self.body.append(rendered(node, node.astext(), display=False))
     raise nodes.SkipNode
 
 
 def visit_display(self: HTML5Translator, node: nodes.math_block) -> None:
     names = "".join(f' id="{name}"' for name in node["ids"][:1])
-    self.body.append(f'<div class="formula"{names}>{rendered(node, display=True)}</div>\n')
+    formulas = [rendered(node, tex, display=True) for tex in side_by_side(node.astext())]
+    several = " several" if len(formulas) > 1 else ""
+    self.body.append(f'<div class="formula{several}"{names}>{" ".join(formulas)}</div>\n')
     raise nodes.SkipNode
 
 
-def rendered(node: nodes.Element, *, display: bool) -> str:
-    tex = node.astext()
+def rendered(node: nodes.Element, tex: str, *, display: bool) -> str:
     try:
         return mathml(aligned(tex) if display else tex, display=display)
     except ValueError as error:

@@ -216,8 +216,8 @@ def self_contained(
     return made
 
 
-def cells_before(found: Needs, name: str, site: str, book: Path) -> Iterable[Cell]:
-    yield markdown(name, "about", about(site, version(book)))
+def cells_before(found: Needs, name: str, site: str, book: Path, *, what: str = "A chapter") -> Iterable[Cell]:
+    yield markdown(name, "about", about(site, version(book), what))
     yield folded(name, "set-up", setup_text(found))
     for file, text in found.files.items():
         yield folded(name, file, f"%%dora_file {file}\n#@title {file}\n{text}")
@@ -242,10 +242,10 @@ def setup_text(found: Needs) -> str:
     )
 
 
-def about(site: str, number: str) -> str:
+def about(site: str, number: str, what: str) -> str:
     book = f"[the book]({site})" if site else "the book"
     return (
-        f'*A chapter of {book} "What is DoRA\'s magnitude vector?", version {number}. Text CC BY 4.0, code MIT. The folded '
+        f'*{what} of {book} "What is DoRA\'s magnitude vector?", version {number}. Text CC BY 4.0, code MIT. The folded '
         "cells below hold all the code this chapter needs: run them first, or choose Run all.*"
     )
 
@@ -317,8 +317,18 @@ def write_notebooks(paths: Iterable[Path], folder: Path, **options: Any) -> list
     for path in paths:
         stored = json.loads(path.read_text(encoding="utf-8"))
         made.append(folder / path.name)
-        made[-1].write_text(written(self_contained(stored, path.stem, **options)), encoding="utf-8")
+        replace(made[-1], written(self_contained(stored, path.stem, **options)))
     return made
+
+
+def replace(path: Path, text: str) -> None:
+    """The old file or the new one, never half of one."""
+    half = path.with_name(f".{path.name}.new")
+    try:
+        half.write_text(text, encoding="utf-8")
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 # ---- the addresses
@@ -386,7 +396,7 @@ def write(app: Sphinx, error: Exception | None) -> None:
         raise ExtensionError("two notebooks of the book have one name, and would be published as one file")
     folder = Path(app.outdir, "notebooks")
     made = write_notebooks(paths, folder, site=app.config.html_baseurl)
-    for old in set(folder.iterdir()) - set(made):
+    for old in {path for path in folder.iterdir() if path.is_file()} - set(made):
         old.unlink()
 
 

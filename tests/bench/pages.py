@@ -1,108 +1,69 @@
-"""How heavy a chapter is, how soon its figure is live and what a drag costs, beside the same chapter built by default.
+"""The book's budgets: how heavy its pages are, how soon a figure is live, what a drag, a build and a chapter cost.
 
-`make bench` prints the table. It is no test: no time in it can fail, and a machine that is busy shows in the numbers.
+`make bench` prints one table, with today's default build of one chapter beside ours in the same run, and whether each budget is met.
+It is no test: no time in it can fail, and a machine that is busy shows in the numbers. Its load is printed before and after.
+`TESTS=1 make bench` times the whole `make test` as well.
 """
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import browser as chromium
 import build_site
-from bench import drag, stock
-from bench.serving import Server, in_folder, serving
-from playwright.sync_api import Browser, Page, sync_playwright
+import torch
+from bench import cells, clone, drag, norm, race, stock
+from bench.loading import LOADS, Loaded, Side, live_times, ratio
+from bench.serving import in_folder, serving
+from bench.table import HEAD, MISSING, Row, kilo, met, spread, table
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, sync_playwright
 
+SITE = build_site.ROOT / "_build" / "html"
 CHAPTER = build_site.ROOT / "book" / "4-shape-mismatch.ipynb"
-# The same mark of the same module in both pages: NormExplorer has drawn itself and listens.
-LIVE = ".dora[data-ready=true] .dora-ne"
-# Opens our page at the figure, which waits until it is near the window; the default page builds all its figures at once.
-HERO = "#hero"
-LOADS = 7
-WEIGHT, LIVE_RATIO = 250_000, 0.35
+WEIGHT, PICTURE, LIVE_RATIO, TESTS = 250_000, 60_000, 0.35, 15  # bytes, bytes, of stock's time, minutes
 FRAME = {(64, 64): 4, (192, 576): 16}  # ms
-MISSING = "not had"
+NORMS = ("SmolLM2 k_proj", "SmolLM2 up_proj", "Llama q_proj")
+RANK = 16
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-WATCH = f"""new MutationObserver((_, watch) => {{
-    if (!document.querySelector({LIVE!r})) return;
-    window.liveAt = performance.now(); // counted from the start of the navigation
-    watch.disconnect();
-}}).observe(document, {{ subtree: true, childList: true, attributes: true, attributeFilter: ["data-ready"] }});"""
-
-Row = tuple[str, str, str, str, str]  # what, stock, ours, budget, met
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What one page asked for until it was still, output pictures apart."""
-
-    size: int
-    requests: int
-    outside: int
-
-
-@dataclass(frozen=True)
-class Side:
-    server: Server
-    page: str
-
-    def open(self, browser: Browser, act: Callable[[Page], object], *, at: str = "") -> object:
-        """Act on the page in a browser context of its own, where nothing is cached."""
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        page = context.new_page()
-        page.add_init_script(WATCH)
-        page.asked = []
-        page.on(
-            "request", lambda request: request.url.startswith(("http:", "https:")) and page.asked.append(request.url)
-        )
-        self.server.sent.clear()
-        page.goto(f"{self.server.address}/{self.page}{at}")
-        answer = act(page)
-        context.close()
-        return answer
-
-    def loaded(self, browser: Browser) -> Loaded:
-        def count(page: Page) -> Loaded:
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(1500)
-            sent = [(path, size) for path, size in self.server.sent if "/_images/" not in path]
-            beyond = [url for url in page.asked if not url.startswith(self.server.address)]
-            outside = [path for path, _ in sent if path.startswith(stock.OUTSIDE)] + beyond
-            return Loaded(sum(size for _, size in sent), len(sent) + len(beyond), len(outside))
-
-        return self.open(browser, count)
-
-    def live_after(self, browser: Browser) -> float:
-        """Milliseconds from the start of the navigation until the figure is live."""
-
-        def read(page: Page) -> float:
-            page.wait_for_selector(LIVE, state="attached")
-            return page.evaluate("window.liveAt")
-
-        return self.open(browser, read, at=HERO)
-
-
-def live_times(browser: Browser, sides: list[Side]) -> list[list[float]]:
-    """For each side, the time of every load; the sides take turns, and a first load of each is not counted."""
-    rounds = [[side.live_after(browser) for side in sides] for _ in range(LOADS + 1)][1:]
-    return [list(times) for times in zip(*rounds, strict=True)]
-
-
-def weight_rows(browser: Browser, ours: Side, default: Side | None) -> list[Row]:
-    mine = ours.loaded(browser)
-    theirs = default.loaded(browser) if default else None
-    size, requests, outside = (
-        (kilo(theirs.size), str(theirs.requests), str(theirs.outside)) if theirs else [MISSING] * 3
+def weight_rows(loads: dict[str, Loaded], theirs: Loaded | None) -> list[Row]:
+    """`loads` has every page of the book; the default build is of one chapter."""
+    mine = loads[f"book/{CHAPTER.stem}.html"]
+    chapters = {page: load for page, load in loads.items() if page.count("/") == 1 and page != "book/index.html"}
+    heaviest, outside = (
+        max(chapters, key=lambda page: chapters[page].size),
+        sum(load.outside for load in loads.values()),
     )
+    size, requests, abroad = (kilo(theirs.size), str(theirs.requests), str(theirs.outside)) if theirs else [MISSING] * 3
     return [
-        ("a chapter page, gzip, before a scroll", size, kilo(mine.size), f"≤ {kilo(WEIGHT)}", met(mine.size, WEIGHT)),
+        (f"chapter {CHAPTER.stem[0]}, gzip, before a scroll", size, kilo(mine.size), f"≤ {kilo(WEIGHT)}", met(mine.size, WEIGHT)),
         ("its requests", requests, str(mine.requests), "–", "–"),
-        ("of them outside", outside, str(mine.outside), "0", met(mine.outside, 0)),
+        ("of them outside", abroad, str(mine.outside), "0", met(mine.outside, 0)),
+        (f"the heaviest of {len(chapters)} chapters", "–", f"{kilo(chapters[heaviest].size)}, {Path(heaviest).stem}",
+         f"≤ {kilo(WEIGHT)}", met(chapters[heaviest].size, WEIGHT)),
+        ("the heaviest of all other pages", "–", kilo(max(load.size for page, load in loads.items() if page not in chapters)), "–", "–"),
+        (f"outside requests of all {len(loads)} pages", "–", str(outside), "0", met(outside, 0)),
+    ]  # fmt: skip
+
+
+def picture_rows(pages: list[str]) -> list[Row]:
+    """Sizes of the files, and whether the browser waits with each until the reader comes near."""
+    shown = [
+        (SITE / page).parent / picture["src"] if picture.get("loading") == "lazy" else None
+        for page in pages
+        for picture in BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser").select("article img")
+    ]
+    eager, largest = shown.count(None), max(file.stat().st_size for file in shown if file)
+    return [
+        (f"the largest of {len(shown)} pictures", "–", kilo(largest), f"≤ {kilo(PICTURE)}", met(largest, PICTURE)),
+        ("pictures that are not loaded lazily", "–", str(eager), "0", met(eager, 0)),
     ]
 
 
@@ -111,8 +72,8 @@ def live_row(browser: Browser, ours: Side, default: Side | None) -> Row:
     if not default:
         return what, MISSING, spread(live_times(browser, [ours])[0]), budget, "not known"
     mine, theirs = live_times(browser, [ours, default])
-    ratio = statistics.median(mine) / statistics.median(theirs)
-    return what, spread(theirs), f"{spread(mine)} = {ratio:.2f} of stock", budget, met(ratio, LIVE_RATIO)
+    part = ratio(mine, theirs)
+    return what, spread(theirs), f"{spread(mine)} = {part:.2f} of stock", budget, met(part, LIVE_RATIO)
 
 
 def drag_rows(browser: Browser) -> list[Row]:
@@ -126,23 +87,49 @@ def drag_rows(browser: Browser) -> list[Row]:
     return rows
 
 
-def kilo(size: int) -> str:
-    return f"{size / 1000:,.0f} kB"
+def race_rows(browser: Browser) -> list[Row]:
+    """A training step in the page against the same step by torch."""
+    torch.set_num_threads(1)
+    rows = []
+    for arm, name in race.NAMES.items():
+        theirs, mine = race.step_times(browser, {**race.STATE, "rank": 8}, arm)
+        rows.append(
+            (f"a step of TrainingRace, {name}", f"torch {theirs:.0f} µs", f"{mine:.1f} µs", "faster", met(mine, theirs))
+        )
+    return rows
 
 
-def spread(times: list[float]) -> str:
-    return f"{statistics.median(times):,.0f} ms ({min(times):,.0f} to {max(times):,.0f})"
+def norm_rows() -> list[Row]:
+    """The norm by the road that the book takes, and by the best plain form and the installed peft's: time and peak memory."""
+    torch.set_num_threads(1)
+    rows = []
+    for layer in NORMS:
+        for per in ("output", "input"):
+            shape = norm.SHAPES[layer]
+            taken = {
+                way: (statistics.median(times), peak)
+                for way, (times, peak) in norm.measure(norm.norm_ways(*shape, RANK, per)).items()
+            }
+            plain = min((told for way, told in taken.items() if way.startswith("whole")))
+            road = next(way for way, name in norm.ROADS.items() if name == norm.cheaper_road(*shape, rank=RANK))
+            peft = f"; peft {cost(taken['peft'])}" if "peft" in taken else ""
+            shown = f"{road} {cost(taken[road])}; factored {cost(taken['factored'])}"
+            rows.append((f"norm of {shape}, rank {RANK}, per {per}", f"plain {cost(plain)}{peft}", shown, "–", "–"))
+    return rows
 
 
-def met(value: float, budget: float) -> str:
-    return "yes" if value <= budget else "NO"
+def cost(told: tuple[float, int]) -> str:
+    return f"{told[0]:.3g} ms, {told[1] / 1e6:.3g} MB"
 
 
-def table(rows: list[Row]) -> str:
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+def tests_row() -> Row:
+    what, budget = "the whole make test, warm", f"≤ {TESTS} min"
+    if os.environ.get("TESTS") != "1":
+        return what, "–", "not asked for: TESTS=1 make bench", budget, "not known"
+    start = time.perf_counter()
+    done = subprocess.run(["make", "test"], cwd=build_site.ROOT, capture_output=True, text=True)
+    minutes = (time.perf_counter() - start) / 60
+    return what, "–", f"{minutes:.1f} min{' and it failed' if done.returncode else ''}", budget, met(minutes, TESTS)
 
 
 def default_side(stack: ExitStack, folder: Path) -> Side | None:
@@ -155,19 +142,39 @@ def default_side(stack: ExitStack, folder: Path) -> Side | None:
     return Side(stack.enter_context(serving(find)), f"{CHAPTER.stem}.html")
 
 
+def load() -> str:
+    return "load " + ", ".join(f"{part:.1f}" for part in os.getloadavg())
+
+
 def main() -> None:
-    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-        site = stack.enter_context(serving(in_folder(build_site.ROOT / "_build" / "html")))
-        ours = Side(site, f"book/{CHAPTER.stem}.html")
-        default = default_side(stack, Path(folder))
+    pages = sorted(str(file.relative_to(SITE)) for file in (SITE / "book").rglob("*.html"))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        site = stack.enter_context(serving(in_folder(SITE)))
+        default = default_side(stack, folder / "stock")
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=[*chromium.SWITCHES, NO_NETWORK])
         stack.callback(browser.close)
-        rows = [*weight_rows(browser, ours, default), live_row(browser, ours, default), *drag_rows(browser)]
-    machine = f"Chromium {browser.version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    print(f"{machine}; medians of {LOADS} cold loads, {drag.FRAMES} frames a drag.")
-    print("Both pages are served from this machine, gzip, without a network's delay.\n")
-    print(table([("what", "stock", "ours", "budget", "met"), *rows]))
+        print(
+            f"Chromium {browser.version}, {os.cpu_count()} cores, {load()}; medians of {LOADS} cold loads, {drag.FRAMES} frames a drag."
+        )
+        print(
+            "Pages are served from this machine, gzip, without a network's delay. Every page, before a scroll, output pictures apart:\n"
+        )
+        loads = {page: Side(site, page).loaded(browser) for page in pages}
+        print(
+            table(
+                [
+                    ("page", "gzip", "requests"),
+                    *((page, kilo(one.size), str(one.requests)) for page, one in loads.items()),
+                ]
+            )
+        )
+        ours = Side(site, f"book/{CHAPTER.stem}.html")
+        rows = weight_rows(loads, default.loaded(browser) if default else None)
+        rows += [*picture_rows(pages), live_row(browser, ours, default), *drag_rows(browser), *race_rows(browser)]
+        rows += [*clone.rows(folder / "clone"), *cells.rows(), tests_row(), *norm_rows()]
+    print(f"\n{table([HEAD, *rows])}\n\n{load()} at the end.")
 
 
 if __name__ == "__main__":

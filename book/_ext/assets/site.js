@@ -1,14 +1,16 @@
-// The theme switch, a copy button on each code cell, the place in the page's contents, and folded cells in print.
+// The switches for theme and large type, a copy button on each code cell, the place in the page's contents, and folded cells in print.
 const root = document.documentElement;
 
-function themeSwitch() {
-  const button = document.querySelector("button.theme");
-  const show = () => button.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
+/** A button that turns an attribute of the page from one word to the other, and keeps it; theme.js reads it before the page is drawn. */
+function pageSwitch(name, off, on) {
+  const button = document.querySelector(`button.${name}`);
+  const show = () => button.setAttribute("aria-pressed", String(root.dataset[name] === on));
   button.hidden = false;
   button.addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* storage is off */ }
+    root.dataset[name] = root.dataset[name] === on ? off : on;
+    try { localStorage.setItem(name, root.dataset[name]); } catch { /* storage is off */ }
     show();
+    dispatchEvent(new Event("resize")); // what is too wide may be so no longer
   });
   show();
 }
@@ -41,23 +43,30 @@ function pageContents() {
   mark();
 }
 
-/** What is too wide scrolls inside itself; by keyboard too. */
+/** What is too wide scrolls inside itself, by keyboard too, and fades on the side where there is more. */
 function scrollers() {
-  const all = document.querySelectorAll("article :is(pre, .pst-scrollable-table-container, .formula)");
-  const mark = () => all.forEach((one) => { one.scrollWidth > one.clientWidth ? (one.tabIndex = 0) : one.removeAttribute("tabindex"); });
+  const all = document.querySelectorAll("article :is(pre, .pst-scrollable-table-container, .formula, .picture)");
+  const more = (one) => one.toggleAttribute("data-more", one.scrollWidth - one.clientWidth - one.scrollLeft > 1);
+  const mark = () => all.forEach((one) => {
+    one.scrollWidth > one.clientWidth ? (one.tabIndex = 0) : one.removeAttribute("tabindex");
+    more(one);
+  });
+  all.forEach((one) => one.addEventListener("scroll", () => more(one), { passive: true }));
   addEventListener("resize", mark);
   document.addEventListener("toggle", mark, true);
+  document.addEventListener("load", mark, true); // a picture that has come
   document.fonts?.ready.then(mark);
   mark();
 }
 
 function printing() {
-  const folds = () => document.querySelectorAll("article details:not([open])");
+  const folds = () => document.querySelectorAll("article details:not([open], .dora *)");
   addEventListener("beforeprint", () => folds().forEach((fold) => { fold.dataset.printed = ""; fold.open = true; }));
   addEventListener("afterprint", () => document.querySelectorAll("details[data-printed]").forEach((fold) => { delete fold.dataset.printed; fold.open = false; }));
 }
 
-themeSwitch();
+pageSwitch("theme", "light", "dark");
+pageSwitch("type", "normal", "large");
 copyButtons();
 pageContents();
 scrollers();

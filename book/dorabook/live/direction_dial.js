@@ -8,6 +8,7 @@ export const KEYS = ["weight", "update", "amount", "magnitude", "pull", "norm", 
 const VIEW = { left: -4.5, right: 7.5, bottom: -1.5, top: 8.4 }; // the plane's part that is drawn
 const UNIT = 44; // pixels of the drawing per unit
 const LIMIT = 8;
+const GRIP = 15; // a grip's radius; on a narrow figure the style sheet makes it larger
 
 /** state: see dial(). Returns the sentence and the table, and the arrows to draw. */
 export function describe(state) {
@@ -39,19 +40,22 @@ function row(name, vector) {
 const at = ([x, y]) => [(x - VIEW.left) * UNIT, (VIEW.top - y) * UNIT];
 const sum = (a, b) => [a[0] + b[0], a[1] + b[1]];
 
-/** An arrow with its label: set(from, to) moves it, set(null) hides it. */
+/** An arrow and its label, drawn above all arrows: set(from, to) moves it, set(null) hides it. */
 function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
   const shaft = s("line", { class: "dora-dial-shaft" });
   const head = s("polygon", { class: "dora-dial-head" });
   const label = s("text", { class: "dora-dial-label" }, text);
-  const el = s("g", { class: `dora-dial-arrow dora-dial-${role}${dashed ? " dora-dial-dashed" : ""}` }, shaft, head, label);
+  const el = s("g", { class: `dora-dial-arrow dora-dial-${role}${dashed ? " dora-dial-dashed" : ""}` }, shaft, head);
+  const name = s("g", { class: `dora-dial-arrow dora-dial-${role}` }, label);
+  let places = [];
   return {
     el,
+    name,
     set(from, to) {
       const [x1, y1] = from ? at(from) : [0, 0];
       const [x2, y2] = from ? at(to) : [0, 0];
       const size = Math.hypot(x2 - x1, y2 - y1);
-      el.style.display = size < 3 ? "none" : "";
+      el.style.display = name.style.display = size < 3 ? "none" : "";
       if (size < 3) return;
       const [ux, uy] = [(x2 - x1) / size, (y2 - y1) / size];
       const tip = Math.min(13, size * 0.6);
@@ -59,12 +63,59 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
         [x2 - tip * ux - 0.42 * tip * uy, y2 - tip * uy + 0.42 * tip * ux]];
       attributes(shaft, { x1, y1, x2: x2 - 0.8 * tip * ux, y2: y2 - 0.8 * tip * uy });
       head.setAttribute("points", points.map((point) => point.join(",")).join(" "));
-      const [ex, ey] = middle ? [(x1 + x2) / 2, (y1 + y2) / 2] : [x2 + 14 * ux, y2 + 14 * uy];
-      const [lx, ly] = [ex + side * 12 * uy, ey - side * 12 * ux];
-      const lean = side * uy + (middle ? 0 : ux);
-      attributes(label, { x: lx, y: ly, "text-anchor": lean > 0.3 ? "start" : lean < -0.3 ? "end" : "middle" });
+      places = middle ? alongside([x1, y1], [ux, uy], size, side) : around([x2, y2], [ux, uy], side);
+    },
+    /** What the label needs: its size, and the places it would take, the best first. */
+    wanted() {
+      if (el.style.display === "none") return null;
+      const { width, height } = label.getBBox();
+      return { label, width, height, places };
     },
   };
+}
+
+/** Places beside a shaft: the middle first, then nearer to the tip and the tail, on `side` and on the other. */
+function alongside([x, y], [ux, uy], size, side) {
+  return [1 / 2, 2 / 3, 1 / 3].flatMap((part) => [side, -side].map((way) => {
+    const lean = way * uy;
+    return { x: x + part * size * ux + way * 12 * uy, y: y + part * size * uy - way * 12 * ux, anchor: anchor(lean) };
+  }));
+}
+
+/** Places around a tip: ahead of it on `side`, then on the other, then further to the sides, then turned about. */
+function around([x, y], [ux, uy], side) {
+  const sideways = [12, 26, 40].flatMap((off) => [side * off, -side * off]);
+  const place = (off) => ({ x: x + 14 * ux + off * uy, y: y + 14 * uy - off * ux });
+  return [
+    ...sideways.map((off) => ({ ...place(off), anchor: anchor(Math.sign(off) * uy + ux) })),
+    ...sideways.flatMap((off) => ["middle", "start", "end"].map((turned) => ({ ...place(off), anchor: turned }))),
+  ];
+}
+
+const anchor = (lean) => (lean > 0.3 ? "start" : lean < -0.3 ? "end" : "middle");
+
+/** One label after the other takes the first of its places where it covers no other, no grip, and stays in the frame. */
+function settle(labels, taken, frame) {
+  for (const { label, width, height, places } of labels) {
+    const boxes = places.map(({ x, y, anchor: side }) => {
+      const left = side === "start" ? x : side === "end" ? x - width : x - width / 2;
+      return { left, right: left + width, top: y - height / 2, bottom: y + height / 2 };
+    });
+    const spoilt = boxes.map((box) => taken.reduce((all, other) => all + shared(box, other), 2 * (width * height - shared(box, frame))));
+    const best = spoilt.indexOf(Math.min(...spoilt));
+    taken.push(boxes[best]);
+    attributes(label, { x: places[best].x, y: places[best].y, "text-anchor": places[best].anchor });
+  }
+}
+
+const edges = ({ x, y, width, height }) => ({ left: x, right: x + width, top: y, bottom: y + height });
+const disc = ([x, y]) => edges({ x: x - GRIP, y: y - GRIP, width: 2 * GRIP, height: 2 * GRIP });
+
+/** The area that two boxes share. */
+function shared(one, other) {
+  const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+  const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+  return wide > 0 && high > 0 ? wide * high : 0;
 }
 
 function attributes(node, values) {
@@ -73,7 +124,7 @@ function attributes(node, values) {
 
 /** A round grip at a vector's tip: drag it, or focus it and use the arrow keys. */
 function grip(label, onmove, onnudge) {
-  const el = s("circle", { class: "dora-dial-grip", r: 11, tabindex: 0, role: "slider", "aria-label": label });
+  const el = s("circle", { class: "dora-dial-grip", r: GRIP, tabindex: 0, role: "slider", "aria-label": label });
   el.addEventListener("pointerdown", (event) => {
     el.setPointerCapture(event.pointerId);
     event.preventDefault();
@@ -179,7 +230,7 @@ function drawing() {
     s("title", { id: title }, "Arrows of one row of the weight"),
     s("line", { class: "dora-dial-zero", x1: 0, x2: width, y1: zy, y2: zy }),
     s("line", { class: "dora-dial-zero", x1: zx, x2: zx, y1: 0, y2: height }),
-    clip, circle, axes, Object.values(arrows).map((each) => each.el));
+    clip, circle, axes, Object.values(arrows).map((each) => each.el), Object.values(arrows).map((each) => each.name));
   return {
     svg,
     set(now, { weight, magnitude, pull, per }) {
@@ -193,6 +244,9 @@ function drawing() {
       arrows.merged.set(now.direction && [0, 0], now.merged);
       arrows.pull.set(now.direction && now.merged, now.direction && sum(now.merged, pull));
       arrows.push.set(now.direction && now.adapted, now.direction && sum(now.adapted, now.push));
+      const grips = now.direction ? [now.adapted, now.merged, sum(now.merged, pull)] : [now.adapted];
+      const kept = [...grips.map((tip) => disc(at(tip))), ...axes.map((node) => edges(node.getBBox()))];
+      settle(Object.values(arrows).map((each) => each.wanted()).filter(Boolean), kept, edges({ x: 0, y: 0, width, height }));
     },
   };
 }

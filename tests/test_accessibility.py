@@ -1,0 +1,255 @@
+"""Every control by keyboard, every state of every figure under axe, text that may grow, and what headings and landmarks say."""
+
+import json
+import re
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import live_host
+import pytest
+from dorabook.live import DirectionDial
+from live_page import settle, show  # noqa: F401 - show is a fixture
+from playwright.sync_api import Locator, Page
+from test_site import AXE, CHAPTER, FILES, PAGES, parsed, unfold, visit  # noqa: F401 - visit is a fixture
+
+BOOK = Path(__file__).parents[1] / "book"
+RULES = [
+    "wcag2a",
+    "wcag2aa",
+    "wcag21a",
+    "wcag21aa",
+    "best-practice",
+]  # SMALL below looks at the size of targets, which axe takes long for
+SLIDES = "slides.html"  # one main part and nothing around it
+
+
+# ---- what a page says of its parts
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if not name.endswith(SLIDES)])
+def test_page_has_one_of_each_landmark_and_every_navigation_has_its_own_name(name, site):
+    body = parsed(site / name).body
+    assert len(body.find_all("main")) == 1
+    for landmark in ("header", "footer"):  # of the page, so not within its main part
+        assert len([one for one in body.find_all(landmark) if not one.find_parent(["main", "article", "section"])]) == 1
+    names = [nav.get("aria-label") for nav in body.find_all("nav")]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_headings_begin_with_the_title_and_leave_out_no_level(name, site):
+    levels = [int(heading.name[1]) for heading in parsed(site / name).main.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_column_and_row_of_a_table_has_a_name(name, site):
+    for head in parsed(site / name).main.select("table th"):
+        assert head.get_text(strip=True), head.find_parent("table")
+
+
+# ---- by keyboard
+
+# Every element that Tab should reach, and what is wrong with the focus as it arrives at each. A reader sees the focus on
+# the control, or on the label that is drawn in its place.
+FOLLOW = """() => {
+    const shown = (node) => node.checkVisibility({ visibilityProperty: true }) && !node.closest("[inert]");
+    const selector = "a[href], button, input, select, textarea, summary, [tabindex]";
+    const first = new Map(); // of the radio buttons of a group, the keyboard stops at one
+    window.stops = [...document.querySelectorAll(selector)].filter((node) => {
+        if (node.tabIndex < 0 || node.disabled || !shown(node)) return false;
+        if (node.type !== "radio") return true;
+        const group = document.getElementsByName(node.name);
+        return [...group].some((one) => one.checked) ? node.checked : group[0] === node;
+    });
+    window.reached = [];
+    window.wrong = [];
+    const says = (node) => `${node.tagName} ${node.className.baseVal ?? node.className} ${(node.textContent || node.ariaLabel || "").trim().slice(0, 40)}`;
+    const marked = (node) => {
+        const style = getComputedStyle(node);
+        return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || parseFloat(style.strokeWidth) >= 4;
+    };
+    document.addEventListener("focusin", ({ target }) => {
+        reached.push(target);
+        if (![target, target.closest("label")].some((node) => node && marked(node))) wrong.push(`no focus is seen: ${says(target)}`);
+        const { top, bottom, left, right } = target.getBoundingClientRect();
+        const bar = target.closest(".top, .skip") ? 0 : document.querySelector(".top").getBoundingClientRect().bottom;
+        if (bottom <= bar || top >= innerHeight || right <= 0 || left >= innerWidth) wrong.push(`out of sight: ${says(target)}`);
+    });
+    window.missed = () => stops.filter((node) => !reached.includes(node)).map(says);
+    window.disorder = () => reached.slice(1).flatMap((node, i) =>
+        reached[i].compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING ? [] : [says(node)]);
+    return stops.length;
+}"""
+
+
+@pytest.mark.parametrize(
+    "name", [FILES[0] + ".html", *[f"{file}.html" for file in FILES if re.search(r"/\d-", file)], "search.html"]
+)
+def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(name, address, visit):  # noqa: F811
+    page = visit(address + name)
+    unfold(page)
+    page.evaluate("scrollTo(0, 0)")
+    stops = page.evaluate(FOLLOW)
+    for _ in range(stops):
+        page.keyboard.press("Tab")
+    assert page.evaluate("missed()") == []
+    assert page.evaluate("wrong") == []
+    assert page.evaluate("disorder()") == []
+
+
+# ---- every figure in every state
+
+
+def stored() -> dict[str, str]:
+    """{figure: the first that a chapter shows, as its notebook holds it}."""
+    found = {}
+    for chapter in sorted(BOOK.glob("*.ipynb")):
+        for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                html = "".join(output.get("data", {}).get("text/html", ""))
+                if match := re.search(r'data-figure="([a-z-]+)"', html):
+                    found.setdefault(match[1], html)
+    return found
+
+
+# Each is pressed in turn and left as it is: a later state has what came before it.
+CHOICES = "input[type=radio]:not(:checked), input[type=checkbox], [class*=options] button, button[aria-pressed]"
+SMALL = """(figure) => [...figure.querySelectorAll("button, input, summary, [role=slider]")].filter((node) => {
+    const box = (node.closest("label") ?? node).getBoundingClientRect();
+    return node.checkVisibility() && !node.disabled && (box.width < 24 || box.height < 24);
+}).map((node) => node.outerHTML.slice(0, 160))"""
+
+
+def states(page: Page, figure: Locator):
+    """Bring the figure into one state after another: every choice, all sliders at either end, what cannot be taken, a file."""
+    yield "as it comes"
+    for summary in figure.locator("details:not([open]) > summary").element_handles():
+        summary.evaluate("(node) => node.click()")
+    yield "unfolded"
+    for choice in figure.locator(CHOICES).element_handles():
+        if choice.is_visible() or choice.evaluate("(node) => node.isConnected && !!node.closest('label')"):
+            choice.evaluate("(node) => node.click()")
+            yield choice.evaluate("(node) => (node.closest('label') ?? node).textContent")
+    for end in ("min", "max"):
+        for slider in figure.locator("input[type=range]:enabled").all():
+            slider.evaluate(
+                "(node, end) => { node.value = node[end]; node.dispatchEvent(new Event('input', { bubbles: true })); }",
+                end,
+            )
+        yield f"every slider at its {end}"
+    fields = [
+        field for field in figure.locator("input[type=number], .dora-field").element_handles() if field.is_visible()
+    ]
+    for field in fields:
+        field.fill("0")
+        field.press("Enter")
+    if fields:
+        yield "0 typed"
+    if (files := figure.locator("input[type=file]")).count():
+        files.set_input_files([{"name": "no.safetensors", "mimeType": "", "buffer": b"<!doctype html>"}])
+        yield "a file that cannot be read"
+    figure.get_by_role("button", name="Copy link").click()
+    yield "with its link"
+
+
+@pytest.mark.parametrize("name", sorted(stored()))
+def test_every_state_of_a_figure_is_clean_in_both_themes_without_motion_and_large_enough_to_hit(name, show):  # noqa: F811
+    page = show(stored()[name], reduced_motion="reduce")  # alone: axe looks through the whole page each time
+    figure = page.locator("figure[data-figure]")
+    page.evaluate(AXE)
+    found, seen = [], 0
+    for state in states(page, figure):
+        settle(page)
+        seen += 1
+        found += [f"{state}: {line}" for line in violations(page, figure)]
+        found += [f"{state}: under 24 pixels: {node}" for node in figure.evaluate(SMALL)]
+        assert page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0, state
+    assert found == []
+    assert seen >= 3
+    assert page.problems == []
+
+
+def test_every_kind_of_figure_is_in_a_chapter_and_so_walked():
+    assert set(stored()) == set(live_host.joiner().figures())
+
+
+def violations(page: Page, figure: Locator) -> list[str]:
+    """All rules in the light theme; in the dark one, those that colours can break."""
+    lines = []
+    for theme, rules in (("light", RULES), ("dark", ["color-contrast", "link-in-text-block"])):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        ran = figure.evaluate(
+            "(figure, rules) => axe.run(figure, { runOnly: rules, resultTypes: ['violations'] })", rules
+        )
+        lines += [
+            f"{theme}: {rule['id']}: {node['html'][:120]} {node['failureSummary']}"
+            for rule in ran["violations"]
+            for node in rule["nodes"]
+        ]
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    return lines
+
+
+DIALS = [
+    {"weight": (4, 3), "update": (-2, 3), "amount": 0, "magnitude": 5.2, "pull": (-2.16, 2.88)},  # chapter 5
+    {"weight": (0, 5), "update": (3, -1), "magnitude": 7.5, "pull": (1, -2), "norm": "detached"},  # chapter 6
+    {"amount": 0},
+    {"per": "input", "magnitude": 1.0},
+]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("state", DIALS, ids=range(len(DIALS)))
+def test_no_word_of_the_dial_covers_another(show, state, width):  # noqa: F811
+    page = show(DirectionDial(id="dial", **state), width=width)
+    shown = "(all) => all.filter((one) => one.checkVisibility()).map((one) => one.getBBox()).map((box) => [box.x, box.y, box.width, box.height])"
+    boxes = page.locator(".dora-dial text").evaluate_all(shown)
+    assert len(boxes) >= 6
+    for (left, top, width, height), (x, y, wide, high) in combinations(boxes, 2):
+        apart = max(x - left - width, left - x - wide, y - top - height, top - y - high)
+        assert apart > -1, (left, top, x, y)
+
+
+# ---- text as large and as loose as a reader needs it
+
+# WCAG 1.4.12. What hides its overflow must have none.
+LOOSE = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
+p { margin-bottom: 2em !important; }"""
+CUT = """() => [...document.querySelectorAll("body *")].filter((node) => {
+    const style = getComputedStyle(node);
+    const hides = (way) => ["hidden", "clip"].includes(style[way]);
+    return node.checkVisibility() && style.clipPath === "none" && node.innerText
+        && ((hides("overflowX") && node.scrollWidth > node.clientWidth + 1) || (hides("overflowY") && node.scrollHeight > node.clientHeight + 1));
+}).map((node) => node.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("name", [CHAPTER, *[f"{file}.html" for file in FILES if re.search(r"/[1357]-", file)]])
+@pytest.mark.parametrize(
+    ("width", "style"),
+    [(640, ""), (1280, LOOSE), (1280, "html { font-size: 225% !important; }")],
+    ids=["zoom", "loose", "large"],
+)
+def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(name, width, style, address, visit):  # noqa: F811
+    page = visit(address + name, width=width)
+    unfold(page)
+    if style:
+        page.add_style_tag(content=style)
+        settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+
+
+# ---- on paper
+
+
+@pytest.mark.parametrize("name", [f"{file}.html" for file in FILES if re.search(r"/\d-", file)])
+def test_paper_cuts_off_nothing(name, address, visit):  # noqa: F811
+    page = visit(address + name, width=718)  # A4 less its margins
+    unfold(page)
+    page.emulate_media(media="print")
+    wide = "[...document.querySelectorAll('article *')].filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1)"
+    assert page.evaluate(f"{wide}.map((node) => node.outerHTML.slice(0, 160))") == []
