@@ -69,7 +69,10 @@ def test_the_citation_names_the_paper_and_the_post():
 # ---- pages
 
 
-@pytest.mark.parametrize("name", [*(f"{file}.html" for file in FILES), "search.html"])
+DECK = "book/teach/slides"  # slides have no foot: their head says the version, and their bar leads to the book
+
+
+@pytest.mark.parametrize("name", [*(f"{file}.html" for file in FILES if file != DECK), "search.html"])
 def test_page_says_which_version_it_is_and_leads_to_the_errata(name, site):
     page = soup(site, name)
     assert f"Version {dorabook.__version__}" in page.find("footer").get_text()
@@ -77,6 +80,12 @@ def test_page_says_which_version_it_is_and_leads_to_the_errata(name, site):
     link = page.select_one("footer a:not([rel])")["href"]
     assert link == "#" if name.endswith("errata.html") else link.endswith("errata.html")
     assert page.find("link", rel="icon")
+
+
+def test_the_slides_say_which_version_they_are(site):
+    page = soup(site, f"{DECK}.html")
+    assert page.find("meta", attrs={"name": "generator"})["content"].endswith(f"version {dorabook.__version__}")
+    assert page.select_one("nav a")["href"].endswith("index.html")
 
 
 def head(**context):
