@@ -480,6 +480,18 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F81
         assert top >= bottom - 2
 
 
+def test_another_width_is_drawn_anew(show):  # noqa: F811
+    page = show(TrainingRace(steps=60))
+    reaches(page, 60)
+    page.set_viewport_size({"width": 400, "height": 900})
+    for chart in (".dora-race-chart svg", ".dora-race-axis svg[role=img]"):
+        node = page.locator(chart).first
+        width = round(node.bounding_box()["width"])
+        expect(node).to_have_attribute("viewBox", re.compile(f"^0 0 {width} "), timeout=PATIENCE)
+        assert width < 400
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 def test_forced_colours_keep_lines_dots_and_names(show):  # noqa: F811
     page = show(TrainingRace(steps=60), forced_colors="active")
     reaches(page, 60)

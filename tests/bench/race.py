@@ -3,11 +3,11 @@
 Both steps are timed in turns, in one run, by the clock of the thread that does the work: a busy machine does not lengthen it.
 """
 
+import json
 import os
 import statistics
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 import browser as chromium
 import torch
@@ -38,6 +38,7 @@ TRAIN = """([state, arm, steps, times]) => new Promise((done) => setTimeout(() =
     }
     done();
 }))"""
+TASK = "ThreadControllerImpl::RunTask"
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
 
@@ -89,10 +90,9 @@ def page_step(page: Page, tools: CDPSession, state: dict, arm: str) -> float:
 
 
 def frame_times(browser: Browser, rank: int) -> dict[str, list[float]]:
-    """Milliseconds of the page's main thread in a frame: script, style and layout, each kind of drive by itself."""
+    """Milliseconds of the page's main thread in a frame, each kind of drive by itself."""
     page = open_figures(browser, TrainingRace(id="race", rank=rank), folder=None)
     page.wait_for_selector("figure[data-ready=true]")
-    tools = measured(page)
     page.get_by_role("radio", name="fast").check(force=True)
     run = page.locator(".dora-race-run")
 
@@ -101,28 +101,34 @@ def frame_times(browser: Browser, rank: int) -> dict[str, list[float]]:
             run.evaluate("(button) => button.click()")
         page.evaluate(NEXT_FRAME)
 
-    times = {"racing at full speed": per_frame(tools, racing)}
+    times = {"racing at full speed": traced(browser, page, racing)}
     page.goto(page.url.split("#")[0] + f"#race=steps:{STEPS}")
     slider = page.get_by_role("slider", name="Rescale outputs").element_handle()
     low, high, step = slider.evaluate(RANGE)
     stops = round((high - low) / step)
-    times["a teacher dragged at the finish"] = per_frame(
-        tools, lambda at: slider.evaluate(MOVE, low + step * (stops - abs(at % (2 * stops) - stops)))
+    times["a teacher dragged at the finish"] = traced(
+        browser, page, lambda at: slider.evaluate(MOVE, low + step * (stops - abs(at % (2 * stops) - stops)))
     )
     page.context.close()
     return times
 
 
-def per_frame(tools: CDPSession, act: Callable[[int], None]) -> list[float]:
-    counted = [busy(tools)]
-    for at in range(WARM_UP + FRAMES):
+def traced(browser: Browser, page: Page, act: Callable[[int], None]) -> list[float]:
+    """The processor's time of every task of the main thread that ran an animation frame: script, style, layout and paint."""
+    for at in range(WARM_UP):
         act(at)
-        counted.append(busy(tools))
-    return [1000 * (after - before) for before, after in pairwise(counted)][WARM_UP:]
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    for at in range(FRAMES):
+        act(at)
+    events = [one for one in json.loads(browser.stop_tracing())["traceEvents"] if one.get("ph") == "X"]
+    frames = [one for one in events if one["name"] == "FireAnimationFrame"]
+    tasks = [one for one in events if one["name"] == TASK and "tdur" in one]
+    return [task["tdur"] / 1000 for task in tasks if any(within(frame, task) for frame in frames)]
 
 
-def busy(tools: CDPSession) -> float:
-    return sum(seconds(tools, name) for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+def within(inner: dict, outer: dict) -> bool:
+    same = (inner["pid"], inner["tid"]) == (outer["pid"], outer["tid"])
+    return same and outer["ts"] <= inner["ts"] <= outer["ts"] + outer["dur"]
 
 
 def measured(page: Page) -> CDPSession:

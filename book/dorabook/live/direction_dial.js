@@ -8,7 +8,7 @@ export const KEYS = ["weight", "update", "amount", "magnitude", "pull", "norm", 
 const VIEW = { left: -4.5, right: 7.5, bottom: -1.5, top: 8.4 }; // the plane's part that is drawn
 const UNIT = 44; // pixels of the drawing per unit
 const LIMIT = 8;
-const GRIP = 15; // a grip's radius; on a narrow figure the style sheet makes it larger
+const GRIP = 16; // a grip's radius; on a narrow figure the style sheet makes it larger
 
 /** state: see dial(). Returns the sentence and the table, and the arrows to draw. */
 export function describe(state) {

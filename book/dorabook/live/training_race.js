@@ -11,7 +11,7 @@ import { clock } from "./ui/race_clock.js";
 
 export const KEYS = ["output", "input", "turn", "rank", "rate", "seed", "norm", "steps"];
 export const describe = inWords;
-const PART = 8; // ms of a frame for training: a link or a moved slider replays all its steps, over a few frames if it must
+const PART = 5; // ms of a frame for training: a link or a moved slider replays all its steps, over a few frames if it must
 const RATES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
 const SPEEDS = [[15, "slow"], [60, "steady"], [300, "fast"]]; // steps a second
 const TEACHERS = [
@@ -150,13 +150,17 @@ function picture(afterwards) {
     h("p", { class: "dora-hint dora-race-key" }, key("circle", { class: "dora-race-dot", cx: 8, cy: 7, r: 4 }, "magnitude now"),
       key("path", { class: "dora-race-goal", d: "M2 7h13" }, "the teacher's mark"), key("path", { class: "dora-race-start", d: "M0 7h17" }, "the start")),
     h("div", { class: "dora-race-axes" }, Object.values(panels).map((panel) => panel.el)));
-  let seen = 0, said = null;
+  let widths = null, said = null; // measured only when they may have changed: to ask makes the browser lay out at once
   const draw = ({ race, axes, steps }) => {
-    seen = el.clientWidth;
-    chart.draw(race, steps, chart.el.clientWidth || 320);
-    for (const axis of axes) panels[axis.per].draw(axis, panels[axis.per].el.clientWidth || 300);
+    widths ??= { chart: chart.el.clientWidth || 320, panel: panels.output.el.clientWidth || 300 };
+    chart.draw(race, steps, widths.chart);
+    for (const axis of axes) panels[axis.per].draw(axis, widths.panel);
   };
-  const observer = new ResizeObserver(() => { if (said && el.clientWidth !== seen) draw(said); });
+  const observer = new ResizeObserver(() => {
+    if (chart.el.clientWidth === widths?.chart && panels.output.el.clientWidth === widths.panel) return;
+    widths = null;
+    if (said) draw(said);
+  });
   observer.observe(el);
   afterwards(() => observer.disconnect());
   return {
