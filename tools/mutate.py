@@ -58,12 +58,13 @@ WORDS = 3
 WORKERS = 2
 TIMES, SECONDS = 8, 60  # of the processor: as long as the sound module's tests, and this much more
 HANGS = 6 * 3600  # seconds of the clock, which on a busy machine says little
+ASKING = ("test_checkpoint_page.py", "test_detective_parity.py")  # in a browser, what JavaScript says
 TESTS = {  # none that drives a figure
     "decompose": ("test_decompose.py",),
     "layers": ("test_layers.py",),
     "count": ("test_count.py",),
     "cost": ("test_cost.py",),
-    "checkpoint": ("test_checkpoint.py", "test_checkpoint_page.py", "test_detective_parity.py"),
+    "checkpoint": ("test_checkpoint.py", *ASKING),
 }
 QUIET = ("-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 COPIED = ("book/dorabook", "book/data", "book/_ext", "tests", "tools", "pyproject.toml")
@@ -346,6 +347,10 @@ def shared_out(mutants: list[Mutant], start: Callable[[Mutant, int], Forked], do
                 del busy[place]
 
 
+def ask(folder: Path, names: list[str]) -> dict:
+    return {"status": pytest_in(folder, [f"tests/{name}" for name in names], Answers(folder, ask=True))}
+
+
 class InPlace:
     """A pytest plugin: collects the tests once, and for each mutant forks a process where the changed functions get their new code.
 
@@ -497,10 +502,8 @@ def run(module: str, *, survivors: bool) -> None:
 
     print(f"{module}: {len(made)} mutants, {len(left())} to run", flush=True)
     if left():
-        if any("page" in name or "parity" in name for name in TESTS[module]):
-            Forked(
-                lambda: {"status": pytest_in(folders[0], given, Answers(folders[0], ask=True))}, WORK / "answers.log"
-            ).wait()
+        if asking := [name for name in TESTS[module] if name in ASKING]:
+            Forked(lambda: ask(folders[0], asking), WORK / "answers.log").wait()
         if not Forked(in_place, WORK / f"{module}.log").wait():
             raise RuntimeError(
                 f"a test of {module} fails without a mutant, or a mutant could not be tried: see {WORK / f'{module}.log'}"
