@@ -356,6 +356,19 @@ def test_only_what_is_missing_is_installed_in_one_line(monkeypatch, capsys):
     assert "matplotlib" not in asked[0]
 
 
+def test_a_package_is_looked_for_as_it_is_imported_and_installed_as_pip_calls_it(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0))
+    setup = next(s for s in sources(small("from sklearn.datasets import load_digits")) if "Set up this notebook" in s)
+    assert setup.splitlines()[-1].startswith('start(["sklearn"]')
+    notebook_setup.install(["sklearn"])
+    assert asked == []
+    missing(monkeypatch, "sklearn")
+    notebook_setup.install(["sklearn"])
+    assert asked[0][-1] == "scikit-learn"
+    assert capsys.readouterr().out == "Installed scikit-learn.\n"
+
+
 def test_nothing_missing_is_no_word_and_no_command(monkeypatch, capsys):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command was run"))
     notebook_setup.install(["matplotlib", "torch"])

@@ -14,6 +14,9 @@ import sys
 from IPython import get_ipython
 
 
+INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "PyYAML"}  # packages that pip knows by another name
+
+
 class CannotRun(Exception):
     """Ends the run with its one sentence in place of a traceback."""
 
@@ -75,7 +78,8 @@ def forget():
 
 
 def install(needed):
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    """`needed`: packages by the names they are imported by."""
+    missing = [INSTALLED_AS.get(name, name) for name in needed if importlib.util.find_spec(name) is None]
     if "torch" in missing:  # up to some gigabytes, and which build is right depends on the machine
         raise CannotRun("This chapter needs torch: install it as https://pytorch.org says, and run this cell again.")
     if not missing:

@@ -32,7 +32,6 @@ BOOK = Path(__file__).parents[1]
 PACKAGE = "dorabook"
 SETUP = Path(__file__).with_name("notebook_setup.py")
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # as Colab and as JupyterLab fold a cell
-PIP_NAMES = {"sklearn": "scikit-learn", "yaml": "PyYAML"}
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
@@ -235,7 +234,7 @@ def setup_text(found: Needs) -> str:
     body = ast.get_docstring(ast.parse(text := SETUP.read_text(encoding="utf-8")), clean=False)
     intro = "\n".join(f"# {line}".rstrip() for line in body.split("publish.py")[0].strip().splitlines())
     code = text.split('"""\n', 1)[1].strip()
-    packages = sorted(PIP_NAMES.get(name, name) for name in found.packages)
+    packages = sorted(found.packages)
     return (
         f"#@title Set up this notebook\n{intro}\n{code}\n\n\n"
         f"start({json.dumps(packages)}, {json.dumps(' '.join(sorted(found.torch)))})"
