@@ -13,7 +13,6 @@ import sys
 
 from IPython import get_ipython
 
-
 INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "PyYAML"}  # packages that pip knows by another name
 
 
