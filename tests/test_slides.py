@@ -350,10 +350,12 @@ def test_links_on_a_slide_set_its_figure_and_work_twice(address, show):
     expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
     link.click()
     expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
-    page.locator("section.present .states a", has_text="as opened").click()
+    page.locator("#poke").get_by_role("slider", name="Poke the magnitude").fill("1")
     expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
     link.click()
     expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    page.locator("section.present .states a", has_text="as opened").click()
+    expect(status(page, "poke")).to_contain_text("per output")
     assert here(page) == slide
 
 
@@ -504,6 +506,8 @@ def test_each_slide_fits_a_phone_or_a_much_enlarged_page(address, show, sections
     assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
 
 
+LOOKED_AT = """() => axe.run("section.present", { runOnly: ["color-contrast"] })
+    .then(({ passes, incomplete }) => passes.length > 0 && !incomplete.some(({ nodes }) => nodes.some(({ target }) => /h1|h2/.test(target))))"""
 KINDS = [
     "start",
     "two-codes-asked-for-the-shape-of-m",
@@ -523,6 +527,7 @@ def test_slides_of_each_kind_are_accessible_in_both_themes(address, show):
             go(page, id)
             reveal_all(page)
             assert violations(page, *rules) == [], f"{id}, {theme}"
+            assert page.evaluate(LOOKED_AT), f"{id}: nothing lies over the slide, so that its contrast can be seen"
 
 
 def test_the_theme_is_switched_and_kept(address, show):

@@ -55,7 +55,7 @@ class Side:
         def count(page: Page) -> Loaded:
             page.wait_for_load_state("networkidle")
             page.wait_for_timeout(700)
-            sent = [(path, size) for path, size in self.server.sent if "/_images/" not in path]
+            sent = [(path, size) for path, size in self.server.sent if not path.endswith(".png")]
             beyond = [url for url in page.asked if not url.startswith(self.server.address)]
             outside = [path for path, _ in sent if path.startswith(stock.OUTSIDE)] + beyond
             return Loaded(sum(size for _, size in sent), len(sent) + len(beyond), len(outside))
