@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from dorabook.decompose import norms
 from dorabook.layers import peft_style, raschka_style
+from live_page import settle
 from playwright.sync_api import Page, expect
 from sphinx.errors import ExtensionError
 from test_poke import peft_layer
@@ -171,6 +173,9 @@ def problems(page: Page, address: str, link: Opened) -> list[str]:
     expect(figure).to_have_attribute("data-ready", "true")
     expect(figure).to_be_in_viewport()
     state = json.loads(figure.locator('script[type="application/json"]').text_content())["state"]
+    settle(page)  # the state of the address is drawn a frame after the figure is there, a file later still
+    with suppress(AssertionError):  # what it says instead is reported below
+        expect(figure.locator(".dora-sentence")).to_contain_text(link.says or "", timeout=3000)
     sentence = figure.locator(".dora-sentence").inner_text()
     authored = figure.locator("figcaption").text_content()
     figure.get_by_role("button", name="Copy link to this state").click()
