@@ -229,7 +229,7 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((node) => {
 
 
 SETTINGS = {  # name: (width of the window, style)
-    "zoomed to 200 %": (640, ""),
+    "zoomed to 200 %": (640, "/* as it is */"),  # Playwright takes no empty style
     "with loose text": (1280, LOOSE),
     "with text of twice the size": (1280, "html { font-size: 225% !important; }"),
 }
