@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import kept
 import mutate
 import mutate_js
 import pytest
@@ -33,7 +34,7 @@ def test_a_mistake_that_names_no_place_is_refused():
 
 
 def test_every_mistake_was_noticed_when_the_table_was_made():
-    found = {row["mistake"]: row for row in mutate.rows(mutate.BY_HAND)}
+    found = {row["mistake"]: row for row in kept.rows(mutate.BY_HAND)}
     assert list(found) == [mutant.mistake for mutant in MUTANTS]
     for mutant in MUTANTS:
         row = found[mutant.mistake]
@@ -151,15 +152,15 @@ def test_a_survivor_keeps_its_reason_until_it_is_killed(results, tmp_path, monke
     found.add(mutant("two"), "")
     made = [mutant("one"), mutant("two")]
     mutate.record("count", made, found)
-    [row] = mutate.rows(mutate.SURVIVORS)
-    mutate.write(mutate.SURVIVORS, mutate.SURVIVED, [row | {"reason": "the same"}])
+    [row] = kept.rows(mutate.SURVIVORS)
+    kept.write(mutate.SURVIVORS, mutate.SURVIVED, [row | {"reason": "the same"}])
     mutate.record("count", made, found)
-    assert [row["reason"] for row in mutate.rows(mutate.SURVIVORS)] == ["the same"]
-    [counts] = mutate.rows(mutate.TABLE)
+    assert [row["reason"] for row in kept.rows(mutate.SURVIVORS)] == ["the same"]
+    [counts] = kept.rows(mutate.TABLE)
     assert (counts["mutants"], counts["killed"], counts["survived"], counts["share"]) == ("2", "1", "1", "0.5000")
     found.add(mutant("two"), "test_b")
     mutate.record("count", made, found)
-    assert mutate.rows(mutate.SURVIVORS) == []
+    assert kept.rows(mutate.SURVIVORS) == []
 
 
 # ---- the tables and the page
@@ -171,11 +172,11 @@ def test_the_page_shows_the_tables():
 
 
 def test_at_least_95_of_100_mutants_were_killed_and_the_others_have_a_reason():
-    found = mutate.rows(mutate.TABLE)
+    found = kept.rows(mutate.TABLE)
     assert {row["module"] for row in found} <= set(mutate.TESTS)
     made, killed = (sum(int(row[name]) for row in found) for name in ("mutants", "killed"))
     assert killed >= 0.95 * made > 0
-    alive = mutate.rows(mutate.SURVIVORS)
+    alive = kept.rows(mutate.SURVIVORS)
     assert len(alive) == made - killed
     assert all(len(row["reason"].split()) >= 4 for row in alive)
 
@@ -201,7 +202,7 @@ def test_a_row_of_another_text_is_stale(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(mutate, "TABLE", tmp_path / "mutants.csv")
     row = dict.fromkeys(mutate.FIELDS, "x")
     now = {"source": mutate.fingerprint(*mutate.files("count")), "tests": mutate.fingerprint(*mutate.tests_of("count"))}
-    mutate.write(mutate.TABLE, mutate.FIELDS, [row | now | {"module": "count"}, row | {"module": "cost"}])
+    kept.write(mutate.TABLE, mutate.FIELDS, [row | now | {"module": "count"}, row | {"module": "cost"}])
     assert mutate.main(["--stale"]) == 1
     said = capsys.readouterr().out
     assert "The mutants of cost are not in the table as it is now" in said and "of count" not in said

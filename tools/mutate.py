@@ -23,7 +23,6 @@ a test that was added takes none away. With --stale nothing is run: the exit sta
 
 import argparse
 import contextlib
-import csv
 import functools
 import gc
 import hashlib
@@ -43,6 +42,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
+
+import disk
+import kept
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "book" / "dorabook"
@@ -471,10 +473,8 @@ def anew(mutant: Mutant, folder: Path, given: list[str], sound: dict[Path, str])
 
     def work() -> dict:
         watch = Watch()
-        sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = (
-            True,
-            "1",
-        )  # mutants of one second would share it
+        sys.dont_write_bytecode = True  # mutants of one second would share it
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         for file, text in (sound | {mutant.file: mutant.text}).items():
             (folder / file.relative_to(ROOT)).write_text(text, encoding="utf-8")
         code = pytest_in(folder, ["-x", *given], watch, Answers(folder, ask=False))
@@ -547,32 +547,15 @@ class Results:
 # ---- what is kept of it
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path: Path, fields: tuple[str, ...], found: list[dict[str, str]]) -> None:
-    """The old file or the new one, never half."""
-    half = path.with_name(f".{path.name}.new")
-    with half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
-    os.replace(half, path)
-
-
 def record(module: str, made: list[Mutant], results: "Results") -> None:
     """Put the module's counts and survivors into the tables, in place of the old ones. Reasons that still apply are kept."""
     alive = [mutant for mutant in made if not results.killed_by[mutant.key]]
     killed = len(made) - len(alive)
     counts = {"mutants": len(made), "killed": killed, "survived": len(alive), "share": f"{killed / len(made):.4f}"}
     sources = {"source": results.source, "tests": results.tests}
-    known = {row["module"]: row for row in rows(TABLE)} | {module: {"module": module} | counts | sources}
-    write(TABLE, FIELDS, [known[name] for name in TESTS if name in known])
-    old = rows(SURVIVORS)
+    known = {row["module"]: row for row in kept.rows(TABLE)} | {module: {"module": module} | counts | sources}
+    kept.write(TABLE, FIELDS, [known[name] for name in TESTS if name in known])
+    old = kept.rows(SURVIVORS)
     reasons = {(row["module"], row["was"], row["becomes"]): row["reason"] for row in old}
     new = [
         {
@@ -586,10 +569,8 @@ def record(module: str, made: list[Mutant], results: "Results") -> None:
     ]
     others = [row for row in old if row["module"].split("/")[0] != module]
     order = list(TESTS)
-    write(SURVIVORS, SURVIVED, sorted([*others, *new], key=lambda row: order.index(row["module"].split("/")[0])))
-    half = TABLE.with_name(f".{TABLE.stem}.json.new")
-    half.write_text(json.dumps(provenance(), indent=1) + "\n", encoding="utf-8")
-    os.replace(half, TABLE.with_suffix(".json"))
+    kept.write(SURVIVORS, SURVIVED, sorted([*others, *new], key=lambda row: order.index(row["module"].split("/")[0])))
+    disk.replace(TABLE.with_suffix(".json"), json.dumps(provenance(), indent=1) + "\n")
 
 
 def provenance() -> dict[str, str]:
@@ -608,7 +589,7 @@ def pins() -> list[str]:
 
 def stale() -> list[str]:
     """A sentence for each module whose row is missing or of another text."""
-    known = {row["module"]: row for row in rows(TABLE)}
+    known = {row["module"]: row for row in kept.rows(TABLE)}
     said = []
     for module in TESTS:
         now = (fingerprint(*files(module)), fingerprint(*tests_of(module)))
@@ -660,14 +641,7 @@ def by_hand(found: list[dict[str, str]]) -> str:
 
 
 def page_part() -> str:
-    return f"\n{table(rows(TABLE))}\n{by_hand(rows(BY_HAND))}\n\n{survivors_table(rows(SURVIVORS))}\n"
-
-
-def write_page() -> None:
-    before, rest = PAGE.read_text(encoding="utf-8").split(START)
-    half = PAGE.with_name(f".{PAGE.name}.new")
-    half.write_text(f"{before}{START}{page_part()}{END}{rest.split(END)[1]}", encoding="utf-8")
-    os.replace(half, PAGE)
+    return f"\n{table(kept.rows(TABLE))}\n{by_hand(kept.rows(BY_HAND))}\n\n{survivors_table(kept.rows(SURVIVORS))}\n"
 
 
 def main(given: list[str]) -> int:
@@ -688,8 +662,8 @@ def main(given: list[str]) -> int:
             run(module, survivors=asked.survivors)
     except RuntimeError as error:
         sys.exit(str(error))
-    write_page()
-    print(f"{table(rows(TABLE))}\n{by_hand(rows(BY_HAND))}")
+    kept.put(PAGE, START, END, page_part())
+    print(f"{table(kept.rows(TABLE))}\n{by_hand(kept.rows(BY_HAND))}")
     return 0
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+import kept
 import mutate
 
 sys.path.insert(0, str(mutate.ROOT / "tests"))
@@ -73,8 +74,8 @@ class OneBrowser:
 def keep(mutant: Mutant, by: str) -> None:
     """Put the result into the table, in place of an old one. What the list no longer has goes."""
     row = dict(zip(FIELDS, (mutant.mistake, mutant.file, mutant.was, mutant.becomes, by), strict=True))
-    known = {old["mistake"]: old for old in [*mutate.rows(mutate.BY_HAND), row]}
-    mutate.write(mutate.BY_HAND, FIELDS, [known[one.mistake] for one in MUTANTS if one.mistake in known])
+    known = {old["mistake"]: old for old in [*kept.rows(mutate.BY_HAND), row]}
+    kept.write(mutate.BY_HAND, FIELDS, [known[one.mistake] for one in MUTANTS if one.mistake in known])
 
 
 def main(words: list[str]) -> int:

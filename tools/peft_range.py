@@ -12,7 +12,6 @@ very cells is not run again. With --stale nothing is run: the exit status says w
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 import disk
+import kept
 import nbformat
 
 ROOT = Path(__file__).parents[1]
@@ -62,22 +62,13 @@ def fingerprint(path: Path) -> str:
 
 
 def rows() -> list[dict[str, str]]:
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return kept.rows(TABLE)
 
 
 def store(row: dict[str, str]) -> None:
     """Put the row into the table, in place of the one for the same versions and chapter. The old file or the new one, never half."""
     known = {(old["peft"], old["chapter"]): old for old in [*rows(), row]}
-    half = TABLE.with_name(f".{TABLE.name}.new")
-    half.parent.mkdir(exist_ok=True)
-    with half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(known.values(), key=lambda old: (number(old["peft"]), old["chapter"])))
-    os.replace(half, TABLE)
+    kept.write(TABLE, FIELDS, sorted(known.values(), key=lambda old: (number(old["peft"]), old["chapter"])))
     disk.replace(PROVENANCE, json.dumps(provenance(), indent=1) + "\n")
 
 
@@ -211,10 +202,7 @@ def differing(found: list[dict[str, str]]) -> dict[tuple[str, str], list[str]]:
 
 
 def write_page() -> None:
-    before, rest = PAGE.read_text(encoding="utf-8").split(START)
-    half = PAGE.with_name(f".{PAGE.name}.new")
-    half.write_text(f"{before}{START}\n{tables(rows())}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    os.replace(half, PAGE)
+    kept.put(PAGE, START, END, f"\n{tables(rows())}\n")
 
 
 def main(arguments: list[str]) -> int:
