@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import publish
+import stored_cells
 from docutils import nodes
+from from_book import FromBook
 from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
 DIFFICULTIES = ("easy", "medium", "hard")
@@ -36,7 +36,6 @@ TITLE = re.compile(r"^# (\d+) · (.+)$", re.M)
 PART = re.compile(r"^## (.+)$", re.M)
 HEADING = re.compile(rf"### Exercise (\d+)\.(\d+): (.+) \((\d+) minutes, ({'|'.join(DIFFICULTIES)})\)")
 TRAINS = re.compile(r"^\*Trains: (.+)\*$", re.M)
-STATE = re.compile(r'data-figure="predict">.*?<script type="application/json">(.*?)</script>', re.S)
 NAMED = re.compile(r'<figure [^>]*\bid="([^"]+)"')
 
 Notebook = dict[str, Any]
@@ -137,12 +136,10 @@ def before(notebook: Notebook) -> Iterator[Cell]:
 def questions(notebook: Notebook) -> list[Question]:
     """The questions of a chapter, as their figures are stored."""
     found = []
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            shown = publish.joined(output.get("data", {}).get("text/html", ""))
-            if match := STATE.search(shown):
-                state = json.loads(match[1])["state"]
-                found.append(Question(NAMED.search(shown)[1], state["question"], state["options"], state["right"]))
+    for _, shown in stored_cells.outputs(notebook["cells"], "text/html"):
+        if 'data-figure="predict"' in shown:
+            state = stored_cells.kept(shown)["state"]
+            found.append(Question(NAMED.search(shown)[1], state["question"], state["options"], state["right"]))
     return found
 
 
@@ -388,22 +385,17 @@ def write_copies(paths: Iterable[Path], folder: Path, *, site: str = "") -> list
 # ---- the pages
 
 
-class Index(SphinxDirective):
-    """What both directives share: the chapters, and Markdown that becomes part of the page."""
+class Index(FromBook):
+    """What the three directives share: the chapters, and Markdown that becomes part of the page."""
 
-    def run(self) -> list[nodes.Node]:
-        try:
-            text = "\n".join(self.lines())
-        except ValueError as error:
-            raise ExtensionError(f"{self.name} on {self.env.docname}: {error}") from error
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+    def made(self) -> Iterator[nodes.Node]:
+        yield from self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
 
     def chapters(self) -> Iterator[tuple[str, str, Notebook]]:
         """(page relative to this one, stem, notebook) for each notebook of the book."""
         here = Path(self.env.doc2path(self.env.docname)).parent
         for path in publish.chapters(self.env.app).values():
-            self.env.note_dependency(str(path))
-            yield relative(path, here), path.stem, json.loads(path.read_text(encoding="utf-8"))
+            yield relative(path, here), path.stem, json.loads(self.watched(path).read_text(encoding="utf-8"))
 
     def lines(self) -> Iterator[str]:
         raise NotImplementedError

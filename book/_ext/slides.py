@@ -24,9 +24,9 @@ import stored_cells
 from docutils import nodes
 from docutils.parsers.rst import directives
 from dora_site import png_size
+from from_book import FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
@@ -78,18 +78,13 @@ class ThenDirective(SphinxDirective):
         return [node]
 
 
-class FromChapter(SphinxDirective):
+class FromChapter(FromBook):
     """The base of those that show a stored cell again."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
-        path = Path(self.env.srcdir, self.env.docname).parent / self.arguments[0]
-        self.env.note_dependency(str(path))
-        try:
-            return list(self.shown(stored_cells.cells(path)))
-        except (OSError, ValueError, KeyError) as error:
-            raise ExtensionError(f"{self.name} on {self.env.docname}, {path.name}: {error}") from error
+    def made(self) -> Iterator[nodes.Node]:
+        return self.shown(stored_cells.cells(self.beside(self.arguments[0])))
 
     def shown(self, cells: list[stored_cells.Cell]) -> Iterator[nodes.Node]:
         raise NotImplementedError
@@ -170,10 +165,6 @@ class Source(FromChapter):
     def shown(self, cells: list[stored_cells.Cell]) -> Iterator[nodes.Node]:
         source = stored_cells.function(cells, self.options["name"])
         yield nodes.literal_block(source, source, language="python")
-
-
-def raw(markup: str) -> nodes.raw:
-    return nodes.raw("", markup, format="html")
 
 
 # ---- the page

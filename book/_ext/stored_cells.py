@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from publish import joined
+
 Cell = dict[str, Any]
 STATE = re.compile(r'(<script type="application/json">)(.*?)(</script>)', re.S)
 
@@ -19,15 +21,11 @@ def cells(notebook: Path) -> list[Cell]:
     return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
 
 
-def text(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
-
-
 def outputs(cells: list[Cell], mime: str) -> Iterator[tuple[Cell, str]]:
     for cell in cells:
         for output in cell.get("outputs", []):
             if mime in output.get("data", {}):
-                yield cell, text(output["data"][mime])
+                yield cell, joined(output["data"][mime])
 
 
 def only(found: list, what: str) -> Any:
@@ -67,7 +65,7 @@ def picture(cells: list[Cell], alt: str) -> tuple[bytes, str]:
 
 def printed(cells: list[Cell], pattern: str) -> str:
     """The printed lines that match, each once, in the chapter's order."""
-    streams = [text(output.get("text", "")) for cell in cells for output in cell.get("outputs", [])]
+    streams = [joined(output.get("text", "")) for cell in cells for output in cell.get("outputs", [])]
     lines = [line.rstrip() for stream in streams for line in stream.splitlines() if re.search(pattern, line)]
     if not lines:
         raise ValueError(f"no printed line matches {pattern!r}")
@@ -78,7 +76,7 @@ def printed(cells: list[Cell], pattern: str) -> str:
 def function(cells: list[Cell], name: str) -> str:
     """The source of the function `name`, with its decorators and without what is said behind its lines."""
     for cell in cells:
-        source = text(cell["source"])
+        source = joined(cell["source"])
         if cell["cell_type"] != "code" or f"def {name}(" not in source:
             continue
         for node in ast.parse(source).body:

@@ -24,6 +24,7 @@ from pathlib import Path
 import stored_cells
 from docutils import nodes
 from docutils.statemachine import StringList
+from from_book import FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -87,17 +88,8 @@ class Says(SphinxRole):
         return [nodes.inline("", f"\u201c{self.text}\u201d", classes=["says"])], []
 
 
-class FromBook(SphinxDirective):
-    """The base of those that read another file of the book; what is wrong with it names the page."""
-
-    def run(self) -> list[nodes.Node]:
-        try:
-            return list(self.made())
-        except (OSError, ValueError, KeyError) as error:
-            raise ExtensionError(f"{self.name} on {self.env.docname}: {error}") from error
-
-    def made(self) -> Iterator[nodes.Node]:
-        raise NotImplementedError
+class FromSheet(FromBook):
+    """The base of those that make Markdown part of the page, or read the back matter."""
 
     def parsed(self, markdown: str) -> list[nodes.Node]:
         box = nodes.Element()
@@ -105,9 +97,7 @@ class FromBook(SphinxDirective):
         return box.children
 
     def back_matter(self, name: str) -> str:
-        path = Path(self.env.srcdir, BOOK, "back", name)
-        self.env.note_dependency(str(path))
-        return path.read_text(encoding="utf-8")
+        return self.watched(Path(self.env.srcdir, BOOK, "back", name)).read_text(encoding="utf-8")
 
 
 class Vote(FromBook):
@@ -170,7 +160,7 @@ def set_clock(app: Sphinx, document: nodes.document) -> None:
             f"{app.env.docname}: its steps take {clock} minutes together, and its title says {length[1]}"
         )
     for glance in list(whole.findall(Glance)):
-        glance.replace_self(nodes.raw("", glance_table([*rows, end_row(clock)]), format="html"))
+        glance.replace_self(raw(glance_table([*rows, end_row(clock)])))
 
 
 def clock_time(minutes: int) -> str:
@@ -204,7 +194,7 @@ def glance_table(rows: list[str]) -> str:
 # ---- the six questions
 
 
-class QuestionsOnPaper(FromBook):
+class QuestionsOnPaper(FromSheet):
     """The questions without their answers."""
 
     def made(self) -> Iterator[nodes.Node]:
@@ -212,7 +202,7 @@ class QuestionsOnPaper(FromBook):
             yield nodes.container("", *self.parsed(f"**{number}. {title}.** {asked}"), classes=["asked"])
 
 
-class AnswerKey(FromBook):
+class AnswerKey(FromSheet):
     def made(self) -> Iterator[nodes.Node]:
         letters = [f"{number} {letter}" for number, _, _, letter in six_questions(self.back_matter("six-questions.md"))]
         yield nodes.paragraph("", "", nodes.strong("", "The letters: "), nodes.Text(", ".join(letters) + "."))
@@ -229,7 +219,7 @@ def six_questions(page: str) -> list[tuple[str, str, str, str]]:
 # ---- the handout
 
 
-class FieldGuideInSmall(FromBook):
+class FieldGuideInSmall(FromSheet):
     def made(self) -> Iterator[nodes.Node]:
         page = self.back_matter("field-guide.md")
         lines = [f"| {axis} | {'; '.join(libraries(page, name))} |" for name, axis in AXES.items()]
@@ -259,7 +249,7 @@ class AxisPicture(FromBook):
 
     def made(self) -> Iterator[nodes.Node]:
         _, shown = Target.of(self.arguments[0], self.env)
-        yield nodes.raw("", axis_picture(stored_cells.kept(shown)["state"]["weight"]), format="html")
+        yield raw(axis_picture(stored_cells.kept(shown)["state"]["weight"]))
 
 
 WIDE, TALL = 46, 26  # a cell
