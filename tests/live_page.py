@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route
 
 BOOK = Path(__file__).parents[1] / "book"
 sys.path.insert(0, str(BOOK / "_ext"))
@@ -93,6 +93,17 @@ def modules(browser: Browser, *paths: str) -> Page:
     page = browser.new_page()
     page.add_script_tag(content=f"{esm.definitions(*files)}\nwindow.modules = {{ {named} }};")
     return page
+
+
+def drag(target: Locator, right: float, down: float, *, steps: int = 4) -> tuple[float, float]:
+    """Press the mouse on the middle of `target` and let it go so many pixels away. Gives where it was pressed."""
+    box, mouse = target.bounding_box(), target.page.mouse
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + right, y + down, steps=steps)
+    mouse.up()
+    return x, y
 
 
 def settle(page: Page) -> None:

@@ -5,7 +5,7 @@ import torch
 from dorabook.layers import DoRALinear
 from dorabook.live.dial import dial
 from dorabook.live.direction_dial import DirectionDial
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from live_page import drag, modules, settle, show  # noqa: F401 - show is a fixture
 
 NORMS = ["in graph", "detached"]
 
@@ -118,12 +118,7 @@ def test_every_grip_moves_by_mouse(show):  # noqa: F811
     page = show(DirectionDial())
     for name in ("Tip of W + sBA", "Tip of the merged row", "Tip of the pull"):
         before = page.locator(".dora-sentence").inner_text()
-        box = page.get_by_role("slider", name=name).bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x - 30, y + 40, steps=4)
-        page.mouse.up()
+        drag(page.get_by_role("slider", name=name), -30, 40)
         settle(page)
         assert page.locator(".dora-sentence").inner_text() != before, name
     assert page.problems == []

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from live_page import drag
 from playwright.sync_api import expect
 from test_site import CHAPTER, FILES, base, unfold, violations, visit  # noqa: F401 - base and visit are fixtures
 
@@ -96,12 +97,7 @@ def test_a_cell_of_a_figure_is_dragged_where_the_pointer_is(address, visit):  # 
     cell.click()
     expect(cell).to_have_class(re.compile("dora-chosen"))
     before = cell.inner_text()
-    box = cell.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y - 40, steps=4)
-    page.mouse.up()
+    drag(cell, 0, -40)
     page.wait_for_timeout(300)
     assert float(cell.inner_text().replace("\u2212", "-")) > float(before.replace("\u2212", "-"))
 

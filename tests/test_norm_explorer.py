@@ -12,7 +12,7 @@ from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer
 from dorabook.live.traits import as_matrix, from_front, to_front
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from live_page import drag, modules, settle, show  # noqa: F401 - show is a fixture
 from torch import nn
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "rows.json").read_text())["cases"]
@@ -427,12 +427,7 @@ def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):  # n
 def test_a_cell_is_dragged_up_and_down(show):  # noqa: F811
     page = show(NormExplorer(id="hero"))
     cell = page.get_by_role("slider", name="weight of output 2 from input 1")
-    area = cell.bounding_box()
-    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y - 40, steps=4)
-    page.mouse.up()
+    x, y = drag(cell, 0, -40)
     page.mouse.move(x, y + 60)
     settle(page)
     assert float(cell.get_attribute("aria-valuenow")) == 4  # 40 of 120 pixels, of a reach of 6

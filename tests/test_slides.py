@@ -9,6 +9,7 @@ import guards
 import pytest
 import slides
 import stored_cells
+from live_page import drag
 from playwright.sync_api import Page, expect
 from test_site import FILES, PAGES, ROOT, base, parsed, violations, visit  # noqa: F401
 
@@ -294,12 +295,7 @@ def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):  #
     slide = here(page)
     assert slide == slide_of(page, "hero")
     before = status(page, "hero").inner_text()
-    cell = page.locator("#hero .dora-ne-cell").nth(6)
-    box = cell.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 - 60, steps=6)
-    page.mouse.up()
+    drag(page.locator("#hero .dora-ne-cell").nth(6), 60, -60, steps=6)
     expect(status(page, "hero")).not_to_have_text(before)
     assert here(page) == slide
     assert page.problems == []
@@ -308,13 +304,8 @@ def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):  #
 def test_an_arrow_is_dragged_to_where_the_pointer_is_although_the_figure_is_enlarged(address, show):
     page = show(address, "#gradient", width=1600, height=900)
     grip = page.locator("#gradient .dora-dial-grip").nth(1)
-    box = grip.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     before = page.locator("#gradient input[type=range]").nth(1).input_value()
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 60, y + 80, steps=5)  # towards the origin, along the arrow
-    page.mouse.up()
+    x, y = drag(grip, -60, 80, steps=5)  # towards the origin, along the arrow
     page.wait_for_function(
         "(before) => document.querySelectorAll('#gradient input[type=range]')[1].value !== before", arg=before
     )
