@@ -37,10 +37,8 @@ def weight_rows(loads: dict[str, Loaded], theirs: Loaded | None) -> list[Row]:
     """`loads` has every page of the book; the default build is of one chapter."""
     mine = loads[f"book/{CHAPTER.stem}.html"]
     chapters = {page: load for page, load in loads.items() if page.count("/") == 1 and page != "book/index.html"}
-    heaviest, outside = (
-        max(chapters, key=lambda page: chapters[page].size),
-        sum(load.outside for load in loads.values()),
-    )
+    heaviest = max(chapters, key=lambda page: chapters[page].size)
+    outside = sum(load.outside for load in loads.values())
     size, requests, abroad = (kilo(theirs.size), str(theirs.requests), str(theirs.outside)) if theirs else [MISSING] * 3
     return [
         (f"chapter {CHAPTER.stem[0]}, gzip, before a scroll", size, kilo(mine.size), f"≤ {kilo(WEIGHT)}", met(mine.size, WEIGHT)),
