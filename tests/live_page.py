@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,7 @@ def open_figures(
 ) -> Page:
     """`figures` are LiveFigures or HTML. page.problems lists outside requests, console errors and uncaught exceptions."""
     bodies = [figure if isinstance(figure, str) else figure.to_html() for figure in figures]
-    files = {
-        "page.html": document(between.join(bodies), theme=theme),
-        live_host.SCRIPT: live_host.script(),
-        live_host.STYLE: live_host.style(),
-    }
+    files = {"page.html": document(between.join(bodies), theme=theme), **host()}
     window = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script, **context
     )
@@ -70,6 +67,12 @@ def open_figures(
         window.route("**/*", lambda route: _answer(route, files))
         page.goto(f"{ORIGIN}page.html{hash}")
     return page
+
+
+@cache
+def host() -> dict[str, str]:
+    """What brings figures to life, joined once a run."""
+    return {live_host.SCRIPT: live_host.script(), live_host.STYLE: live_host.style()}
 
 
 def document(body: str, *, theme: str | None) -> str:

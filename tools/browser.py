@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The same engine without a window comes first: the whole browser starts a process of its own interface for each test's context.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,7 +36,9 @@ def install() -> None:
     """Try Debian's package where that is allowed, then Playwright's download. Neither raises: find() tells."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-qq"])
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
+        for package in NAMES[:2]:
+            if not find():
+                subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
     if not find():
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
 
