@@ -27,8 +27,9 @@ zip: site ## put the site into one archive that is read from disk
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $(NB)
 
-# Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel.
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with $(CURDIR)/tests/sanitize.cfg -n 2 --dist loadfile
+# Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel. A browser test mostly
+# waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with $(CURDIR)/tests/sanitize.cfg -n 4 --dist loadfile --no-loadscope-reorder
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
@@ -56,9 +57,9 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.checkpoint
 	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.detective
 	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.fuzz
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests $(BIN)/python -m bench.calibrate
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests $(BIN)/python -W ignore -m bench.norm
-	@PYTHONPATH=book:tests $(BIN)/python -m bench.norm_pages
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -m bench.calibrate
+	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -W ignore -m bench.norm
+	@PYTHONPATH=book:tests:tools $(BIN)/python -m bench.norm_pages
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

@@ -10,6 +10,21 @@ import pytest
 import serve
 from playwright.sync_api import Browser, sync_playwright
 
+# A process takes whole files, and one that takes long at the end is waited for alone.
+LONG = (
+    "test_slides",
+    "test_site",
+    "test_accessibility",
+    "test_exercises",
+    "test_jupyterlab",
+    "test_security",
+    "test_publish",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session")
 def site() -> Path:

@@ -5,6 +5,7 @@ import math
 import random
 import re
 import struct
+from base64 import b64encode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -213,8 +214,6 @@ JUDGE = """(files) => {
 
 @pytest.fixture(scope="module")
 def judge(browser):
-    from base64 import b64encode
-
     page = modules(browser, "core/detect", "core/safetensors")
     yield lambda **files: page.evaluate(
         JUDGE, [[f"{name}.safetensors", b64encode(data).decode()] for name, data in files.items()]
@@ -299,8 +298,6 @@ def read_file(data: bytes) -> dict:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_sums_of_squares_are_torch_s_in_every_dtype(browser, dtype):
-    from base64 import b64encode
-
     import torch
     from safetensors.torch import save
 
@@ -556,7 +553,7 @@ def test_a_grouped_convolution_has_as_many_inputs_as_a_group(judge):
 
 DROP = """async ([selector, type, files]) => {
   const carried = new DataTransfer();
-  for (const [name, bytes] of files) carried.items.add(new File([Uint8Array.from(bytes)], name));
+  for (const [name, packed] of files) carried.items.add(new File([Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0))], name));
   if (!files.length) carried.setData('text/plain', 'words');
   const event = new DragEvent(type, { dataTransfer: carried, bubbles: true, cancelable: true });
   document.querySelector(selector).dispatchEvent(event);
@@ -567,7 +564,7 @@ DROP = """async ([selector, type, files]) => {
 def test_dropped_files_are_judged_and_the_page_stays(show):  # noqa: F811
     page = show(figure())
     adapter, base = model()
-    files = [["mine.safetensors", list(adapter)], ["base.safetensors", list(saved(base))]]
+    files = [["mine.safetensors", b64encode(adapter).decode()], ["base.safetensors", b64encode(saved(base)).decode()]]
     over = page.locator(".dora-ad-drop.dora-ad-over")
     page.evaluate(DROP, [".dora-ad-table", "dragenter", files])  # on the table: anywhere in the figure will do
     page.evaluate(DROP, [".dora-ad-drop", "dragenter", files])

@@ -373,27 +373,32 @@ VALUES = [
     "<img src=x onerror=alert(1)>", "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "\"><svg/onload=alert(1)>", "javascript:alert(1)", "__proto__",
     "constructor", "toString", "%", "%E0%A4%A", "%00", "%F0%9F%98%80", "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e6", "-1e6", "0x10",
     "9" * 400, "0.0", "-0", "1e-400", "", "null", "undefined", "true", "[object Object]", "0~1", "0.0~1e999", "0.0~-1e6", "0.0~1e6", "0.0~0",
-    "__proto__~1", "0.__proto__~1", "length~0", "0.length~0", "99.99~1", "0.0.0~1", "0~", "~", ".~1", "0.0~1,0.0~2", "0.1~NaN", "x" * 20_000, "~" * 5000,
+    "__proto__~1", "0.__proto__~1", "length~0", "0.length~0", "99.99~1", "0.0.0~1", "0~", "~", ".~1", "0.0~1,0.0~2", "0.1~NaN", "x" * 2000, "~" * 2000,
 ]  # fmt: skip
-TRY = """([ids, keys, value]) => {
-  location.hash = ids.map((id) => `${id}=${keys.map((key) => `${key}:${value}`).join(";")}`).join("&");
+TRY = """async ([ids, keys, values]) => {
+  for (const value of values) {
+    const followed = new Promise((done) => addEventListener("hashchange", () => requestAnimationFrame(done), { once: true }));
+    location.hash = ids.map((id) => `${id}=${keys.map((key) => `${key}:${value}`).join(";")}`).join("&");
+    await followed;
+  }
 }"""
 
 
 def test_no_address_harms_a_figure_of_any_page(site, address, visit):  # noqa: F811
-    tried = 0
+    tried, known = 0, set()
     for name in [page.relative_to(site).as_posix() for page in pages(site) if "data-figure" in page.read_text("utf-8")]:
         figures = parsed(site / name).find_all("figure", attrs={"data-figure": True})
         ids = [one["id"] for one in figures if one.find("script")]
         states = [json.loads(one.find("script").string)["state"] for one in figures if one.find("script")]
         keys = sorted({key for state in states for key in state} | {"__proto__", "constructor", "polluted"})
+        kinds = {one["data-figure"] for one in figures}
+        values = VALUES[:: 1 if kinds - known else 8]  # all where a kind of figure is met first, some on every page
+        known |= kinds
         page = visit(address + name)
         before = page.evaluate(UNHARMED)
-        for value in VALUES:
-            page.evaluate(TRY, [[*ids, "__proto__", "nothing"], keys, value])
-            page.wait_for_timeout(30)
-            tried += len(ids)
-        page.wait_for_timeout(300)
+        page.evaluate(TRY, [[*ids, "__proto__", "nothing"], keys, values])
+        tried += len(ids) * len(values)
+        page.wait_for_timeout(300)  # a sentence is said, and an address followed, a while after
         after = page.evaluate(UNHARMED)
         assert after == before and after["keys"] == [], name
         assert page.problems == [], name

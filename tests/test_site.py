@@ -60,18 +60,27 @@ def visit(browser: Browser) -> Iterator:
         context.close()
 
 
+# A figure waits until it comes near, and on a slide that is not shown for its slide.
+UNFOLD = """async () => {
+    document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+    const deadline = performance.now() + 20000;
+    for (const figure of document.querySelectorAll("figure[data-figure]")) {
+        figure.scrollIntoView();
+        while (figure.dataset.ready !== "true") {
+            if (performance.now() > deadline) throw new Error(`${figure.id} is ${figure.dataset.ready ?? "not ready"}`);
+            await new Promise(requestAnimationFrame);
+        }
+    }
+    await Promise.all([...document.images].map((image) => {
+        image.loading = "eager";
+        return image.decode();
+    }));
+}"""
+
+
 def unfold(page: Page) -> None:
-    """Open every fold, and wait until every live figure is there: all that a reader can come to see."""
-    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    for figure in page.locator("figure[data-figure]").all():
-        figure.evaluate("(node) => node.scrollIntoView()")  # on a slide that waits it is not visible
-        expect(figure).to_have_attribute("data-ready", "true")
-    page.evaluate(
-        """() => Promise.all([...document.images].map((image) => {
-             image.loading = "eager";
-             return image.decode();
-           }))"""
-    )
+    """Open every fold, and wait until every live figure and picture is there: all that a reader can come to see."""
+    page.evaluate(UNFOLD)
 
 
 def violations(page: Page, *rules: str) -> list[str]:
