@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,16 @@ def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
         if len(line) != len(columns):
             raise BadInput(f"{path}, line {number}, has {len(line)} values, expected {len(columns)}: delete that line.")
     return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+
+
+def replace(path: Path, text: str) -> None:
+    """The old file or the new one, never half of one."""
+    half = path.with_name(f".{path.name}.{os.getpid()}.new")  # one for each of the processes that share the folder
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def mend(path: Path) -> None:

@@ -110,7 +110,7 @@ def main() -> int:
     except BadInput as error:
         print(error, file=sys.stderr)
         return 1
-    MODULE.write_text(text, encoding="utf-8")
+    records.replace(MODULE, text)
     print(f"{MODULE.name}: {len(text) / 1000:.0f} kB, {len(runs(train_both.Store(analysis.DATA)))} runs")
     return 0
 

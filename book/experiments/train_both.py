@@ -418,12 +418,7 @@ def provenance(store: Store, bench: Bench) -> None:
             if path.exists()
         },
     }
-    new = store.folder / f".train_both.json.{os.getpid()}.new"  # one for each of the processes that share the folder
-    try:
-        new.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        new.replace(store.folder / "train_both.json")
-    finally:
-        new.unlink(missing_ok=True)
+    records.replace(store.folder / "train_both.json", json.dumps(said, indent=1, ensure_ascii=False) + "\n")
 
 
 def _commit() -> str:
