@@ -109,9 +109,18 @@ def drag(target: Locator, right: float, down: float, *, steps: int = 4) -> tuple
     return x, y
 
 
+# A figure that moves by itself is never done, and what leaves the figure (the address, a class of a moving mark) is not waited for.
+SETTLED = """async () => {
+    const frame = () => new Promise(requestAnimationFrame), deadline = performance.now() + 2000;
+    await frame();
+    await frame();
+    while (document.querySelector(".dora[data-pending]") && performance.now() < deadline) await frame();
+}"""
+
+
 def settle(page: Page) -> None:
-    """Until the next frame is drawn and its sentence written."""
-    page.wait_for_timeout(220)
+    """Until every change so far is drawn and its sentence written."""
+    page.evaluate(SETTLED)
 
 
 def _inside(url: str) -> bool:

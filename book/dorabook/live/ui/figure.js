@@ -43,6 +43,7 @@ export function mount({ model, el, keys, describe, build }) {
     speaking = 0;
     say(sentence, said.sentence);
     if (numbers.open) numbers.replaceChildren(numbers.firstChild, table(said));
+    if (!frame) delete root.dataset.pending;
   }
 
   function draw() {
@@ -55,6 +56,7 @@ export function mount({ model, el, keys, describe, build }) {
   }
 
   function follow() {
+    root.dataset.pending = "true"; // until the change is drawn and said
     frame ||= requestAnimationFrame(() => {
       try {
         draw();
