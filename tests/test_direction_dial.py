@@ -116,7 +116,7 @@ def test_bad_input_is_named(options, says):
 
 def test_every_grip_moves_by_mouse(show):  # noqa: F811
     page = show(DirectionDial())
-    for name in ("Tip of W + sBA", "Tip of the merged row", "Tip of the pull"):
+    for name in ("Tip of W + sBA", "Tip of the merged arrow", "Tip of the pull"):
         before = page.locator(".dora-sentence").inner_text()
         drag(page.get_by_role("slider", name=name), -30, 40)
         settle(page)
@@ -129,7 +129,7 @@ def test_every_control_moves_by_keyboard(show):  # noqa: F811
     sentence = page.locator(".dora-sentence")
     for name, key in [
         ("Tip of W + sBA", "ArrowLeft"),
-        ("Tip of the merged row", "ArrowDown"),
+        ("Tip of the merged arrow", "ArrowDown"),
         ("Tip of the pull", "ArrowUp"),
         ("Apply the update", "ArrowLeft"),
         ("Magnitude m", "ArrowRight"),

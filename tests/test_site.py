@@ -257,10 +257,21 @@ def test_an_answer_is_folded_until_it_is_asked_for(address, visit):
     fold = page.locator(".tag_answer details").first
     summary = fold.locator("summary")
     expect(summary).to_have_text(re.compile("Reveal the answer"))
-    expect(fold.locator(".cell_output")).to_be_hidden()
+    whole = [fold.locator(".cell_input"), fold.locator(".cell_output"), fold.locator("> p").first]
+    expect(whole[-1]).to_have_text(re.compile(r"It is \([abc]\)"))
+    for part in whole:  # the code too: it names the option that it computes
+        expect(part).to_be_hidden()
     summary.focus()
     page.keyboard.press("Enter")
-    expect(fold.locator(".cell_output")).to_be_visible()
+    for part in whole:
+        expect(part).to_be_visible()
+
+
+@pytest.mark.parametrize("chapter", [file for file in FILES if re.search(r"/\d-", file)])
+def test_no_answer_stands_in_plain_sight_below_its_question(chapter, address, visit):
+    page = visit(f"{address}{chapter}.html")
+    seen = page.locator("main").inner_text()
+    assert not re.search(r"^It is \([abc]\)|\.answer\b", seen, re.M), "an option is named before it is asked for"
 
 
 def test_a_solution_is_folded_with_its_code(address, visit):

@@ -8,6 +8,7 @@ layout can forbid both with one Content-Security-Policy.
 import re
 import shutil
 import struct
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -33,6 +34,10 @@ UNUSED = (  # what the theme and Sphinx copy and no page links
 )  # fmt: skip
 
 
+VERDICT = re.compile(r"[^.:]{0,20}\([a-c]\)")  # "It is (b).", "Five and four, (b)."
+OF_AN_OPTION = re.compile(r"(Answer|Against|Claim) \([a-c]\)")
+
+
 def word_prompts(app: Sphinx, document: nodes.document) -> None:
     """Give each folded cell the words of its tags."""
     for cell in document.findall(nodes.container):
@@ -40,6 +45,30 @@ def word_prompts(app: Sphinx, document: nodes.document) -> None:
         found = next((prompt for tag, prompt in PROMPTS.items() if tag in tags), None)
         if cell.get("hide_mode") and found:
             cell["prompt_show"], cell["prompt_hide"] = found
+
+
+def fold_answers(app: Sphinx, document: nodes.document) -> None:
+    """A predicted answer is folded whole: the cell that computes it and the sentences that say which option it is.
+
+    Its code is open in Jupyter, where it is run. On a page the code stands right under the options and names one of them.
+    """
+    for cell in list(document.findall(nodes.container)):
+        if cell.get("hide_mode") and "answer" in cell.get("cell_metadata", {}).get("tags", []):
+            cell["hide_mode"] = "all"
+            for said in verdict(cell):
+                said.parent.remove(said)
+                cell.append(said)
+
+
+def verdict(cell: nodes.container) -> list[nodes.Node]:
+    """What follows the cell and speaks of the options: its picture, and "It is (b)." to the last paragraph that names one."""
+    after = cell.parent.children[cell.parent.index(cell) + 1 :]
+    pictures = list(takewhile(lambda node: node.get("hide_mode") == "input", after))
+    text = list(takewhile(lambda node: isinstance(node, nodes.paragraph | nodes.math_block), after[len(pictures) :]))
+    if not text or not re.match(VERDICT, text[0].astext()):
+        return []
+    last = max(n for n, node in enumerate(text) if n == 0 or re.match(OF_AN_OPTION, node.astext()))
+    return pictures + text[: last + 1]
 
 
 def mark_options(app: Sphinx, document: nodes.document) -> None:
@@ -151,6 +180,7 @@ def setup(app: Sphinx) -> dict:
     app.add_css_file("site.css")
     app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
     app.connect("doctree-read", word_prompts)
+    app.connect("doctree-read", fold_answers)
     app.connect("doctree-read", mark_options)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_start, priority=900)

@@ -19,7 +19,7 @@ export function describe(state) {
   if (!now.direction)
     return { sentence: "W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, rows, now };
   rows.push(row("direction", now.direction), row("merged, m times direction", now.merged),
-    row("pull on the merged row", state.pull), row("what reaches W + sBA", now.push));
+    row(`pull on the merged ${line.split(" ")[1]}`, state.pull), row("what reaches W + sBA", now.push));
   const way = Math.abs(now.turn) < 0.05 ? "does not turn" : `turns it by ${number(Math.abs(now.turn))}°`;
   const sentence = `m = ${number(state.magnitude)} sets the length of this ${line}; the update ${way}. `
     + `The pull moves m by ${number(now.along)}. ${reach(state.norm, now.pushAlong)}`;
@@ -170,7 +170,7 @@ function build({ stage, set, state }) {
     },
   };
   const from = { update: (now) => now.adapted, magnitude: (now) => now.merged, pull: (now, { pull }) => sum(now.merged, pull) };
-  const names = { update: "Tip of W + sBA", magnitude: "Tip of the merged row", pull: "Tip of the pull" };
+  const names = { update: "Tip of W + sBA", magnitude: "Tip of the merged arrow", pull: "Tip of the pull" };
   const grips = Object.fromEntries(Object.keys(from).map((key) => [key, grip(names[key], follow[key], (step) => {
     const { now } = describe(state());
     if (now.direction) follow[key](sum(from[key](now, state()), step));
@@ -180,7 +180,7 @@ function build({ stage, set, state }) {
   const amount = slider({ label: "Apply the update sBA", min: 0, max: 1.5, step: 0.01, show: (v) => `× ${number(v)}`, onchange: (v) => set({ amount: v }) });
   const magnitude = slider({ label: "Magnitude m", min: 0, max: LIMIT, step: 0.05, show: number, onchange: (v) => set({ magnitude: v }) });
   const angle = slider({
-    label: "Direction of the pull", hint: "minus the gradient at the merged row", min: -180, max: 180, step: 1, show: (v) => `${v}°`,
+    label: "Direction of the pull", hint: "minus the gradient at m · direction", min: -180, max: 180, step: 1, show: (v) => `${v}°`,
     onchange: (v) => {
       const size = length(state().pull) || 1;
       set({ pull: [size * Math.cos((v * Math.PI) / 180), size * Math.sin((v * Math.PI) / 180)] });

@@ -26,7 +26,7 @@ class Vector(TraitType):
 class DirectionDial(LiveFigure):
     """One output row (per="output", two inputs) or one input column of an (out, in) weight (per="input", two outputs).
 
-    `weight` W, `update` sBA and `pull`, minus the gradient of the loss at the merged row, are (x, y).
+    `weight` W, `update` sBA and `pull`, minus the gradient of the loss at the merged arrow, are (x, y).
     `magnitude` is m, None for the length of `weight`, where DoRA starts. `norm` is "in graph" or "detached".
     """
 
@@ -59,7 +59,7 @@ class DirectionDial(LiveFigure):
         rows += [
             _row("direction", now.direction),
             _row("merged, m times direction", now.merged),
-            _row("pull on the merged row", state["pull"]),
+            _row(f"pull on the merged {line.split()[1]}", state["pull"]),
             _row("what reaches W + sBA", now.push),
         ]
         way = "does not turn" if abs(now.turn) < 0.05 else f"turns it by {number(abs(now.turn))}°"
