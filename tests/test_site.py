@@ -272,6 +272,7 @@ def test_no_answer_stands_in_plain_sight_below_its_question(chapter, address, vi
     page = visit(f"{address}{chapter}.html")
     seen = page.locator("main").inner_text()
     assert not re.search(r"^It is \([abc]\)|\.answer\b", seen, re.M), "an option is named before it is asked for"
+    assert "Choose before you read on" not in seen, "a question is announced twice"
 
 
 def test_a_solution_is_folded_with_its_code(address, visit):

@@ -35,6 +35,7 @@ UNUSED = (  # what the theme and Sphinx copy and no page links
 
 
 VERDICT = re.compile(r"[^.:]{0,20}\([a-c]\)")  # "It is (b).", "Five and four, (b)."
+ASKED_TWICE = "Predict. Choose before you read on."  # a question's figure begins with the same word
 OF_AN_OPTION = re.compile(r"(Answer|Against|Claim) \([a-c]\)")
 
 
@@ -58,6 +59,15 @@ def fold_answers(app: Sphinx, document: nodes.document) -> None:
             for said in verdict(cell):
                 said.parent.remove(said)
                 cell.append(said)
+
+
+def ask_once(app: Sphinx, document: nodes.document) -> None:
+    """In Jupyter a line announces a question before its cell is run. On a page the figure below it says so."""
+    for cell in list(document.findall(nodes.container)):
+        if "predict" in cell.get("cell_metadata", {}).get("tags", []):
+            before = cell.parent.children[max(cell.parent.index(cell) - 1, 0)]
+            if before.astext() == ASKED_TWICE:
+                before.parent.remove(before)
 
 
 def verdict(cell: nodes.container) -> list[nodes.Node]:
@@ -181,6 +191,7 @@ def setup(app: Sphinx) -> dict:
     app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
     app.connect("doctree-read", word_prompts)
     app.connect("doctree-read", fold_answers)
+    app.connect("doctree-read", ask_once)
     app.connect("doctree-read", mark_options)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", write_start, priority=900)
