@@ -478,6 +478,13 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F81
         .map((box) => [box.top, box.bottom]).sort((a, b) => a[0] - b[0])"""
     for (_, bottom), (top, _) in itertools.pairwise(page.evaluate(labels)):
         assert top >= bottom - 2
+    names = """() => [...document.querySelectorAll(".dora-race-score > span")].map((span) => {
+        const text = document.createRange();
+        text.selectNodeContents(span);
+        return [span.getBoundingClientRect().left, text.getBoundingClientRect().right];
+    })"""
+    for (_, right), (left, _) in itertools.pairwise(page.evaluate(names)):
+        assert left - right >= 4, "a name keeps its distance from the next one's mark"
 
 
 def test_another_width_is_drawn_anew(show):  # noqa: F811
@@ -492,13 +499,17 @@ def test_another_width_is_drawn_anew(show):  # noqa: F811
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_forced_colours_keep_lines_dots_and_names(show):  # noqa: F811
-    page = show(TrainingRace(steps=60), forced_colors="active")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colours_keep_lines_dots_and_names(show, scheme):  # noqa: F811
+    page = show(TrainingRace(steps=60), theme="light", scheme=scheme, forced_colors="active")
     reaches(page, 60)
     strokes = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-line")]
         .map((line) => [getComputedStyle(line).stroke, getComputedStyle(line).strokeDasharray])""")
     assert len({dash for _, dash in strokes}) == 3, "a dash of its own for each, whatever the colours"
     assert all(stroke not in ("none", "rgba(0, 0, 0, 0)") for stroke, _ in strokes)
+    text, names = page.evaluate("""() => [getComputedStyle(document.querySelector(".dora-sentence")).color,
+        [...document.querySelectorAll(".dora-race-name")].map((name) => getComputedStyle(name).fill)]""")
+    assert {strokes[2][0], *names} == {text}, "in the system's colour of text, though the page's theme is light"
 
 
 def test_without_a_script_the_page_says_it_all(show):  # noqa: F811
