@@ -463,7 +463,7 @@ def test_axe_finds_nothing(show, theme, state):  # noqa: F811
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+@pytest.mark.parametrize("width", [320, 344, 360, 768, 1280])
 def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F811
     page = show(TrainingRace(id="race", steps=STEPS, input=1, output=1, rate=0.001), width=width)
     reaches(page, STEPS)
