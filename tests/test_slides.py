@@ -287,6 +287,15 @@ def test_the_list_leads_to_a_slide_by_keyboard(address, show, sections):
     expect(link).to_be_hidden()
 
 
+@pytest.mark.parametrize(("name", "opens"), [("All slides", "#deck-list"), ("Keys", "#deck-keys")])
+def test_escape_closes_what_the_bar_has_opened(name, opens, address, show):
+    page = show(address)
+    page.get_by_role("button", name=name).click()
+    expect(page.locator(opens)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(opens)).to_be_hidden()
+
+
 # ---- figures in place
 
 
@@ -415,6 +424,7 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     speaker.on("console", lambda line: line.type in ("error", "warning") and lost.append(line.text))
     speaker.on("pageerror", lambda error: lost.append(str(error)))
     expect(speaker.locator(".says")).to_contain_text("Arrow keys turn the slides")
+    expect(speaker.locator(".says p").first).to_have_css("font-style", "normal")
     page.keyboard.press("ArrowRight")
     expect(speaker.locator("h1")).to_contain_text("Two codes")
     expect(speaker.locator(".plan")).to_have_text("planned 1:00 to 3:00")
@@ -423,6 +433,10 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     speaker.keyboard.press("PageDown")  # the deck's next step is a fragment
     expect(page.locator("section.present .fragment")).to_be_visible()
     speaker.keyboard.press("PageDown")
+    expect(speaker.locator("h1")).to_contain_text("First, six letters")
+    speaker.keyboard.press("p")
+    expect(speaker.locator("h1")).to_contain_text("Two codes")
+    speaker.keyboard.press("Space")
     expect(speaker.locator("h1")).to_contain_text("First, six letters")
     assert here(page) == sections[2]["id"]
     assert page.problems == lost == []

@@ -36,6 +36,7 @@ function deck() {
     Reveal.on("slidechanged", show);
     Reveal.on("fragmentshown", ({ fragments }) => fragments.forEach((fragment) => reveal(fragment, "votes")));
     Reveal.on("fragmenthidden", ({ fragments }) => fragments.forEach((fragment) => reveal(fragment, "answer")));
+    document.addEventListener("keydown", fromPopover, true);
     document.addEventListener("keydown", fromFigure, true);
     document.addEventListener("click", again);
     bar();
@@ -51,6 +52,11 @@ function turns({ target, key }) {
   const control = target.closest?.("figure, summary, a, button, [popover]:popover-open");
   if (!control) return true;
   return control.matches("a, button, summary") && !control.closest("figure, [popover]") && key !== " " && key !== "Enter";
+}
+
+/** Escape closes the list and the keys: reveal.js would take it for itself. */
+function fromPopover(event) {
+  if (event.key === "Escape" && one("[popover]:popover-open")) event.stopPropagation();
 }
 
 /** In a figure all keys are the figure's, but for those of a clicker and the one that leads out. */
@@ -246,8 +252,8 @@ function speakerWindow() {
     if (source === window.opener && data?.deck === "at") at(data.index);
   });
   document.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
-    if (!by) return;
+    const by = { ArrowRight: 1, PageDown: 1, n: 1, " ": 1, ArrowLeft: -1, PageUp: -1, p: -1 }[event.key];
+    if (!by || (event.key === " " && event.target.closest("button"))) return;
     event.preventDefault();
     turn(by);
   });
