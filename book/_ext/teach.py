@@ -252,9 +252,9 @@ class AxisPicture(FromBook):
         yield raw(axis_picture(stored_cells.kept(shown)["state"]["weight"]))
 
 
-WIDE, TALL = 46, 26  # a cell
-LEFT, TOP = 66, 42  # what stands before the cells
-LONGEST_BAR = 78
+WIDE, TALL = 34, 26  # a cell
+LEFT, TOP = 44, 58  # what stands before the cells
+LONGEST_BAR = 64
 MAGNITUDE, FROZEN = "#D55E00", "#6B7280"
 
 
@@ -268,7 +268,7 @@ def axis_picture(weight: list[list[float]]) -> str:
     marks = []
     for o, row in enumerate(weight):
         y = TOP + o * TALL
-        marks.append(label(LEFT - 7, y + 17, f"output {o}", anchor="end"))
+        marks.append(label(LEFT - 7, y + 17, f"out {o}", anchor="end"))
         marks += [
             box(LEFT + i * WIDE, y, WIDE, TALL) + label(LEFT + (i + 0.5) * WIDE, y + 17, short(w))
             for i, w in enumerate(row)
@@ -277,8 +277,8 @@ def axis_picture(weight: list[list[float]]) -> str:
         marks += [label(right + 19 + per_output[o] * unit, y + 17, short(per_output[o]), anchor="start", bold=True)]
     for i, length in enumerate(per_input):
         x = LEFT + i * WIDE
-        marks.append(label(x + WIDE / 2, TOP - 6, f"input {i}"))
-        marks += [bar(x + 11, bottom + 12, WIDE - 22, length * unit)]
+        marks.append(label(x + WIDE / 2, TOP - 6, f"in {i}"))
+        marks += [bar(x + 9, bottom + 12, WIDE - 18, length * unit)]
         marks += [label(x + WIDE / 2, bottom + 25 + length * unit, short(length), bold=True)]
     marks.append(label(right + 14, TOP - 22, f"m per output ({outputs}, 1)", anchor="start", bold=True))
     marks.append(label(right + 14, TOP - 8, "DoRA, peft", anchor="start"))
@@ -286,7 +286,7 @@ def axis_picture(weight: list[list[float]]) -> str:
     marks.append(label(right + 14, middle, f"m per input (1, {inputs})", anchor="start", bold=True))
     marks.append(label(right + 14, middle + 14, "Raschka, catid", anchor="start"))
     marks.append(
-        label(LEFT, 14, f"weight of Linear({inputs}, {outputs}): ({outputs}, {inputs})", anchor="start", bold=True)
+        label(0, 14, f"weight of Linear({inputs}, {outputs}): ({outputs}, {inputs})", anchor="start", bold=True)
     )
     told = (
         f"A weight of shape ({outputs}, {inputs}). Beside it one magnitude for each output: {listed(per_output)}. "
