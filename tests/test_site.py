@@ -311,6 +311,16 @@ def test_the_first_tab_leads_past_the_navigation(address, visit):
     assert page.evaluate("location.hash") == "#main"
 
 
+@pytest.mark.parametrize("target", ["how-wrong-is-it-then", "when-load=room:votes"])
+def test_a_link_far_down_a_chapter_lands_there_although_the_figures_above_grow(target, address, visit):
+    page = visit(f"{address}book/index.html")
+    page.emulate_media(reduced_motion="no-preference")  # as most readers have it
+    page.goto(f"{address}book/4-shape-mismatch.html#{target}")
+    page.wait_for_timeout(1500)  # long enough for a page that glides, and for all that it passes to be built
+    top = page.locator(f"#{target.split('=')[0]}").evaluate("(node) => node.getBoundingClientRect().top")
+    assert 0 < top < 200
+
+
 def test_page_reads_without_script(base, visit):
     page = visit(base + CHAPTER, script=False)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
