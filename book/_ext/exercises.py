@@ -417,7 +417,7 @@ class ExerciseTotal(Index):
         every = [exercise for *_, notebook in self.chapters() for exercise in read(notebook)]
         hours, minutes = divmod(sum(exercise.minutes for exercise in every), 60)
         debug = sum(exercise.debug for exercise in every)
-        yield f"There are {len(every)}, {debug} of them to debug, for {hours} hours and {minutes} minutes in all."
+        yield f"There are {len(every)} exercises, {debug} of them to debug, for {hours} hours and {minutes} minutes in all."
 
 
 class ExerciseIndex(Index):
