@@ -11,7 +11,8 @@ from pathlib import Path
 import dorabook.checkpoint as checkpoint
 import pytest
 import torch
-from dorabook.checkpoint import Refused, __main__, compare, files, judge, read, values
+from dorabook.checkpoint import Refused, __main__, compare, families, files, judge, read, values
+from dorabook.checkpoint import base as weights
 from dorabook.checkpoint.judging import FAR
 from fuzz_headers import mutants
 from hypothesis import given, settings
@@ -666,7 +667,48 @@ def test_progress_counts_all_bytes_of_the_weights_that_are_read(saved):
     base = saved("base", **{"block.weight": drawn(5, 3), "unused.weight": drawn(90, 90)})
     calls: list[tuple[int, int]] = []
     judge(adapter, base, progress=lambda done, size: calls.append((done, size)))
-    assert calls[-1] == (5 * 3 * 8, 5 * 3 * 8)
+    assert calls == [(5 * 3 * 8, 5 * 3 * 8)] and all(type(one) is int for call in calls for one in call)
+    two = saved(**{f"{name}.dora_scale": drawn(1, 3) for name in "xy"})
+    calls.clear()
+    judge(
+        two,
+        saved("base", **{f"{name}.weight": drawn(5, 3) for name in "xy"}),
+        progress=lambda *call: calls.append(call),
+    )
+    assert calls == [(120, 240), (240, 240)]
+
+
+def test_a_base_is_read_by_one_thread(saved):
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        adapter, base = saved(**{"x.dora_scale": drawn(1, 3)}), saved("base", **{"x.weight": drawn(5, 3)})
+        judge(adapter, base, progress=lambda done, size: seen.append(torch.get_num_threads()))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
+
+
+def test_summing_leaves_the_weight_and_the_magnitude_as_they_are():
+    weight = drawn(5, 3)
+    for read_it in (lambda: files.sums_of_squares(weight, lambda size: None), lambda: files.numbers(weight).zero_()):
+        read_it()
+        assert torch.equal(weight, drawn(5, 3))
+
+
+def test_the_library_s_reason_is_given_where_a_tensor_cannot_be_read(saved, monkeypatch):
+    path = saved(w=drawn(2, 2))
+
+    def refuse(*_, **__):
+        raise files.SafetensorError("a reason of its own")
+
+    entry = read(path).entries["w"]
+    monkeypatch.setattr(files, "safe_open", refuse)
+    with (
+        files.open_files() as tensors,
+        pytest.raises(Refused, match=r"a\w*\.safetensors cannot be read \(a reason of its own\)"),
+    ):
+        tensors(entry)
 
 
 def test_torch_has_its_threads_back_after_a_verdict_and_after_a_refusal(saved):
@@ -725,7 +767,7 @@ def test_a_long_name_and_a_hyphen_are_not_broken_to_fit():
 
     name = "x" * 100
     assert wrapped(f"{name} follows", indent="  ").splitlines() == [f"  {name}", "  follows"]
-    assert wrapped("a" * 88 + " low-rank") == "a" * 88 + "\nlow-rank"
+    assert wrapped("a" * 87 + " low-rank") == "a" * 87 + "\nlow-rank"  # "low-" would fit
 
 
 def test_a_notebook_gets_a_table_with_heads_for_columns_and_rows(saved):
@@ -742,6 +784,10 @@ def test_a_notebook_gets_a_table_with_heads_for_columns_and_rows(saved):
     assert (row[0].tag, row[0].get("scope"), row[0][0].tag, row[0][0].text) == ("th", "row", "bdi", "<x>")
     assert [cell.text for cell in row[1:]] == list(report.rows[0][1:])
     assert report.rows[0][:5] == ("<x>", "(1, 3)", "unknown", "per input", "certain")
+    two = judge(saved(**{"x.dora_scale": drawn(1, 3), "y.dora_scale": drawn(3)}))
+    assert not any(
+        part.tail for part in ET.fromstring(f"<div>{two._repr_html_()}</div>").iter()
+    )  # no words between the cells
 
 
 @pytest.mark.parametrize(("layers", "left"), [(40, []), (41, ["and 1 more"])])
@@ -834,7 +880,8 @@ def test_an_index_larger_than_any_header_is_not_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sides", "result"), [([], 1), ([3], 3), ([2, 3, 7], 42), ([5, 0, 2**60], 0), ([0], 0), ([2**31, 2**22], 2**53)]
+    ("sides", "result"),
+    [([], 1), ([3], 3), ([2, 3, 7], 42), ([5, 0, 2**60], 0), ([0], 0), ([2**31, 2**22], 2**53), ([2**60, 2**60, 0], 0)],
 )
 def test_a_product_of_sides_is_exact_and_0_where_a_side_is(sides, result):
     assert files.product(sides) == result
@@ -842,7 +889,7 @@ def test_a_product_of_sides_is_exact_and_0_where_a_side_is(sides, result):
 
 def test_a_product_stops_where_no_file_could_be_so_large():
     most = 8 * (2**53 - 1)
-    assert files.product([most]) == most
+    assert files.product([most, 2]) == 2 * most
     assert most < files.product([2**60] * 100_000) <= 2**120
 
 
@@ -900,6 +947,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(saved, monkeypatch, tmp_path)
         (__main__.LARGE, (0, 0.5, 0.59, 0.61, 1), (0, 50, 61, 100)),
         (__main__.LARGE - 1, (0, 0.5, 1), ()),
         (2 * __main__.LARGE, (0.99, 1), (99, 100)),
+        (2 * __main__.LARGE, (0, 0.1), (0, 10)),  # a tenth is enough
     ],
 )
 def test_a_pipe_is_told_each_tenth_of_a_large_base(size, parts, lines):
@@ -915,6 +963,7 @@ def test_a_pipe_is_told_each_tenth_of_a_large_base(size, parts, lines):
     ("done", "size", "shown"),
     [
         ((0, 4, 10, 13, 1000), 1000, ((0, ""), (1, ""), (100, "\n"))),
+        ((0, 1), 100, ((0, ""), (1, ""))),  # a hundredth is enough
         ((0,), 0, ((100, "\n"),)),
         ((999, 1000), 1000, ((100, ""), (100, "\n"))),
     ],
@@ -933,6 +982,245 @@ def test_what_is_told_of_progress_is_seen_at_once(monkeypatch):
         stream.flush = lambda seen=flushed: seen.append(1)
         __main__.progress_on(stream)(__main__.LARGE, __main__.LARGE)
         assert flushed
+
+
+def test_the_command_line_tells_progress_and_shows_its_answer_at_once(saved, monkeypatch):
+    path, asked, screen = saved(**{"a.magnitude": torch.ones(2, 1)}), [], Terminal()
+    monkeypatch.setattr(__main__, "judge", lambda *given, progress: asked.append(progress) or judge(*given))
+    monkeypatch.setattr(sys, "stderr", screen)
+    answer = io.StringIO()
+    answer.flush = lambda: asked.append("flushed")
+    monkeypatch.setattr(sys, "stdout", answer)
+    __main__.main([str(path)])
+    asked[0](1, 1)
+    assert screen.getvalue() == "\rreading the base: 100 %\n"
+    assert asked[1:] == ["flushed"]
+
+
+# What is seldom in a file
+
+
+def test_a_square_weight_of_unknown_storage_takes_nothing_from_what_a_shape_tells(saved):
+    name = "h.0.attn.c_proj"
+    adapter = saved(**{f"{name}.dora_scale": drawn(1, 4).abs()})
+    [layer] = judge(adapter, saved("base", **{f"{name}.weight": drawn(4, 4)})).layers
+    assert (layer.axis, layer.confidence) == ("per input", "certain")
+    assert layer.evidence.startswith("m is (1, 4), a shape that keeps its dimensions")
+
+
+@pytest.mark.parametrize("kernel", [(3,), (3, 3)])
+def test_peft_writes_a_convolution_s_outputs_on_the_second_side(saved, kernel):
+    ones = (1,) * len(kernel)
+    factors = {"c.lora_A.weight": drawn(2, 6, *kernel), "c.lora_B.weight": drawn(4, 2, *ones)}
+    [layer] = judge(saved(**factors, **{"c.lora_magnitude_vector": drawn(1, 4, *ones)})).layers
+    assert (layer.axis, layer.confidence) == ("per output", "certain")
+    assert layer.evidence.endswith("peft writes a convolution's output channels on the second side.")
+
+
+def test_a_square_convolution_s_magnitude_that_was_reshaped_is_told_by_its_values(saved):
+    weight = spread(16)[:, :, None] * drawn(16, 16, 3).mul(0.1).exp()
+    factors = {"c.lora_A.weight": drawn(2, 16, 3), "c.lora_B.weight": drawn(16, 2, 1)}
+    m = moved(weight.norm(dim=(0, 2)))
+    [layer] = judge(
+        saved(**factors, **{"c.lora_magnitude_vector": m.reshape(1, 16, 1)}), saved("base", **{"c.weight": weight})
+    ).layers
+    assert (layer.axis, layer.confidence) == ("cannot tell", "none") and layer.evidence.endswith("m was reshaped.")
+
+
+def test_a_grouped_convolution_s_inputs_have_no_norms_to_be_far_from(saved):
+    factors = {"c.lora_down.weight": drawn(2, 6, 3, 3), "c.lora_up.weight": drawn(4, 2, 1, 1)}
+    adapter = saved(**factors, **{"c.dora_scale": drawn(1, 6, 1, 1)})
+    [layer] = judge(adapter, saved("base", **{"c.weight": drawn(4, 2, 3, 3)})).layers
+    assert (layer.axis, layer.distance) == ("per input", None)
+
+
+@pytest.mark.parametrize(("scale", "percent"), [(1.0, 50), (1e-3, 50), (0.0, None)])
+def test_a_distance_needs_a_base_that_is_not_zero(saved, scale, percent):
+    weight = scale * torch.eye(3, dtype=torch.float64)
+    [layer] = judge(
+        saved(**{"x.dora_scale": 1.5 * weight.norm(dim=0, keepdim=True)}), saved("base", **{"x.weight": weight})
+    ).layers
+    assert layer.distance == (None if percent is None else pytest.approx(percent / 100))
+    assert ("% from the base's norms" in layer.evidence) == (percent is not None)
+
+
+def test_what_is_zero_is_left_out_and_norms_that_are_all_the_same_tell_nothing():
+    weight = spread(16)
+    magnitude = weight.norm(dim=1)
+    magnitude[3] = 0
+    found = values.fit(magnitude, weight.norm(dim=1), weight.norm(dim=0))
+    assert (found.axis, found.compared) == ("per output", 15)
+    same = torch.ones(16, dtype=torch.float64)
+    assert values.fit(moved(same), same, same).why == "alike"
+
+
+def test_norms_most_of_which_are_the_same_are_not_drawn_in():
+    per_output, per_input = torch.ones(2, 32, dtype=torch.float64)
+    per_output[20:], per_input[20:] = drawn(12, seed=1).mul(0.2).exp(), drawn(12, seed=2).mul(0.2).exp()
+    assert values.fit(per_output, per_output, per_input).axis == "per output"
+
+
+# What libraries write before a layer's name, each with the model's own words before it in the base
+BEFORE = ["lora_transformer", "diffusion_model", "text_encoder", "transformer", "base_model", "lora_unet", "lora_te1", "lora_te2",
+    "lora_te", "lycoris", "model", "unet"]  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [*BEFORE, "model_lora_unet"])
+def test_a_library_s_word_before_a_name_is_not_looked_for(before):
+    adapter = files.Checkpoint("adapter", entries(**{f"{before}_block_q.dora_scale": (1, 3)}))
+    held = files.Checkpoint("base", entries(**{"own.words.block.q.weight": (5, 3), "other.weight": (5, 3)}))
+    found = weights.Finder(adapter, held).find(families.layers_of(adapter.entries)[0])
+    assert found and found.key == "own.words.block.q.weight"
+
+
+def test_words_that_no_library_writes_are_part_of_the_name():
+    adapter = files.Checkpoint("adapter", entries(**{"text_block_q.dora_scale": (1, 3)}))
+    held = files.Checkpoint("base", entries(**{"own.words.block.q.weight": (5, 3)}))
+    assert weights.Finder(adapter, held).find(families.layers_of(adapter.entries)[0]) is None
+
+
+@pytest.mark.parametrize(("length", "looked_for"), [(1000, True), (1001, False)])
+def test_a_name_longer_than_any_is_not_looked_for(length, looked_for):
+    long = f"{'x' * (length - 6)}_block"
+    adapter = files.Checkpoint("adapter", entries(**{f"{long}.dora_scale": (1, 3)}))
+    short = files.Checkpoint("base", entries(**{"block.weight": (5, 3)}))
+    found = weights.Finder(adapter, short).find(families.layers_of(adapter.entries)[0])
+    assert bool(found) == looked_for
+    held = files.Checkpoint("base", entries(**{f"{'x' * (length - 7)}.weight": (5, 3)}))
+    assert bool(weights.Finder(adapter, held).whole) == looked_for
+
+
+# Which side of a weight is which, and which tensors belong to a magnitude
+
+
+def entries(**shapes: tuple[int, ...]) -> dict[str, files.Entry]:
+    return {key: files.Entry(Path("a.safetensors"), key, "F32", shape) for key, shape in shapes.items()}
+
+
+def layer_of(key: str, **shapes: tuple[int, ...]) -> families.Layer:
+    return families.layer_of(key, entries(**{key: (4,)} | shapes))
+
+
+def sizes(layer: families.Layer) -> tuple:
+    return layer.outputs, layer.inputs
+
+
+@pytest.mark.parametrize(
+    ("outputs", "inputs", "shape", "found"),
+    [
+        (4, 3, (4, 3), "out, in"),
+        (4, 3, (3, 4), "in, out"),
+        (3, 3, (3, 3), "square"),
+        (4, 3, (4, 4), None),
+        (4, 3, (4, 3, 5, 5), "out, in"),
+        (4, 6, (4, 2, 5), "out, in"),  # a convolution in three groups
+        (4, 6, (4, 1, 5), "out, in"),  # and one channel at a time
+        (4, 3, (4, 2, 5), None),  # 3 inputs are no groups of 2
+        (4, 6, (4, 2), None),  # a Linear has no groups
+        (4, 3, (4, 0, 5), None),
+        (4, 3, (3, 4, 5), None),  # and a convolution is not turned
+        (None, None, (7, 9), "out, in"),  # without A and B nothing is known against it
+    ],
+)
+def test_the_sides_of_a_base_weight_are_told_by_the_sizes_of_a_and_b(outputs, inputs, shape, found):
+    magnitude = files.Entry(Path("a"), "m", "F32", (4,))
+    assert weights.stored(families.Layer("x", magnitude, "peft", outputs, inputs), shape) == found
+
+
+@pytest.mark.parametrize(("shape", "found"), [((9, 4), "in, out"), ((4, 9), None), ((9, 9), None)])
+def test_an_embedding_is_stored_a_token_a_row(shape, found):
+    magnitude = files.Entry(Path("a"), "m", "F32", (4,))
+    assert weights.stored(families.Layer("wte", magnitude, "peft", 4, 9, embedding=True), shape) == found
+
+
+@pytest.mark.parametrize(
+    ("turned", "others", "found"),
+    [
+        (False, [("q", "out, in"), ("k", "square")], "out, in"),
+        (True, [("c_attn", "in, out"), ("c_fc", None)], "in, out"),
+        (True, [("q", "in, out")], "unknown"),  # a Linear does not speak for a Conv1D
+        (True, [], "unknown"),
+        (False, [], "out, in"),
+        (False, [("q", "out, in"), ("k", "in, out")], "unknown"),
+    ],
+)
+def test_a_square_weight_is_stored_as_its_like_are(turned, others, found):
+    assert weights.square_stored(turned, others, None) == found
+
+
+def test_a_bias_tells_the_side_of_the_outputs_where_the_sides_differ():
+    held = entries(
+        **{"a.weight": (4, 3), "a.bias": (4,), "b.weight": (4, 3), "b.bias": (3,), "c.weight": (3, 3), "c.bias": (3,)},
+        **{"d.weight": (4, 3), "d.bias": (5,), "e.weight": (4, 3), "f.scales": (4, 3), "f.bias": (4,), "weight": (2, 5), "bias": (2,)},
+    )  # fmt: skip
+    assert list(weights.by_bias(files.Checkpoint("base", held))) == [
+        ("a", "out, in"),
+        ("b", "in, out"),
+        ("weight", "out, in"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "found"),
+    [
+        ({"lora_down.weight": (2, 3), "lora_up.weight": (4, 2)}, (4, 3)),
+        ({"lora_A.weight": (2, 3), "lora_B.weight": (4, 2)}, (4, 3)),
+        ({"hada_w1_b": (2, 3), "hada_w1_a": (4, 2)}, (4, 3)),
+        ({"hada_w1_b": (2, 3), "hada_w1_a": (2, 4), "hada_t1": (2, 2, 5, 5)}, (4, 3)),
+        ({"lokr_w1": (2, 3), "lokr_w2": (4, 5)}, (8, 15)),
+        ({"lokr_w1_a": (2, 9), "lokr_w1_b": (9, 3), "lokr_w2_a": (4, 9), "lokr_w2_b": (9, 5)}, (8, 15)),
+        ({"lokr_w1": (2, 3), "lokr_w2": (4, 5, 3, 3)}, (8, 15)),
+        ({"lokr_w1": (2, 3), "lokr_w2": (4,)}, (None, None)),
+        ({"lokr_w1": (2, 3), "lokr_w2_a": (4, 9)}, (None, None)),
+        ({"lokr_w1": (2, 3), "lokr_w2_b": (9, 5)}, (None, None)),
+        ({"lokr_w1": (2, 3), "lokr_w2_a": (4,), "lokr_w2_b": (9, 5)}, (None, None)),
+        ({"lokr_w1": (2, 3), "lokr_w2_a": (4, 9), "lokr_w2_b": (9,)}, (None, None)),
+        ({"diff": (4, 3)}, (4, 3)),
+        ({"diff": (4,)}, (None, None)),
+    ],
+)
+def test_the_sizes_of_a_lycoris_layer_are_those_of_its_factors(shapes, found):
+    assert sizes(layer_of("x.dora_scale", **{f"x.{end}": shape for end, shape in shapes.items()})) == found
+
+
+@pytest.mark.parametrize("tucker", [False, True])
+def test_a_lokr_convolution_tells_its_inputs_unless_the_kernel_is_in_its_factor(tucker):
+    shapes = {
+        "x.dora_scale": (8, 1, 1, 1),
+        "x.lokr_w1": (2, 3),
+        "x.lokr_w2_a": (9, 4) if tucker else (4, 9),
+        "x.lokr_w2_b": (9, 5),
+    }
+    if tucker:
+        shapes["x.lokr_t2"] = (9, 9, 3, 3)
+    assert sizes(layer_of("x.dora_scale", **shapes)) == ((8, 15) if tucker else (None, None))
+
+
+@pytest.mark.parametrize(
+    ("A", "B"), [((3,), (4, 2)), ((2, 3), (4,)), ((3,), (4,)), ((2, 3), (4, 5))], ids=["A", "B", "both", "ranks"]
+)
+def test_factors_that_do_not_belong_together_are_kept_as_they_are(A, B):
+    plain = layer_of("x.lora_magnitude_vector", **{"x.lora_A.weight": A, "x.lora_B.weight": B})
+    assert (plain.ranks, sizes(plain), plain.embedding) == ((A, B), (None, None), False)
+    tokens = layer_of("x.lora_magnitude_vector", **{"x.lora_embedding_A": A, "x.lora_embedding_B": B})
+    assert (tokens.ranks, tokens.embedding) == ((A, B), True)
+
+
+@pytest.mark.parametrize(
+    ("name", "embedding"), [("h.wte", True), ("wte", True), ("h.tok_emb", True), ("emb.q", False), ("h.q", False)]
+)
+def test_the_last_word_of_a_name_says_whether_mlx_adapts_an_embedding(name, embedding):
+    found = layer_of(f"{name}.m", **{f"{name}.lora_a": (3, 2), f"{name}.lora_b": (2, 4)})
+    assert (found.family, found.embedding, sizes(found)) == ("mlx-lm", embedding, (4, 3))
+
+
+def test_a_file_that_is_one_layer_has_no_name():
+    assert layer_of("lora_magnitude_vector").name == ""
+
+
+def test_the_tensor_that_is_named_twice_is_the_one_that_is_said():
+    pairs = [("a", 1), ("b", 2), ("c", 3), ("b", 4)]
+    assert files.with_twice(pairs).key == "b"
 
 
 def test_all_names_that_are_promised_are_there():
