@@ -17,7 +17,7 @@ from dorabook.checkpoint.judging import FAR
 from fuzz_headers import mutants
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
+from safetensors import SafetensorError, deserialize, safe_open
 from safetensors.torch import load_file, save_file
 from test_axis_detective import BAD, packed
 
@@ -676,6 +676,19 @@ def test_progress_counts_all_bytes_of_the_weights_that_are_read(saved):
         progress=lambda *call: calls.append(call),
     )
     assert calls == [(120, 240), (240, 240)]
+    calls.clear()
+    factors = {
+        f"{name}.{end}": drawn(*shape)
+        for name in "xy"
+        for end, shape in (("lora_A.weight", (2, 3)), ("lora_B.weight", (5, 2)))
+    }
+    misfit = saved(**factors, **{f"{name}.dora_scale": drawn(1, 3) for name in "xy"})
+    judge(
+        misfit,
+        saved("base", **{"x.weight": drawn(5, 3), "y.weight": drawn(4, 4)}),
+        progress=lambda *call: calls.append(call),
+    )
+    assert calls == [(120, 120)]  # what does not fit is not read
 
 
 def test_a_base_is_read_by_one_thread(saved):
@@ -700,13 +713,13 @@ def test_the_library_s_reason_is_given_where_a_tensor_cannot_be_read(saved, monk
     path = saved(w=drawn(2, 2))
 
     def refuse(*_, **__):
-        raise files.SafetensorError("a reason of its own")
+        raise files.SafetensorError("because " * 100)
 
     entry = read(path).entries["w"]
     monkeypatch.setattr(files, "safe_open", refuse)
     with (
         files.open_files() as tensors,
-        pytest.raises(Refused, match=r"a\w*\.safetensors cannot be read \(a reason of its own\)"),
+        pytest.raises(Refused, match=rf"cannot be read \({'because ' * 25}\)"),
     ):
         tensors(entry)
 
@@ -767,6 +780,7 @@ def test_a_long_name_and_a_hyphen_are_not_broken_to_fit():
 
     name = "x" * 100
     assert wrapped(f"{name} follows", indent="  ").splitlines() == [f"  {name}", "  follows"]
+    assert [wrapped("a" * n + " bcde").count("\n") for n in (87, 88)] == [0, 1]  # 92 characters fit
     assert wrapped("a" * 87 + " low-rank") == "a" * 87 + "\nlow-rank"  # "low-" would fit
 
 
@@ -866,6 +880,36 @@ def test_a_file_is_opened_once_and_one_that_changed_since_is_named(monkeypatch, 
         tensors(entries["a"])
 
 
+BITS = {"F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I8": 8, "U8": 8, "BOOL": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", BITS)
+def test_every_dtype_has_the_size_that_the_library_gives_it(tmp_path, dtype):
+    path = tmp_path / "a.safetensors"
+    for size, right in ((BITS[dtype], True), (BITS[dtype] + 1, False)):
+        header = json.dumps({"w": {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}}).encode()
+        raw = len(header).to_bytes(8, "little") + header + bytes(size)
+        path.write_bytes(raw)
+        if right:
+            deserialize(raw)
+            assert read(path).entries["w"].dtype == dtype
+        else:
+            with pytest.raises(SafetensorError):
+                deserialize(raw)
+            with pytest.raises(Refused, match="which is not its size"):
+                read(path)
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uD800", "\\uDFFF"])
+def test_half_a_character_is_no_name(tmp_path, half):
+    header = f'{{"{half}": {{"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}}}'.encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"0")
+    with pytest.raises(Refused, match="has a header that is not JSON"):
+        read(path)
+
+
 def test_an_index_larger_than_any_header_is_not_read(tmp_path):
     index = tmp_path / "model.safetensors.index.json"
     text = json.dumps({"weight_map": {}})
@@ -890,6 +934,7 @@ def test_a_product_of_sides_is_exact_and_0_where_a_side_is(sides, result):
 def test_a_product_stops_where_no_file_could_be_so_large():
     most = 8 * (2**53 - 1)
     assert files.product([most, 2]) == 2 * most
+    assert files.product([most + 1, 2]) == most + 1
     assert most < files.product([2**60] * 100_000) <= 2**120
 
 
@@ -1002,10 +1047,21 @@ def test_the_command_line_tells_progress_and_shows_its_answer_at_once(saved, mon
 
 def test_a_square_weight_of_unknown_storage_takes_nothing_from_what_a_shape_tells(saved):
     name = "h.0.attn.c_proj"
-    adapter = saved(**{f"{name}.dora_scale": drawn(1, 4).abs()})
+    factors = {f"{name}.lora_down.weight": drawn(2, 4), f"{name}.lora_up.weight": drawn(4, 2)}
+    adapter = saved(**factors, **{f"{name}.dora_scale": drawn(1, 4).abs()})
     [layer] = judge(adapter, saved("base", **{f"{name}.weight": drawn(4, 4)})).layers
     assert (layer.axis, layer.confidence) == ("per input", "certain")
     assert layer.evidence.startswith("m is (1, 4), a shape that keeps its dimensions")
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 16), (16, 1)])
+def test_values_do_not_speak_where_a_and_b_do_not_belong_together(saved, shape):
+    weight = spread(16)
+    adapter = saved(**{"x.lora_A.weight": drawn(2, 16), "x.lora_B.weight": drawn(16, 3)},
+        **{"x.lora_magnitude_vector": weight.norm(dim=0).reshape(shape)})  # fmt: skip
+    [layer] = judge(adapter, saved("base", **{"x.weight": weight})).layers
+    assert (layer.axis, layer.slopes) == ("cannot tell", None)
+    assert layer.evidence.startswith("A is (2, 16) and B is (16, 3): their ranks differ")
 
 
 @pytest.mark.parametrize("kernel", [(3,), (3, 3)])
@@ -1042,6 +1098,7 @@ def test_a_distance_needs_a_base_that_is_not_zero(saved, scale, percent):
     ).layers
     assert layer.distance == (None if percent is None else pytest.approx(percent / 100))
     assert ("% from the base's norms" in layer.evidence) == (percent is not None)
+    assert not layer.far  # half of it is the most that a training is thought to do
 
 
 def test_what_is_zero_is_left_out_and_norms_that_are_all_the_same_tell_nothing():
@@ -1052,6 +1109,18 @@ def test_what_is_zero_is_left_out_and_norms_that_are_all_the_same_tell_nothing()
     assert (found.axis, found.compared) == ("per output", 15)
     same = torch.ones(16, dtype=torch.float64)
     assert values.fit(moved(same), same, same).why == "alike"
+
+
+@pytest.mark.parametrize(("word", "bounds"), [("high", values.HIGH), ("fair", values.FAIR)])
+def test_a_verdict_s_bounds_are_part_of_it(word, bounds):
+    least, off, most = bounds
+    for own in (1 - off, 1 + off):
+        assert values.confidence(own, most, least) == values.confidence(own, -most, least) == word
+
+
+def test_a_slope_that_could_be_a_half_is_not_called_none():
+    for half, none in ((values.Slopes(0.25, 0.05, 0, 0, 0), False), (values.Slopes(0.25, 0.04, 0, 0, 0), True)):
+        assert values.decided(half, 16).why == ("neither" if none else "drifted")
 
 
 def test_norms_most_of_which_are_the_same_are_not_drawn_in():

@@ -8,7 +8,8 @@ mutmut's own runner leaves out. The module's tests run until the first that fail
 has survived. A mutant whose tests use TIMES the processor time they should counts as killed, since a test that never ends is seen.
 hypothesis draws the same examples each time.
 
-The tests are collected once, in a copy of the book. For each mutant that process is forked, and there the changed function gets its new code.
+The tests are collected once, in a copy of the book. For each mutant that process is forked, the changed function gets its new code
+there, and the tests run that call it.
 Where more is changed than the code of functions, a fresh process imports the mutant from the copy. Tests that ask the page's
 modules in a browser ask once, without a mutant, and later read the answers: these are JavaScript's, which no mutant here changes.
 
@@ -36,9 +37,11 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -220,15 +223,47 @@ def copied(name: str) -> Path:
 
 
 class Watch:
-    """A pytest plugin: seconds of each test, and the first that failed."""
+    """A pytest plugin: seconds of each test, and the first that failed. Those with the most `kills` run first."""
 
-    def __init__(self):
-        self.took, self.failed = {}, ""
+    def __init__(self, kills: Mapping[str, int] | None = None):
+        self.took, self.failed, self.kills = {}, "", kills or {}
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        items.sort(key=lambda item: -self.kills.get(item.nodeid, 0))
 
     def pytest_runtest_logreport(self, report) -> None:
         self.took[report.nodeid] = self.took.get(report.nodeid, 0.0) + report.duration
         if report.failed:
             self.failed = self.failed or report.nodeid
+
+
+class Reach:
+    """A pytest plugin: the functions of `folder` that each test calls. Those that set-ups call count for all tests, which may share them."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.shared, self.own, self.into = str(folder), set(), {}, set()
+
+    def pytest_runtest_setup(self) -> None:
+        self.into = self.shared
+        threading.setprofile(self.called)
+        sys.setprofile(self.called)
+
+    def pytest_runtest_call(self, item) -> None:
+        self.into = self.own.setdefault(item.nodeid, set())
+
+    def pytest_runtest_teardown(self) -> None:
+        self.into = self.shared
+
+    def called(self, frame, event: str, _) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(self.folder):
+            self.into.add(place(frame.f_code))
+
+    def told(self) -> dict:
+        return {"shared": sorted(self.shared), "own": {test: sorted(called) for test, called in self.own.items()}}
+
+
+def place(code: CodeType) -> str:
+    return f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
 
 
 def pytest_in(folder: Path, given: list[str], *plugins) -> int:
@@ -371,6 +406,7 @@ class InPlace:
             )
         self.took = self.took["took"]
         self.limit = int(TIMES * sum(self.took.values()) + SECONDS)
+        self.reach = Forked(lambda: self.reached(self.folder / "tmp"), self.folder / "reach.log").wait()
         live = live_functions(self.folder)
         found = {mutant: self.swaps(mutant, live) for mutant in self.mutants}
         self.code = {mutant: swaps for mutant, swaps in found.items() if swaps is not None}
@@ -386,14 +422,28 @@ class InPlace:
         temporary, swaps = self.folder / f"tmp{place}", self.code[mutant]
         return Forked(lambda: self.tests(swaps, temporary), self.folder / f"place{place}.log", self.limit)
 
+    def reached(self, temporary: Path) -> dict:
+        reach = Reach(self.folder / "book")
+        self.items[0].config.pluginmanager.register(reach)
+        self.tests({}, temporary)
+        return reach.told()
+
+    def reaching(self, swaps: dict) -> list:
+        """The tests that call a function that is changed; all where a set-up calls one. Fewer could only kill less."""
+        places = {place(function.__code__) for function in swaps}
+        if not swaps or places & set(self.reach["shared"]):
+            return self.items
+        return [item for item in self.items if places & set(self.reach["own"][item.nodeid])]
+
     def tests(self, swaps: dict, temporary: Path) -> dict:
         watch = Watch()
         self.items[0].config.pluginmanager.register(watch)
         temporary.mkdir(exist_ok=True)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(temporary)
+        items = sorted(self.reaching(swaps), key=self.unlikely)
         for function, code in swaps.items():
             function.__code__ = code
-        for item, following in itertools.pairwise([*sorted(self.items, key=self.unlikely), None]):
+        for item, following in itertools.pairwise([*items, None]):
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             if watch.failed:
                 break
@@ -468,11 +518,11 @@ def whole(code: CodeType) -> tuple:
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_exceptiontable, consts
 
 
-def anew(mutant: Mutant, folder: Path, given: list[str], sound: dict[Path, str]) -> Forked:
+def anew(mutant: Mutant, folder: Path, given: list[str], sound: dict[Path, str], kills: Mapping[str, int]) -> Forked:
     """A process that imports the book with the mutant in it. `sound` has the texts of the module's files."""
 
     def work() -> dict:
-        watch = Watch()
+        watch = Watch(kills)
         sys.dont_write_bytecode = True  # mutants of one second would share it
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         for file, text in (sound | {mutant.file: mutant.text}).items():
@@ -510,9 +560,10 @@ def run(module: str, *, survivors: bool) -> None:
             )
         results.load()
         print(f"{module}: {len(left())} of them anew", flush=True)
+        kills = Counter(results.killed_by.values())
         shared_out(
             left(),
-            lambda mutant, place: anew(mutant, folders[place], given, sound),
+            lambda mutant, place: anew(mutant, folders[place], given, sound, kills),
             lambda mutant, said: results.add(mutant, said.get("failed", "all: none came to an end")),
         )
     record(module, made, results)
