@@ -60,6 +60,7 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -m bench.calibrate
 	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -W ignore -m bench.norm
 	@PYTHONPATH=book:tests:tools $(BIN)/python -m bench.norm_pages
+	@test -z "$(TESTS)" || PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.suite
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

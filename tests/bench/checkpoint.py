@@ -1,9 +1,10 @@
 """Time and anonymous memory of judging an adapter and a base of 1 GB together, which it makes in a temporary folder.
 
-`PYTHONPATH=book:tests .venv/bin/python -m bench.checkpoint` prints a row for each dtype of the base. Memory is RssAnon, read after each piece:
+`PYTHONPATH=book:tests:tools .venv/bin/python -m bench.checkpoint` prints a row for each dtype of the base. Memory is RssAnon, read after each piece:
 mapped files do not count. Each measurement is a process of its own, on warm files, so that it starts from nothing.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import torch
+from bench.record import keep
+from bench.table import HEAD, Row, table
 from dorabook.checkpoint import judge
 from safetensors.torch import save_file
 
@@ -41,7 +44,8 @@ def rss_anon() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def measure(folder: Path) -> str:
+def measure(folder: Path) -> dict[str, float]:
+    """Seconds, and MB of anonymous memory before reading and at most."""
     before, highest = rss_anon(), 0
 
     def watch(_done: int, _size: int) -> None:
@@ -52,17 +56,26 @@ def measure(folder: Path) -> str:
     report = judge(folder / "adapter.safetensors", folder / "base.safetensors", progress=watch)
     seconds = time.perf_counter() - start
     assert report.counts == {"per output": len(report.layers)}, report.sentence
-    return f"{seconds:6.2f} s  {max(highest, rss_anon()) / 1024:6.0f} MB RssAnon, of which {before / 1024:.0f} MB before reading (Python and torch)"
+    return {"seconds": seconds, "before": before / 1024, "most": max(highest, rss_anon()) / 1024}
 
 
 def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for name, dtype in DTYPES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            size = pair(Path(folder), dtype)
-            done = subprocess.run([sys.executable, "-m", "bench.checkpoint", folder], capture_output=True, text=True)
-            print(f"{name:9} {size / 1e9:.2f} GB  {done.stdout.strip() or done.stderr.strip()[-500:]}")
+    rows = [row(name, dtype) for name, dtype in DTYPES.items()]
+    print(table([HEAD, *rows]))
+    keep("checkpoint", rows)
+
+
+def row(name: str, dtype: torch.dtype) -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        size = pair(Path(folder), dtype)
+        done = subprocess.run([sys.executable, "-m", "bench.checkpoint", folder], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"the pair in {name} was not judged: {done.stderr.strip()[-500:]}")
+    told = json.loads(done.stdout)
+    memory = f"{told['most']:.0f} MB of memory, of which {told['before']:.0f} MB before reading"
+    return f"{name}, {size / 1e9:.2f} GB", "–", f"{told['seconds']:.2f} s, {memory}", "–", "–"
 
 
 if __name__ == "__main__":
-    print(measure(Path(sys.argv[1]))) if len(sys.argv) > 1 else main()
+    print(json.dumps(measure(Path(sys.argv[1])))) if len(sys.argv) > 1 else main()

@@ -12,6 +12,8 @@ from pathlib import Path
 import browser as chromium
 import torch
 from bench.drag import explorer
+from bench.record import keep
+from bench.table import HEAD, Row, table
 from live_page import open_figures
 from playwright.sync_api import Page, sync_playwright
 from safetensors.torch import save_file
@@ -80,7 +82,7 @@ def judged(page: Page, paths: tuple[Path, Path], *, drag: bool) -> dict:
     return {"seconds": time.perf_counter() - start, "heap": peak, "said": said}
 
 
-def row(browser, paths: tuple[Path, Path], name: str) -> None:
+def row(browser, paths: tuple[Path, Path], name: str) -> Row:
     size = sum(path.stat().st_size for path in paths)
     with_drag = {}
     for drag in (False, True):
@@ -95,20 +97,18 @@ def row(browser, paths: tuple[Path, Path], name: str) -> None:
         page.context.close()
     alone = with_drag[False]
     p95 = times[int(0.95 * len(times))]
-    print(
-        f"{name:9} {size / 1e6:6,.0f} MB  {alone['seconds']:5.1f} s  heap {alone['heap'] / 1e6:4.0f} MB  read {read / 1e6:6,.0f} MB"
-        f"  while dragging {with_drag[True]['seconds']:5.1f} s, frames: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, longest {times[-1]:.0f} ms"
-        f"  {alone['said']}",
-        flush=True,
-    )
+    shown = f"{alone['seconds']:.1f} s, {read / 1e6:,.0f} MB read, JavaScript's own heap {alone['heap'] / 1e6:.0f} MB"
+    frames = f"frames meanwhile: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, longest {times[-1]:.0f} ms"
+    return f"{name}, {size / 1e9:.2f} GB", "–", f"{shown}; {frames}", "–", "–"
 
 
 def main() -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
-        for name, dtype in DTYPES.items():
-            row(browser, pair(Path(folder), dtype), name)
+        rows = [row(browser, pair(Path(folder), dtype), name) for name, dtype in DTYPES.items()]
         browser.close()
+    print(table([HEAD, *rows]))
+    keep("detective", rows)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 import browser as chromium
+from bench.record import keep
+from bench.table import Row, met
 from dorabook.checkpoint import Refused, read
 from fuzz_headers import mutants
 from live_page import modules
@@ -49,10 +51,30 @@ def main(count: int = 100_000, seed: int = 0) -> None:
         f"  Python: {times['python']:.0f} s in all, slowest {1000 * times['slowest']:.0f} ms, at most {memory:.0f} MB"
     )
     print(f"  page: {times['page']:.0f} s in all, slowest {BATCH} together {1000 * times['slowest batch']:.0f} ms")
+    keep("fuzz", rows(count, seed, said, times))
     stricter = {why: number for why, number in said.items() if why.startswith("stricter")}
     print(f"  valid to the library and refused here: {sum(stricter.values()):,}")
     for why, number in sorted(stricter.items(), key=lambda one: -one[1]):
         print(f"    {number:6,} {why.removeprefix('stricter: ')}")
+
+
+def rows(count: int, seed: int, said: Counter, times: Counter) -> list[Row]:
+    """For the record; a file that is answered wrongly ends the run before."""
+    stricter = sum(number for why, number in said.items() if why.startswith("stricter"))
+    return [
+        (
+            "broken files that both readers were given",
+            "–",
+            f"{count:,}, seed {seed}",
+            "≥ 100,000",
+            met(-count, -100_000),
+        ),
+        ("crashes, hangs, and files on which Python and the page differ", "–", "0", "0", "yes"),
+        ("verdicts on a file that the library refuses", "–", f"0 of {said['invalid']:,}", "0", "yes"),
+        ("files that the library takes and the readers refuse", "–", f"{stricter:,} of {said['valid']:,}", "–", "–"),
+        ("the slowest file in Python", "–", f"{1000 * times['slowest']:.0f} ms", "–", "–"),
+        (f"the slowest {BATCH} files in the page", "–", f"{1000 * times['slowest batch']:.0f} ms", "–", "–"),
+    ]
 
 
 def fuzz(seed: int, count: int, in_page: Callable[[Files], list]) -> tuple[Counter, Counter]:

@@ -1,9 +1,9 @@
 """What the norm of W + sBA costs by each way, and what it is of a training step with the installed peft.
 
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm              # prints every row; about ten minutes
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm step model   # some parts only
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm --record     # and writes book/data/norm_cost.csv and .json
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm step --record  # these parts' rows anew, the others stay
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm              # prints every row; about ten minutes
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm step model   # some parts only
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm --record     # and writes book/data/norm_cost.csv and .json
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm step --record  # these parts' rows anew, the others stay
 
 One process, one thread, float32 but for "half". The ways of a case take turns, so that what disturbs one disturbs all, and a row has the
 median and the quartiles of the processor time of its turns. Peak memory is of tensors (bench/memory.py), from one more run.
@@ -17,23 +17,21 @@ model  The same of a whole encoder of the shapes of all-MiniLM-L6-v2, all 36 lin
 """
 
 import argparse
-import csv
 import hashlib
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
+import disk
+import kept
 import torch
 from bench.memory import Peak
+from bench.record import machine
 from dorabook.factored import adapted_norms, cheaper_road, squared_norms
 from dorabook.peft_norms import cheaper_norms
 from peft import LoraConfig, get_peft_model
@@ -246,45 +244,32 @@ def said(case: list[Row]) -> str:
 
 
 def record(made: list[Row]) -> None:
-    """The table and its provenance, other parts' rows kept. The old files or the new ones, never half."""
+    """The table and its provenance, other parts' rows kept."""
     parts = {row.part for row in made}
-    old = csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()) if TABLE.exists() else []
-    lines = [row for row in old if row["part"] not in parts] + [asdict(row) for row in made]
+    lines = [row for row in kept.rows(TABLE) if row["part"] not in parts] + [asdict(row) for row in made]
     lines.sort(key=lambda row: list(PARTS).index(row["part"]))  # stable: within a part, as measured
-    half = TABLE.with_name(f".{TABLE.name}.new")
-    with half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    os.replace(half, TABLE)
+    kept.write(TABLE, tuple(field.name for field in fields(Row)), lines)
     note = TABLE.with_suffix(".json")
     before = json.loads(note.read_text(encoding="utf-8"))["measured"] if note.exists() else {}
-    half.write_text(json.dumps(provenance(before, parts, len(lines)), indent=1) + "\n", encoding="utf-8")
-    os.replace(half, note)
-
-
-def provenance(before: dict, parts: set[str], lines: int) -> dict[str, object]:
-    info = Path("/proc/cpuinfo")
-    cpu = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in cpu if line.startswith("model name")]
-    versions = {name: version(name) for name in ("torch", "peft", "transformers")}
-    device = f"cpu {names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, 1 thread"
-    now = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "load": round(os.getloadavg()[0], 1),
-        "device": device,
-        "versions": versions | {"python": platform.python_version()},
-    }
-    return {
+    measured = {part: one_thread() if part in parts else before.get(part) for part in PARTS}
+    told = {
         "what": "time and peak memory of the norm of W + sBA by each way, and of training steps of LoRA and of DoRA with and "
         "without cheaper_norms; ways and fields in tests/bench/norm.py",
-        "command": "PYTHONPATH=book:tests python -m bench.norm --record",
+        "command": "PYTHONPATH=book:tests:tools python -m bench.norm --record",
         "time": "processor time of one thread, median and quartiles of the turns, float32 but for half, which is bfloat16",
         "load": "processes that ran or waited, over the last minute, at the end",
-        "measured": {part: now if part in parts else before[part] for part in PARTS if part in parts or part in before},
-        "rows": lines,
-        "sha256": hashlib.sha256(TABLE.read_bytes()).hexdigest(),
+        "measured": {part: one for part, one in measured.items() if one},
     }
+    disk.replace(note, json.dumps(told | size(TABLE), indent=1) + "\n")
+
+
+def one_thread() -> dict[str, object]:
+    told = machine()
+    return told | {"device": f"{told['device']}, 1 thread"}
+
+
+def size(table: Path) -> dict[str, object]:
+    return {"rows": len(kept.rows(table)), "sha256": hashlib.sha256(table.read_bytes()).hexdigest()}
 
 
 def main() -> None:

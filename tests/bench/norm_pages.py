@@ -1,7 +1,7 @@
 """Where the time of a norm goes that arithmetic does not explain: into memory that is asked for anew.
 
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm_pages             # prints every row; half a minute
-    PYTHONPATH=book:tests .venv/bin/python -m bench.norm_pages --record    # and writes book/data/norm_pages.csv and .json
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm_pages             # prints every row; half a minute
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm_pages --record    # and writes book/data/norm_pages.csv and .json
 
 The ways are those of bench/norm.py, per output, on one thread. They run in three processes that differ in one setting of
 glibc's allocator: "default"; "keeps", which gives no freed memory back to the operating system, so that a large tensor
@@ -19,6 +19,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import disk
+import kept
 from bench import norm
 
 TABLE = norm.TABLE.with_name("norm_pages.csv")
@@ -68,22 +70,23 @@ def main() -> None:
     if asked.allocator:
         measure_all(asked.allocator)
         return
-    lines = [",".join(FIELDS)]
+    lines = []
     for allocator, settings in ALLOCATORS.items():
         command = [sys.executable, "-m", "bench.norm_pages", "--allocator", allocator]
         done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True)
         lines += done.stdout.splitlines()
         print(done.stdout, end="", flush=True)
     if asked.record:
-        TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        provenance = norm.provenance(lines[1:]) | {
+        kept.write(TABLE, FIELDS, csv.DictReader(lines, FIELDS))
+        told = {
             "what": "processor time, time in the operating system and page faults of the norm of W + sBA by each way, "
             "with three settings of the allocator; ways and fields in tests/bench/norm_pages.py",
-            "command": "PYTHONPATH=book:tests python -m bench.norm_pages --record",
+            "command": "PYTHONPATH=book:tests:tools python -m bench.norm_pages --record",
             "time": f"processor time of one thread, median of {TURNS} turns, float32",
-            "sha256": norm.hashlib.sha256(TABLE.read_bytes()).hexdigest(),
+            "load": "processes that ran or waited, over the last minute, at the end",
         }
-        TABLE.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+        told |= norm.one_thread() | norm.size(TABLE)
+        disk.replace(TABLE.with_suffix(".json"), json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,15 @@
 
 `make bench` prints one table, with today's default build of one chapter beside ours in the same run, and whether each budget is met.
 It is no test: no time in it can fail, and a machine that is busy shows in the numbers. Its load is printed before and after.
-`TESTS=1 make bench` times the whole `make test` as well.
+`RECORD=1` keeps the rows (bench/record.py).
 """
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import browser as chromium
@@ -19,6 +18,7 @@ import build_site
 import torch
 from bench import cells, clone, drag, norm, race, stock
 from bench.loading import LOADS, Loaded, Side, live_times, ratio
+from bench.record import keep
 from bench.serving import in_folder, serving
 from bench.table import HEAD, MISSING, Row, kilo, met, spread, table
 from bs4 import BeautifulSoup
@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 SITE = build_site.ROOT / "_build" / "html"
 CHAPTER = build_site.ROOT / "book" / "4-shape-mismatch.ipynb"
-WEIGHT, PICTURE, LIVE_RATIO, TESTS = 250_000, 60_000, 0.35, 15  # bytes, bytes, of stock's time, minutes
+WEIGHT, PICTURE, LIVE_RATIO = 250_000, 60_000, 0.35  # bytes, bytes, of stock's time
 FRAME = {(64, 64): 4, (192, 576): 16}  # ms
 NORMS = ("SmolLM2 k_proj", "SmolLM2 up_proj", "Llama q_proj")
 RANK = 16
@@ -85,18 +85,6 @@ def drag_rows(browser: Browser) -> list[Row]:
     return rows
 
 
-def race_rows(browser: Browser) -> list[Row]:
-    """A training step in the page against the same step by torch."""
-    torch.set_num_threads(1)
-    rows = []
-    for arm, name in race.NAMES.items():
-        theirs, mine = race.step_times(browser, {**race.STATE, "rank": 8}, arm)
-        rows.append(
-            (f"a step of TrainingRace, {name}", f"torch {theirs:.0f} µs", f"{mine:.1f} µs", "faster", met(mine, theirs))
-        )
-    return rows
-
-
 def norm_rows() -> list[Row]:
     """The norm by the road that the book takes, and by the best plain form and the installed peft's: time and peak memory."""
     torch.set_num_threads(1)
@@ -118,16 +106,6 @@ def norm_rows() -> list[Row]:
 
 def cost(told: tuple[float, int]) -> str:
     return f"{told[0]:.3g} ms, {told[1] / 1e6:.3g} MB"
-
-
-def tests_row() -> Row:
-    what, budget = "the whole make test, warm", f"≤ {TESTS} min"
-    if os.environ.get("TESTS") != "1":
-        return what, "–", "not asked for: TESTS=1 make bench", budget, "not known"
-    start = time.perf_counter()
-    done = subprocess.run(["make", "test"], cwd=build_site.ROOT, capture_output=True, text=True)
-    minutes = (time.perf_counter() - start) / 60
-    return what, "–", f"{minutes:.1f} min{' and it failed' if done.returncode else ''}", budget, met(minutes, TESTS)
 
 
 def default_side(stack: ExitStack, folder: Path) -> Side | None:
@@ -170,9 +148,12 @@ def main() -> None:
         )
         ours = Side(site, f"book/{CHAPTER.stem}.html")
         rows = weight_rows(loads, default.loaded(browser) if default else None)
-        rows += [*picture_rows(pages), live_row(browser, ours, default), *drag_rows(browser), *race_rows(browser)]
-        rows += [*clone.rows(folder / "clone"), *cells.rows(), tests_row(), *norm_rows()]
-    print(f"\n{table([HEAD, *rows])}\n\n{load()} at the end.")
+        rows += [*picture_rows(pages), live_row(browser, ours, default), *drag_rows(browser)]
+        parts = {"pages": rows, "race": race.rows(browser), "clone": clone.rows(folder / "clone")}
+        parts |= {"cells": cells.rows(), "norm": norm_rows()}
+    print(f"\n{table([HEAD, *chain.from_iterable(parts.values())])}\n\n{load()} at the end.")
+    for part, rows in parts.items():
+        keep(part, rows)
 
 
 if __name__ == "__main__":

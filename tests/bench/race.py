@@ -12,6 +12,7 @@ from collections.abc import Callable
 import browser as chromium
 import torch
 from bench.drag import MOVE, RANGE
+from bench.table import HEAD, Row, met, table
 from dorabook.live import TrainingRace
 from dorabook.live.training_race import NAMES, STEPS
 from dorabook.race import problem, students, train
@@ -22,6 +23,7 @@ ROUNDS = 7
 WARM_UP = 20  # frames
 FRAMES = 120
 FRAME = 16  # ms
+RANKS = (2, 8)
 STATE = TrainingRace(output=0.5, turn=0.5).state()
 
 # Trains one student for a whole race as often as asked, in a timer, whose script Chromium counts.
@@ -43,26 +45,31 @@ NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout
 
 
 def main() -> None:
-    torch.set_num_threads(1)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
-        for rank in (2, 8):
-            for arm in NAMES:
-                torchs, pages = step_times(browser, {**STATE, "rank": rank}, arm)
-                print(
-                    f"a step, {NAMES[arm]}, rank {rank}: torch eager {torchs:.0f} µs, the page {pages:.1f} µs, "
-                    f"{torchs / pages:.0f} times as fast"
-                )
-        for rank in (2, 8):
-            for what, times in frame_times(browser, rank).items():
-                p95 = statistics.quantiles(times, n=20)[-1]
-                verdict = "met" if p95 <= FRAME else "NOT met"
-                print(
-                    f"a frame, {what}, rank {rank}: median {statistics.median(times):.1f} ms, p95 {p95:.1f} ms ({FRAME} ms: {verdict})"
-                )
+        print(table([HEAD, *rows(browser)]))
         print(f"load {os.getloadavg()[0]:.1f} at the end")
         browser.close()
+
+
+def rows(browser: Browser) -> list[Row]:
+    """A training step in the page against the same step by torch, and a frame of the page, at the smallest and the largest rank."""
+    torch.set_num_threads(1)
+    found = []
+    for rank in RANKS:
+        for arm, name in NAMES.items():
+            torchs, pages = step_times(browser, {**STATE, "rank": rank}, arm)
+            shown = f"{pages:.1f} µs, {torchs / pages:.0f} times as fast"
+            found.append(
+                (f"a step, {name}, rank {rank}", f"torch eager {torchs:.0f} µs", shown, "faster", met(pages, torchs))
+            )
+    for rank in RANKS:
+        for what, times in frame_times(browser, rank).items():
+            high = statistics.quantiles(times, n=20)[-1]
+            shown = f"p95 {high:.1f} ms, median {statistics.median(times):.1f} ms"
+            found.append((f"a frame, {what}, rank {rank}", "–", shown, f"p95 ≤ {FRAME} ms", met(high, FRAME)))
+    return found
 
 
 def step_times(browser: Browser, state: dict, arm: str) -> tuple[float, float]:

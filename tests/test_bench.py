@@ -1,0 +1,68 @@
+"""The benches' record: what is kept of a run, and that the page shows exactly that."""
+
+import json
+
+import kept
+import pytest
+from bench import record
+from bench.table import HEAD, met
+
+ROWS = [("a page, gzip", "2,429 kB", "166 kB", "≤ 250 kB", "yes"), ("its requests", "–", "9", "–", "–")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The record in a folder of its own, with a page that has none yet."""
+    monkeypatch.setattr(record, "TABLE", tmp_path / "bench.csv")
+    monkeypatch.setattr(record, "NOTE", tmp_path / "bench.json")
+    monkeypatch.setattr(record, "PAGE", tmp_path / "page.md")
+    record.PAGE.write_text(f"before\n{record.START}{record.END}after\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_page_shows_the_record():
+    page = record.PAGE.read_text(encoding="utf-8")
+    assert page.split(record.START)[1].split(record.END)[0] == record.page_part()
+
+
+def test_every_bench_has_been_recorded():
+    asked = set(record.PARTS) - {"suite"}  # these checks cannot ask for their own time
+    assert asked <= set(record.note()) <= set(record.PARTS)
+    assert {row["part"] for row in kept.rows(record.TABLE)} == set(record.note())
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(folder, monkeypatch):
+    monkeypatch.delenv("RECORD", raising=False)
+    record.keep("pages", ROWS)
+    assert [path.name for path in folder.iterdir()] == ["page.md"]
+
+
+def test_a_part_takes_the_place_of_its_old_rows_and_leaves_the_others(folder, monkeypatch):
+    monkeypatch.setenv("RECORD", "1")
+    record.keep("fuzz", ROWS[1:])
+    record.keep("pages", ROWS[1:])
+    record.keep("pages", ROWS)
+    assert [row["part"] for row in kept.rows(record.TABLE)] == ["pages", "pages", "fuzz"]
+    assert [tuple(row[name] for name in HEAD) for row in kept.rows(record.TABLE)][:2] == ROWS
+    assert set(json.loads(record.NOTE.read_text(encoding="utf-8"))) == {"fuzz", "pages"}
+
+
+def test_the_page_tells_the_day_and_the_machine_and_leaves_out_what_no_row_has(folder, monkeypatch):
+    monkeypatch.setenv("RECORD", "1")
+    monkeypatch.setattr(
+        record, "machine", lambda: {"date": "2026-01-02", "load": 0.5, "device": "cpu X, AVX2", "cores": 2}
+    )
+    record.keep("pages", ROWS)
+    record.keep("cells", ROWS[1:])
+    page = record.PAGE.read_text(encoding="utf-8")
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "The machine had 2 cores of X, AVX2." in page
+    assert f"**{record.PARTS['pages']}.** 2 January 2026, load 0.5." in page
+    assert "| a page, gzip | 2,429 kB | 166 kB | ≤ 250 kB | yes |" in page
+    assert "| what | ours |\n|---|---|\n| its requests | 9 |" in page
+
+
+@pytest.mark.parametrize(("value", "said"), [(9.9, "yes"), (10, "yes"), (10.1, "NO")])
+def test_a_budget_that_is_missed_says_so(value, said):
+    assert met(value, 10) == said
