@@ -427,6 +427,7 @@ def test_two_races_on_a_page_keep_apart(show):  # noqa: F811
 def test_lines_and_dots_lie_where_the_numbers_are(show, steps):  # noqa: F811
     page = show(TrainingRace(steps=steps))
     reaches(page, steps)
+    settle(page)  # at another width the rules are drawn anew, and the lines with the next frame
     now = race(**{**START, "steps": steps})
     rules = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text")]
         .map((text) => [text.textContent, Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 4])""")
