@@ -8,6 +8,7 @@ PORT ?= 8000
 NB ?=
 PYTHON ?= python3
 BIN := .venv/bin
+CHECKS := PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list the commands
@@ -42,7 +43,7 @@ deep: .venv/deep.done ## break the code on purpose, and run the chapters on othe
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.kill
+	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
 
 remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
 	@cd book && OMP_NUM_THREADS=1 ../$(BIN)/python -m experiments.train_both --remake $(if $(MODEL),--model "$(abspath $(MODEL))") $(if $(DATA),--data "$(abspath $(DATA))") $(if $(ONLY),--only "$(ONLY)")
@@ -53,14 +54,14 @@ links: site ## ask the other sites that the book links to; needs a network
 bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, pages beside the default build
 	@$(BIN)/python tools/browser.py
 	@$(MAKE) site
-	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.pages
-	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.checkpoint
-	@PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.detective
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.fuzz
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -m bench.calibrate
-	@OMP_NUM_THREADS=1 PYTHONPATH=book:tests:tools $(BIN)/python -W ignore -m bench.norm
-	@PYTHONPATH=book:tests:tools $(BIN)/python -m bench.norm_pages
-	@test -z "$(TESTS)" || PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python -m bench.suite
+	@$(CHECKS) -m bench.pages
+	@$(CHECKS) -m bench.checkpoint
+	@$(CHECKS) -m bench.detective
+	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.fuzz
+	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.calibrate
+	@OMP_NUM_THREADS=1 $(CHECKS) -W ignore -m bench.norm
+	@$(CHECKS) -m bench.norm_pages
+	@test -z "$(TESTS)" || $(CHECKS) -m bench.suite
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

@@ -256,13 +256,14 @@ class Reach:
 
     def called(self, frame, event: str, _) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(self.folder):
-            self.into.add(place(frame.f_code))
+            self.into.add(home(frame.f_code))
 
     def told(self) -> dict:
         return {"shared": sorted(self.shared), "own": {test: sorted(called) for test, called in self.own.items()}}
 
 
-def place(code: CodeType) -> str:
+def home(code: CodeType) -> str:
+    """Where a function is written: the same for the sound one, its mutants, and what was imported of it."""
     return f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
 
 
@@ -430,10 +431,10 @@ class InPlace:
 
     def reaching(self, swaps: dict) -> list:
         """The tests that call a function that is changed; all where a set-up calls one. Fewer could only kill less."""
-        places = {place(function.__code__) for function in swaps}
-        if not swaps or places & set(self.reach["shared"]):
+        homes = {home(function.__code__) for function in swaps}
+        if not swaps or homes & set(self.reach["shared"]):
             return self.items
-        return [item for item in self.items if places & set(self.reach["own"][item.nodeid])]
+        return [item for item in self.items if homes & set(self.reach["own"][item.nodeid])]
 
     def tests(self, swaps: dict, temporary: Path) -> dict:
         watch = Watch()
@@ -459,13 +460,12 @@ class InPlace:
         self.done(mutant, by)
 
 
-def live_functions(folder: Path) -> dict[tuple[str, str, int], list]:
-    """Functions of the book by file, name and line."""
-    found: dict[tuple[str, str, int], list] = {}
+def live_functions(folder: Path) -> dict[str, list]:
+    """Functions of the book by where they are written."""
+    found: dict[str, list] = {}
     for one in gc.get_objects():
         if type(one) is FunctionType and one.__code__.co_filename.startswith(str(folder)):
-            code = one.__code__
-            found.setdefault((code.co_filename, code.co_qualname, code.co_firstlineno), []).append(one)
+            found.setdefault(home(one.__code__), []).append(one)
     return found
 
 
@@ -480,7 +480,7 @@ def new_code(source: str, text: str, file: Path, live: dict) -> dict | None:
     swaps = {}
     for old, new in zip(functions_in(before), functions_in(after), strict=True):
         if whole(old) != whole(new):
-            functions = live.get((str(file), old.co_qualname, old.co_firstlineno), [])
+            functions = live.get(home(old), [])
             if not functions or old.co_freevars != new.co_freevars:
                 return None
             swaps |= dict.fromkeys(functions, new)
