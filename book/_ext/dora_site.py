@@ -48,13 +48,19 @@ def word_prompts(app: Sphinx, document: nodes.document) -> None:
             cell["prompt_show"], cell["prompt_hide"] = found
 
 
+def tagged(document: nodes.document, tag: str) -> list[nodes.container]:
+    """The cells with this tag, as a list, since what is around them may be moved."""
+    every = document.findall(nodes.container)
+    return [cell for cell in every if tag in cell.get("cell_metadata", {}).get("tags", [])]
+
+
 def fold_answers(app: Sphinx, document: nodes.document) -> None:
     """A predicted answer is folded whole: the cell that computes it and the sentences that say which option it is.
 
     Its code is open in Jupyter, where it is run. On a page the code stands right under the options and names one of them.
     """
-    for cell in list(document.findall(nodes.container)):
-        if cell.get("hide_mode") and "answer" in cell.get("cell_metadata", {}).get("tags", []):
+    for cell in tagged(document, "answer"):
+        if cell.get("hide_mode"):
             cell["hide_mode"] = "all"
             for said in verdict(cell):
                 said.parent.remove(said)
@@ -63,11 +69,10 @@ def fold_answers(app: Sphinx, document: nodes.document) -> None:
 
 def ask_once(app: Sphinx, document: nodes.document) -> None:
     """In Jupyter a line announces a question before its cell is run. On a page the figure below it says so."""
-    for cell in list(document.findall(nodes.container)):
-        if "predict" in cell.get("cell_metadata", {}).get("tags", []):
-            before = cell.parent.children[max(cell.parent.index(cell) - 1, 0)]
-            if before.astext() == ASKED_TWICE:
-                before.parent.remove(before)
+    for cell in tagged(document, "predict"):
+        before = cell.parent.children[max(cell.parent.index(cell) - 1, 0)]
+        if before.astext() == ASKED_TWICE:
+            before.parent.remove(before)
 
 
 def verdict(cell: nodes.container) -> list[nodes.Node]:
