@@ -441,9 +441,8 @@ def test_lines_and_dots_lie_where_the_numbers_are(show, steps):  # noqa: F811
         assert x == pytest.approx(at["0"] + steps / STEPS * (at["300"] - at["0"]), abs=0.2)
     for per in AXES:
         panel = page.get_by_role("region", name=f"DoRA per {per}")
-        heights = panel.locator(".dora-race-dot").evaluate_all(
-            "(dots) => dots.map((dot) => Number(dot.getAttribute('cy')))"
-        )
+        dots = panel.locator(".dora-race-dot").get_attribute("d")
+        heights = [float(y) for y in re.findall(r"M\S+ (\S+?)a", dots)]
         one, two = (
             panel.locator("text", has_text=f"{level}×").evaluate("(t) => Number(t.getAttribute('y')) - 4")
             for level in (1, 2)

@@ -2,7 +2,7 @@
 import { IN, OUT } from "../core/race.js";
 import { range } from "../core/race_words.js";
 import { h, s, say } from "./dom.js";
-import { sample } from "./race_chart.js";
+import { disc, sample } from "./race_chart.js";
 
 const TALL = 156, NORMS_TALL = 50;
 const EDGE = { left: 28, right: 4, top: 4, bottom: 22 };
@@ -14,11 +14,9 @@ const AXES = ["output", "input"];
 /** { el, draw(axis, width) }; axis as core/race_words.js gives it. */
 export function axisPanel(per) {
   const ground = s("g", { class: "dora-race-ground" });
-  const points = Array.from({ length: COUNT[per] }, () => ({
-    stem: s("line", { class: "dora-race-stem" }), mark: s("path", { class: "dora-race-goal" }), dot: s("circle", { class: "dora-race-dot", r: 3.6 }),
-  }));
+  const stems = s("path", { class: "dora-race-stem" }), goals = s("path", { class: "dora-race-goal" }), dots = s("path", { class: "dora-race-dot" });
   const svg = s("svg", { role: "img", height: TALL, "aria-label": `The ${COUNT[per]} magnitudes per ${per}, as multiples of their start, and the teacher's marks. The numbers are in the table.` },
-    ground, points.map(({ stem }) => stem), points.map(({ mark }) => mark), points.map(({ dot }) => dot));
+    ground, stems, goals, dots);
   const norms = normStrips(per);
   let ruled = 0;
   return {
@@ -34,13 +32,10 @@ export function axisPanel(per) {
         svg.setAttribute("viewBox", `0 0 ${width} ${TALL}`);
         ground.replaceChildren(...rules(per, down, width));
       }
-      axis.order[per].forEach((index, place) => {
-        const { stem, mark, dot } = points[place];
-        const x = across(place), y = down(axis.magnitudes[index]);
-        put(stem, { x1: x, x2: x, y1: down(1), y2: y });
-        mark.setAttribute("d", `M${x - half} ${down(axis.marks[index])}h${2 * half}`);
-        put(dot, { cx: x, cy: y });
-      });
+      const placed = axis.order[per].map((index, place) => ({ x: across(place), y: down(axis.magnitudes[index]), goal: down(axis.marks[index]) }));
+      path(stems, placed, ({ x, y }) => `M${x.toFixed(1)} ${down(1)}V${y.toFixed(1)}`);
+      path(goals, placed, ({ x, goal }) => `M${(x - half).toFixed(1)} ${goal.toFixed(1)}h${2 * half}`);
+      path(dots, placed, ({ x, y }) => disc(x, y, 3.6));
       norms.draw(axis, width);
     },
   };
@@ -54,7 +49,7 @@ function rules(per, down, width) {
   return [...levels, s("text", { x: (EDGE.left + width) / 2, y: TALL - 4, "text-anchor": "middle" }, `${per}s, in the order of the teacher's rescale`)];
 }
 
-/** Two lines of dots, 0 to 2: the norms of the rows and of the columns of the direction. */
+/** Two lines of ticks, 0 to 2: the norms of the rows and of the columns of the direction. */
 function normStrips(per) {
   const line = s("path", { class: "dora-race-start" });
   const strips = AXES.map((along, row) => ({
@@ -63,26 +58,26 @@ function normStrips(per) {
     rail: s("path", { class: "dora-race-rule" }),
     name: s("text", { x: 0, y: 16 + 24 * row, class: along === per ? "dora-race-own" : "" }, `per ${along}`),
     value: s("text", { y: 16 + 24 * row, "text-anchor": "end", class: along === per ? "dora-race-own" : "" }),
-    dots: Array.from({ length: COUNT[along] }, () => s("circle", { class: "dora-race-norm", r: 3.4, cy: 12 + 24 * row })),
+    ticks: s("path", { class: "dora-race-norm" }),
   }));
   const svg = s("svg", { role: "img", height: NORMS_TALL, "aria-label": `Norms of the direction: 1 for every ${per}, other numbers along the other axis. The numbers are in the table.` },
-    line, strips.flatMap(({ rail, name, value, dots }) => [rail, name, value, ...dots]));
+    line, strips.flatMap(({ rail, name, value, ticks }) => [rail, name, value, ticks]));
   return {
     el: svg,
     draw(axis, width) {
       const across = (value) => FROM.left + ((width - FROM.left - FROM.right) * Math.min(2, value)) / 2;
       svg.setAttribute("viewBox", `0 0 ${width} ${NORMS_TALL}`);
       line.setAttribute("d", `M${across(1)} 0V${NORMS_TALL - 2}`);
-      for (const { along, y, rail, value, dots } of strips) {
+      for (const { along, y, rail, value, ticks } of strips) {
         rail.setAttribute("d", `M${across(0)} ${y}H${across(2)}`);
         value.setAttribute("x", width);
         say(value, along === per ? "all 1" : range(axis.norms[along]));
-        dots.forEach((dot, i) => dot.setAttribute("cx", across(axis.norms[along][i]).toFixed(1)));
+        path(ticks, Array.from(axis.norms[along]), (norm) => `M${across(norm).toFixed(1)} ${y - 6}v12`);
       }
     },
   };
 }
 
-function put(node, values) {
-  for (const [name, value] of Object.entries(values)) node.setAttribute(name, value.toFixed(1));
+function path(node, items, piece) {
+  node.setAttribute("d", items.map(piece).join(""));
 }

@@ -12,8 +12,13 @@ const FLOOR = Math.log10(REACHED);
 const MARKS = {
   lora: (x, y) => `M${x} ${y - 5.5}l5 9h-10z`,
   output: (x, y) => `M${x - 4} ${y - 4}h8v8h-8z`,
-  input: (x, y) => `M${x - 4.5} ${y}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0`,
+  input: (x, y) => disc(x, y, 4.5),
 };
+
+/** A disc as a piece of a path: one path with many is laid out and painted in a fraction of the time of as many circles. */
+export function disc(x, y, radius) {
+  return `M${(x - radius).toFixed(1)} ${y.toFixed(1)}a${radius} ${radius} 0 1 0 ${2 * radius} 0a${radius} ${radius} 0 1 0 ${-2 * radius} 0`;
+}
 
 /** A student's line and mark, to stand before its name. */
 export function sample(arm) {
