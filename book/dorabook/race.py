@@ -6,6 +6,7 @@ bit for bit, so the page trains on the same numbers.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,11 @@ class Problem:
     def target(self) -> Tensor:
         """The teacher's weight (out_features, in_features)."""
         return self.output_scale * (self.weight + self.turn) * self.input_scale
+
+    @cached_property
+    def wanted(self) -> Tensor:
+        """What the teacher makes of `inputs`, (rows, out_features)."""
+        return self.inputs @ self.target.T
 
 
 def problem(
@@ -117,7 +123,7 @@ def students(problem: Problem, *, rank: int, seed: int, norm: NormGradient = "de
 
 def loss(layer: nn.Module, problem: Problem) -> Tensor:
     """Mean squared difference between the layer's outputs and the teacher's, over rows and outputs."""
-    return F.mse_loss(layer(problem.inputs), problem.inputs @ problem.target.T)
+    return F.mse_loss(layer(problem.inputs), problem.wanted)
 
 
 def train(layer: nn.Module, problem: Problem, *, steps: int, rate: float, stop: int | None = None) -> list[float]:
