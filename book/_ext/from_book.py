@@ -31,5 +31,8 @@ class FromBook(SphinxDirective):
         return self.watched(Path(self.env.srcdir, self.env.docname).parent / name)
 
 
+LETTERS = "abcde"  # of a prediction's answers, as live/predict.py has them
+
+
 def raw(markup: str) -> nodes.raw:
     return nodes.raw("", markup, format="html")

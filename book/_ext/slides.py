@@ -24,7 +24,7 @@ import stored_cells
 from docutils import nodes
 from docutils.parsers.rst import directives
 from dora_site import png_size
-from from_book import FromBook, raw
+from from_book import LETTERS, FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -33,7 +33,6 @@ from sphinx.writers.html5 import HTML5Translator
 HERE = Path(__file__).parent
 ASSETS = [HERE / "vendor" / "reveal" / name for name in ("reveal.js", "reveal.css", "LICENSE")]
 ASSETS += [HERE / "deck" / name for name in ("deck.js", "deck.css")]
-LETTERS = "abcde"
 
 
 class Slide(nodes.Element):

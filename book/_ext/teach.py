@@ -24,14 +24,13 @@ from pathlib import Path
 import stored_cells
 from docutils import nodes
 from docutils.statemachine import StringList
-from from_book import FromBook, raw
+from from_book import LETTERS, FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 BOOK = "book"
-LETTERS = "abcde"
 TARGET = re.compile(r"(?P<chapter>[\w-]+)#(?P<id>[a-z][a-z0-9-]*)(?:=(?P<state>\S+))?")
 LINK = re.compile(r"(?P<words>.+?)\s*<(?P<target>[^<>]+)>", re.S)
 SESSION = re.compile(r"(\d+) minutes\b")
