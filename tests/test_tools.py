@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -272,6 +273,17 @@ def test_a_formula_becomes_mathml():
     assert "<mfrac>" in mathml.mathml(r"\frac{m}{\lVert W \rVert}", display=True)
     assert "display" not in mathml.mathml("x", display=False).split(">")[0]
     assert mathml.mathml(mathml.aligned(r"a &= b \\ c &= d"), display=True).count("<mtr>") == 2
+
+
+def test_an_elementwise_product_is_as_large_in_a_display_as_in_a_line():
+    """Firefox takes the sign for one that is to be enlarged, and says so nowhere but in the picture."""
+    assert '<mo largeop="false">⊙</mo>' in mathml.mathml(r"m \odot D", display=True)
+
+
+def test_no_script_has_a_font_of_its_own():
+    """Firefox would not make it small: it was a prime of full size beside each V."""
+    style = (build_site.ROOT / "book" / "_ext" / "assets" / "site.css").read_text(encoding="utf-8")
+    assert [rule for rule in re.findall(r"mo[.\w-]* \{[^}]*\}", style) if "font" in rule.split("/*")[0]] == []
 
 
 def test_a_pages_description_is_its_first_paragraph_cut_at_a_word():

@@ -19,6 +19,9 @@ LOGGER = logging.getLogger(__name__)
 # Beside words Temml puts spaces around an operator, and a browser then adds the operator's own: once is enough.
 SPACED_TWICE = re.compile(r'(<mspace width="[\d.]+em"></mspace>)<mo>([^<]+)</mo>(?=\1)')
 
+# Firefox draws these as large as a sum in a display.
+ENLARGED = re.compile(r"<mo>([⊙⊕⊗])</mo>")
+
 
 @cache
 def engine() -> MiniRacer:
@@ -36,7 +39,8 @@ def mathml(tex: str, *, display: bool) -> str:
     except JSEvalException as error:
         reason = str(error).split("ParseError:", 1)[-1].split("var temml", 1)[0]
         raise ValueError(" ".join(reason.replace("\u0332", "").split())) from error  # Temml underlines the place
-    return SPACED_TWICE.sub(r'\1<mo lspace="0em" rspace="0em">\2</mo>', made)
+    made = SPACED_TWICE.sub(r'\1<mo lspace="0em" rspace="0em">\2</mo>', made)
+    return ENLARGED.sub(r'<mo largeop="false">\1</mo>', made)
 
 
 def aligned(tex: str) -> str:
