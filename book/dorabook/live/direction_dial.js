@@ -29,7 +29,8 @@ export function describe(state) {
 function reach(norm, along) {
   return norm === "in graph"
     ? "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
-    : `With the norm detached, ${number(along)} of what reaches W + sBA lies along the direction, where it turns nothing.`;
+    : `With the norm detached, what reaches W + sBA has a component of ${number(along)} `
+      + "that lies along the direction, where it turns nothing.";
 }
 
 function row(name, vector) {

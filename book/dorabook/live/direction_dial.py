@@ -73,7 +73,10 @@ class DirectionDial(LiveFigure):
 def _reach(norm: str, along: float) -> str:
     if norm == "in graph":
         return "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
-    return f"With the norm detached, {number(along)} of what reaches W + sBA lies along the direction, where it turns nothing."
+    return (
+        f"With the norm detached, what reaches W + sBA has a component of {number(along)} "
+        "that lies along the direction, where it turns nothing."
+    )
 
 
 def _row(name: str, vector: Any) -> tuple[str, ...]:
