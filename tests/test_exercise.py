@@ -139,6 +139,7 @@ def test_without_an_example_nothing_could_fail_so_it_is_refused():
         ((128,), (128, 1), "got a tuple of 1, expected a tuple of 2"),
         ((1, 128), (128, 1), "item 0: got 1, expected 128"),
         (float("nan"), 1.0, "got nan, expected 1"),
+        (110.035, 110, "got 110.04, expected 110"),
         (1.0, torch.ones(2), "shape (), expected (2,)"),
     ],
 )

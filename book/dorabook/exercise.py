@@ -73,7 +73,17 @@ def _compare_numbers(answer: Tensor, expected: Tensor) -> str | None:
         return None
     index = tuple((~close).nonzero()[0].tolist())
     where = f"entry {list(index)} is" if index else "got"
-    return f"{where} {answer[index].item():.4g}, expected {expected[index].item():.4g}"
+    got, wanted = _apart(answer[index].item(), expected[index].item())
+    return f"{where} {got}, expected {wanted}"
+
+
+def _apart(got: float, wanted: float) -> tuple[str, str]:
+    """Both numbers in four digits, or in as many as it takes to see that they are two."""
+    for digits in range(4, 17):
+        pair = f"{got:.{digits}g}", f"{wanted:.{digits}g}"
+        if pair[0] != pair[1]:
+            break
+    return pair
 
 
 def _misconception(attempt: Callable, examples: tuple, wrong: dict[str, Callable]) -> str:
