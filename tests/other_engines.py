@@ -1,0 +1,199 @@
+"""Firefox by its Marionette, and WebKit, the engine of Safari, by WebKitGTK's driver: two browsers besides Chromium, without a library.
+
+Both speak WebDriver's commands (https://www.w3.org/TR/webdriver2), Firefox over a socket of its own and WebKit over HTTP.
+Debian has them as firefox-esr, and as webkit2gtk-driver, which wants a screen: xvfb.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from glob import glob
+from pathlib import Path
+
+PATIENCE = 600_000  # ms for one script
+STARTING = 60  # seconds
+
+# A script that is still at work when it is asked gives its result to the last argument; what goes wrong is its result too.
+WAITED = "const done = arguments[arguments.length - 1]; ({}).apply(null, arguments).then(done, (error) => done({{ error: String(error) }}));"
+
+
+class Engine:
+    """A browser with one window. `ask` sends a command of WebDriver and gives its value."""
+
+    def __init__(self, name: str, version: str, ask: Callable[..., object]) -> None:
+        self.name, self.version, self._ask = name, version, ask
+
+    def goto(self, address: str) -> None:
+        self._ask("Navigate", url=address)
+
+    def resize(self, width: int, height: int) -> None:
+        self._ask("SetWindowRect", width=width, height=height)
+
+    def run(self, function: str, *arguments: object) -> object:
+        """What an async function of JavaScript, as text, comes to in the page."""
+        found = self._ask("ExecuteAsyncScript", script=WAITED.format(function), args=list(arguments))
+        if isinstance(found, dict) and "error" in found:
+            raise RuntimeError(f"{self.name}: {found['error']}")
+        return found
+
+    def picture(self) -> bytes:
+        """The window as PNG."""
+        return base64.b64decode(self._ask("TakeScreenshot", full=False))
+
+
+def installed() -> dict[str, Callable]:
+    """{engine: what opens it} of those that this machine has."""
+    has = {
+        "Firefox": firefox_path(),
+        "WebKit": shutil.which("WebKitWebDriver") and shutil.which("Xvfb") and mini_browser(),
+    }
+    return {name: {"Firefox": firefox, "WebKit": webkit}[name] for name, path in has.items() if path}
+
+
+def firefox_path() -> str | None:
+    return next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
+
+
+def mini_browser() -> str | None:
+    """The browser that WebKitGTK brings for its own tests."""
+    return max(
+        glob("/usr/lib*/*/webkit2gtk-4.*/MiniBrowser") + glob("/usr/libexec/webkit2gtk-4.*/MiniBrowser"), default=None
+    )
+
+
+# ---- Firefox
+
+
+@contextmanager
+def firefox() -> Iterator[Engine]:
+    with ExitStack() as stack:
+        profile = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        profile.joinpath("user.js").write_text(
+            'user_pref("marionette.port", 0);\n'
+        )  # any free one, which it writes down
+        command = [firefox_path(), "--headless", "--marionette", "--no-remote", "--profile", str(profile)]
+        stack.enter_context(running(command))
+        port = int(waited(lambda: profile.joinpath("MarionetteActivePort").read_text()))
+        line = stack.enter_context(waited(lambda: socket.create_connection(("127.0.0.1", port))))
+        received(line)  # its greeting
+        count = 0
+
+        def ask(command: str, **parameters: object) -> object:
+            nonlocal count
+            count += 1
+            message = json.dumps([0, count, f"WebDriver:{command}", parameters])
+            line.sendall(f"{len(message.encode())}:{message}".encode())
+            _, _, error, result = received(line)
+            if error:
+                raise RuntimeError(f"Firefox: {error['error']}: {error['message']}")
+            return result["value"] if set(result) == {"value"} else result
+
+        session = ask("NewSession", capabilities={"alwaysMatch": {"timeouts": {"script": PATIENCE}}})
+        yield Engine("Firefox", session["capabilities"]["browserVersion"], ask)
+
+
+def received(line: socket.socket) -> object:
+    """One message: its length in bytes, a colon, JSON."""
+    size = b""
+    while not size.endswith(b":"):
+        size += line.recv(1)
+    body = b""
+    while len(body) < int(size[:-1]):
+        body += line.recv(int(size[:-1]) - len(body))
+    return json.loads(body)
+
+
+# ---- WebKit
+
+PATHS = {
+    "Navigate": ("POST", "url"),
+    "SetWindowRect": ("POST", "window/rect"),
+    "ExecuteAsyncScript": ("POST", "execute/async"),
+    "TakeScreenshot": ("GET", "screenshot"),
+}
+
+
+@contextmanager
+def webkit() -> Iterator[Engine]:
+    with ExitStack() as stack:
+        reading, writing = os.pipe()
+        screen = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"]
+        stack.enter_context(running(screen, pass_fds=[writing]))
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            display = f":{told.readline().strip()}"
+        port = free_port()
+        environment = {
+            **os.environ,
+            "DISPLAY": display,
+            "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",  # its sandbox needs rights that a container has not
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+        }
+        stack.enter_context(running([shutil.which("WebKitWebDriver"), f"--port={port}"], env=environment))
+        waited(lambda: socket.create_connection(("127.0.0.1", port)).close() or True)
+        root = f"http://127.0.0.1:{port}/session"
+        options = {"binary": mini_browser(), "args": ["--automation"]}
+        wanted = {"webkitgtk:browserOptions": options, "timeouts": {"script": PATIENCE}}
+        session = asked(root, "POST", {"capabilities": {"alwaysMatch": wanted}})
+        stack.callback(asked, f"{root}/{session['sessionId']}", "DELETE")
+
+        def ask(command: str, **parameters: object) -> object:
+            method, path = PATHS[command]
+            return asked(f"{root}/{session['sessionId']}/{path}", method, parameters if method == "POST" else None)
+
+        yield Engine("WebKit", session["capabilities"]["browserVersion"], ask)
+
+
+def asked(address: str, method: str, parameters: dict | None = None) -> object:
+    body = None if parameters is None else json.dumps(parameters).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, body, method=method)) as answer:
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"WebKit: {json.load(error)['value']['message']}") from error
+
+
+# ---- what both need
+
+
+@contextmanager
+def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def waited(found: Callable[[], object]) -> object:
+    """What `found` gives once it neither fails nor gives nothing."""
+    end = time.monotonic() + STARTING
+    while True:
+        try:
+            if value := found():
+                return value
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        if time.monotonic() > end:
+            raise TimeoutError(f"a browser was not there after {STARTING} s")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
