@@ -55,6 +55,7 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@$(BIN)/python tools/browser.py
 	@$(MAKE) site
 	@$(CHECKS) -m bench.pages
+	@$(CHECKS) -m bench.engines
 	@$(CHECKS) -m bench.checkpoint
 	@$(CHECKS) -m bench.detective
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.fuzz

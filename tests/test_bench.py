@@ -4,7 +4,7 @@ import json
 
 import kept
 import pytest
-from bench import record
+from bench import engines, record
 from bench.table import HEAD, met
 
 ROWS = [("a page, gzip", "2,429 kB", "166 kB", "≤ 250 kB", "yes"), ("its requests", "–", "9", "–", "–")]
@@ -66,3 +66,36 @@ def test_the_page_tells_the_day_and_the_machine_and_leaves_out_what_no_row_has(f
 @pytest.mark.parametrize(("value", "said"), [(9.9, "yes"), (10, "yes"), (10.1, "NO")])
 def test_a_budget_that_is_missed_says_so(value, said):
     assert met(value, 10) == said
+
+
+# ---- other browsers
+
+SAID = {
+    "figures": ["a", "b"],
+    "dead": [],
+    "wrong": [],
+    "states": [["dial 0", "reset", "m = 5"], ["dial 0", "m", "m = 6"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"dead": ["dial 1"]}, "not live: dial 1"),
+        ({"wrong": ["TypeError: f is no function"]}, "TypeError: f is no function"),
+        ({"states": [["dial 0", "reset", "m = 5.1"], SAID["states"][1]]}, "dial 0, reset: 'm = 5.1', in Chromium 'm = 5'"),
+        ({"states": SAID["states"][:1]}, "its states are others than Chromium's"),
+    ],
+)  # fmt: skip
+def test_what_another_browser_does_otherwise_is_named_and_counted(change, problem):
+    assert engines.problems(SAID, SAID) == []
+    theirs = {**SAID, **change}
+    assert engines.problems(theirs, SAID) == [problem]
+    mine = engines.Walk("Chromium 1", {"page": SAID}, {"page": 360})
+    found = engines.rows(mine, {"Firefox": engines.Walk("Firefox 2", {"page": theirs}, {"page": 361})})
+    assert [row[0] for row in found if row[4] == "NO"] == [
+        *(["Firefox 2: figures that come alive, of 2"] if "dead" in change else []),
+        "Firefox: other words than in Chromium, in 2 states",
+        "Firefox: pages wider than a phone of 360 px, of 1",
+    ]
+    assert found[-1] == ("WebKit: figures that come alive, of 2", "–", "not had", "2", "not known")

@@ -26,6 +26,7 @@ FIELDS = ("part", *HEAD)
 PARTS = {  # in the order of the page
     "pages": "The pages",
     "race": "A training step in the page",
+    "engines": "The figures in other browsers",
     "cells": "The chapters",
     "suite": "Every check",
     "clone": "From a fresh clone",
