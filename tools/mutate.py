@@ -672,11 +672,17 @@ def survivors_table(found: list[dict[str, str]]) -> str:
     """The survivors of each reason together, the commonest reason first."""
     by_reason: dict[str, list[str]] = {}
     for row in found:
-        by_reason.setdefault(row["reason"], []).append(f"{row['module']}: {code(row['was'])} → {code(row['becomes'])}")
+        by_reason.setdefault(row["reason"], []).append(
+            f"{name(row['module'])}: {code(row['was'])} → {code(row['becomes'])}"
+        )
     lines = ["| survived | why no test can or need notice |", "|---|---|"] if found else []
     for reason, changes in sorted(by_reason.items(), key=lambda pair: -len(pair[1])):
         lines.append(f"| {'<br>'.join(changes)} | {reason} |")
     return "\n".join(lines) + "\n"
+
+
+def name(module: str) -> str:
+    return module.replace("__", r"\_\_")  # else Markdown makes it bold
 
 
 def code(text: str) -> str:
@@ -692,7 +698,9 @@ def by_hand(found: list[dict[str, str]]) -> str:
 
 
 def page_part() -> str:
-    return f"\n{table(kept.rows(TABLE))}\n{by_hand(kept.rows(BY_HAND))}\n\n{survivors_table(kept.rows(SURVIVORS))}\n"
+    alive = kept.rows(SURVIVORS)
+    fold = f'<details class="fold">\n<summary>The {len(alive)} that survived, and why</summary>\n\n{survivors_table(alive)}\n</details>\n'
+    return f"\n{table(kept.rows(TABLE))}\n{by_hand(kept.rows(BY_HAND))}\n\n{fold if alive else ''}\n"
 
 
 def main(given: list[str]) -> int:

@@ -99,7 +99,7 @@ def norm_rows() -> list[Row]:
             plain = min((told for way, told in taken.items() if way.startswith("whole")))
             road = next(way for way, name in norm.ROADS.items() if name == norm.cheaper_road(*shape, rank=RANK))
             peft = f"; peft {cost(taken['peft'])}" if "peft" in taken else ""
-            shown = f"{road} {cost(taken[road])}; factored {cost(taken['factored'])}"
+            shown = "; ".join(f"{way} {cost(taken[way])}" for way in dict.fromkeys((road, "factored")))
             rows.append((f"norm of {shape}, rank {RANK}, per {per}", f"plain {cost(plain)}{peft}", shown, "–", "–"))
     return rows
 
