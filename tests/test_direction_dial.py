@@ -92,6 +92,18 @@ def test_no_update_turns_nothing_and_a_vanished_row_is_said(browser):
     assert said == DirectionDial.describe(gone).sentence
 
 
+@pytest.mark.parametrize("norm", NORMS)
+def test_that_nothing_reaches_the_row_is_said(browser, norm):
+    along = random_state(0, norm=norm, weight=[3.0, 4.0], amount=0.0, magnitude=2.0, pull=[0.6, 0.8])
+    for state, nothing in ((along, norm == "in graph"), (along | {"magnitude": 0.0}, True)):
+        expected = DirectionDial.describe(state).sentence
+        assert expected.endswith("nothing reaches W + sBA here.") == nothing
+        said = modules(browser, "direction_dial").evaluate(
+            "(state) => modules['direction_dial'].describe(state).sentence", state
+        )
+        assert said == expected
+
+
 def test_m_starts_as_the_length_of_the_row():
     assert DirectionDial([0.6, -0.8]).magnitude == 1
     assert DirectionDial(torch.tensor([3.0, 4.0])).magnitude == 5

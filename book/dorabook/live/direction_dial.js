@@ -22,11 +22,13 @@ export function describe(state) {
     row(`pull on the merged ${line.split(" ")[1]}`, state.pull), row("what reaches W + sBA", now.push));
   const way = Math.abs(now.turn) < 0.05 ? "does not turn" : `turns it by ${number(Math.abs(now.turn))}°`;
   const sentence = `m = ${number(state.magnitude)} sets the length of this ${line}; the update ${way}. `
-    + `The pull moves m by ${number(now.along)}. ${reach(state.norm, now.pushAlong)}`;
+    + `The pull moves m by ${number(now.along)}. ${reach(state.norm, now.push, now.pushAlong)}`;
   return { sentence, columns, rows, now };
 }
 
-function reach(norm, along) {
+function reach(norm, push, along) {
+  if (Math.max(...push.map(Math.abs)) < 1e-9) // the rest is rounding
+    return `With the norm ${norm === "in graph" ? "in the graph" : "detached"}, nothing reaches W + sBA here.`;
   return norm === "in graph"
     ? "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
     : `With the norm detached, what reaches W + sBA has a component of ${number(along)} `

@@ -65,12 +65,14 @@ class DirectionDial(LiveFigure):
         way = "does not turn" if abs(now.turn) < 0.05 else f"turns it by {number(abs(now.turn))}°"
         sentence = (
             f"m = {number(state['magnitude'])} sets the length of this {line}; the update {way}. "
-            f"The pull moves m by {number(now.along)}. {_reach(state['norm'], now.push_along)}"
+            f"The pull moves m by {number(now.along)}. {_reach(state['norm'], now.push, now.push_along)}"
         )
         return Description(sentence, columns, tuple(rows))
 
 
-def _reach(norm: str, along: float) -> str:
+def _reach(norm: str, push: Any, along: float) -> str:
+    if max(map(abs, push)) < 1e-9:  # the rest is rounding
+        return f"With the norm {'in the graph' if norm == 'in graph' else 'detached'}, nothing reaches W + sBA here."
     if norm == "in graph":
         return "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
     return (
