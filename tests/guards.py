@@ -170,10 +170,18 @@ def answers_are_folded(notebook: Notebook) -> list[str]:
     problems = []
     for cell in notebook["cells"]:
         if "answer" in tags(cell):
-            hidden = "hide-output" in tags(cell) and folded(cell, "outputs")
-            problems += [] if hidden else [f"{said(cell)} is an answer in plain sight: hide-output and outputs_hidden"]
+            hidden = "hide-output" in tags(cell) and folded(cell, "source", "outputs")
+            problems += (
+                [] if hidden else [f"{said(cell)} is an answer in plain sight: hide-output, and both in Jupyter"]
+            )
             problems += [] if cell["outputs"] else [f"{said(cell)} is an answer without an output"]
     return problems
+
+
+def code_is_folded_in_jupyter_as_on_the_site(notebook: Notebook) -> list[str]:
+    """A prediction's code names the right option."""
+    shown = [cell for cell in code_cells(notebook) if "hide-input" in tags(cell) and not folded(cell, "source")]
+    return [f"{said(cell)} is folded on the site and open in Jupyter: source_hidden" for cell in shown]
 
 
 def pictures_have_alt_text(notebook: Notebook) -> list[str]:
@@ -265,6 +273,7 @@ CHAPTER_GUARDS: list[Guard] = [
     cells_are_short,
     exercises_have_solutions,
     answers_are_folded,
+    code_is_folded_in_jupyter_as_on_the_site,
     prose_numbers_are_computed,
     column_has_a_shape,
 ]

@@ -136,7 +136,7 @@ ALT = {"image": {"alt": "Three bars: output 1 is twice as long as the others"}}
 GOOD = notebook(
     prose("# Title\n\nThe columns of the (out, in) weight. All 1,234 of them, [Someone 2016](https://a.b/2016)."),
     code("draw()", outputs=[shown(image_png=PNG), printed("1234 rows")], mystnb=ALT),
-    code("1", count=2, tags=["answer", "hide-output"], outputs=[printed("5")], jupyter={"outputs_hidden": True}),
+    code("1", count=2, tags=["answer", "hide-output"], outputs=[printed("5")], jupyter=FOLDED),
     *({**cell, "execution_count": count} for count, cell in enumerate(EXERCISES, 3)),
 )
 
@@ -184,7 +184,12 @@ RED = [
     ),
     (guards.answers_are_folded, notebook(code(tags=["answer"], outputs=[printed("5")], jupyter=FOLDED))),
     (guards.answers_are_folded, notebook(code(tags=["answer", "hide-output"], outputs=[printed("5")]))),
+    (
+        guards.answers_are_folded,
+        notebook(code(tags=["answer", "hide-output"], outputs=[printed("5")], jupyter={"outputs_hidden": True})),
+    ),
     (guards.answers_are_folded, notebook(code(tags=["answer", "hide-output"], jupyter=FOLDED))),
+    (guards.code_is_folded_in_jupyter_as_on_the_site, notebook(code(tags=["hide-input", "predict"]))),
     (guards.prose_numbers_are_computed, notebook(prose("It has 784 inputs."), code("x = 784"))),
     (
         guards.prose_numbers_are_computed,

@@ -124,7 +124,7 @@ def run_code(page, number):
     while prompt.inner_text() in (before, "[*]:"):
         assert time.monotonic() < deadline, f"code cell {number} did not finish"
         if prompt.inner_text() == before and time.monotonic() - asked > 5:  # a page still loading can lose the keys
-            cell.locator(".cm-content").click()
+            prompt.click()  # the code may be folded
             page.keyboard.press("Control+Enter")
             asked = time.monotonic()
         page.wait_for_timeout(100)

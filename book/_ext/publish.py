@@ -253,9 +253,8 @@ def published(cell: Cell, site: str, answers: bool) -> Cell:
     if cell["cell_type"] == "markdown":
         cell["source"] = relinked(joined(cell["source"]), site)
         return cell
-    hidden = cell["metadata"].get("jupyter", {}).get("source_hidden")
     cell["source"] = joined(cell["source"])
-    if hidden or "hide-input" in cell["metadata"].get("tags", []):
+    if cell["metadata"].get("jupyter", {}).get("source_hidden"):
         cell["metadata"]["cellView"] = "form"
     if "answer" in cell["metadata"].get("tags", []) and not answers:
         cell["outputs"], cell["execution_count"] = [], None
