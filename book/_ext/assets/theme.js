@@ -1,4 +1,4 @@
-// Before the page is drawn: the reader's theme, else the system's; and large type, if the reader has chosen it.
+// Before the page is drawn: the reader's theme, else the system's (without a script the page is light); and large type, if the reader has chosen it.
 document.documentElement.dataset.theme = (() => {
   let chosen = null;
   try { chosen = localStorage.getItem("theme"); } catch { /* storage is off */ }
