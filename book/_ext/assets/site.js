@@ -59,10 +59,19 @@ function scrollers() {
   mark();
 }
 
+/** Paper is white, and nothing on it can be unfolded. */
 function printing() {
+  let theme = root.dataset.theme;
   const folds = () => document.querySelectorAll("article details:not([open], .dora *)");
-  addEventListener("beforeprint", () => folds().forEach((fold) => { fold.dataset.printed = ""; fold.open = true; }));
-  addEventListener("afterprint", () => document.querySelectorAll("details[data-printed]").forEach((fold) => { delete fold.dataset.printed; fold.open = false; }));
+  addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    folds().forEach((fold) => { fold.dataset.printed = ""; fold.open = true; });
+  });
+  addEventListener("afterprint", () => {
+    root.dataset.theme = theme;
+    document.querySelectorAll("details[data-printed]").forEach((fold) => { delete fold.dataset.printed; fold.open = false; });
+  });
 }
 
 pageSwitch("theme", "light", "dark");
