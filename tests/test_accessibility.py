@@ -253,12 +253,48 @@ def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(name, 
 CUT_OFF = """() => [...document.querySelectorAll("article *")].filter((node) => node.checkVisibility()
     && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 160))"""
 
+# A browser that prints lays the page out for paper and tells no ResizeObserver: a figure stays as it was drawn for the window.
+NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
+    constructor(tell) { super((...all) => window.onPaper || tell(...all)); }
+};"""
 
-@pytest.mark.parametrize("name", CHAPTERS)
+
+@pytest.mark.parametrize("name", [name for name in PAGES if not name.endswith((SLIDES, "search.html"))])
 def test_paper_cuts_nothing_off_and_has_no_button(name, address, visit):  # noqa: F811
-    page = visit(address + name, width=718)  # A4 less its margins
+    page = visit(address + name)
+    page.add_init_script(NOT_REDRAWN)
+    page.reload()
     unfold(page)
+    page.evaluate("window.onPaper = true")
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins
     page.emulate_media(media="print")
     settle(page)
     assert page.evaluate(CUT_OFF) == []
-    assert page.locator(".dora-foot:visible, .copy:visible, nav:visible").count() == 0
+    hidden = ".dora-foot, .dora-race-run, .dora-ad-drop, .copy, nav"
+    assert page.locator(hidden).filter(visible=True).count() == 0
+
+
+def test_paper_does_not_tell_the_answer_before_the_question(address, visit):  # noqa: F811
+    page = visit(address + CHAPTERS[0])
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".tag_answer .cell_output").first.is_visible()
+    assert page.locator(".tag_predict .cell_input").filter(visible=True).count() == 0
+
+
+def test_paper_is_white_under_the_dark_theme_and_the_screen_dark_again(address, visit):  # noqa: F811
+    page = visit(address + FILES[0] + ".html", theme="dark")
+    unfold(page)
+    ink = "getComputedStyle(document.querySelector('.dora')).color"
+    dark = page.evaluate(ink)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(ink) == "rgb(27, 31, 36)" != dark
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(ink) == dark
+
+
+def test_without_a_script_figures_are_as_light_as_the_page(address, visit):  # noqa: F811
+    page = visit(address + FILES[0] + ".html", theme="dark", script=False)
+    sentence = page.locator(".dora-figure figcaption").first
+    assert sentence.evaluate("(node) => getComputedStyle(node).color") == "rgb(27, 31, 36)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
