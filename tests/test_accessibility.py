@@ -215,6 +215,35 @@ def test_no_word_of_the_dial_covers_another(show, state, width):  # noqa: F811
         assert apart > -1, (left, top, x, y)
 
 
+# ---- in the system's colours
+
+# Words in less than 4.5 to 1 on the system's ground, in HTML and in drawings. A part that keeps its own colours has its own ground.
+UNSEEN = """(figure) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    const light = (colour) => {
+        probe.style.cssText = `forced-color-adjust: none; color: ${colour}`;
+        const [r, g, b] = getComputedStyle(probe).color.match(/[\\d.]+/g).map((part) => part / 255)
+            .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = light("Canvas");
+    return [...figure.querySelectorAll("*")].filter((node) => {
+        const style = getComputedStyle(node);
+        if (!node.checkVisibility() || style.forcedColorAdjust === "none") return false;
+        if (![...node.childNodes].some((one) => one.nodeType === Node.TEXT_NODE && one.data.trim())) return false;
+        const ink = light(node.namespaceURI.endsWith("svg") ? style.fill : style.color);
+        return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05) < 4.5;
+    }).map((node) => node.outerHTML.slice(0, 160));
+}"""
+
+
+@pytest.mark.parametrize("theme, scheme", [("light", "light"), ("light", "dark"), ("dark", "light")])
+@pytest.mark.parametrize("name", sorted(stored()))
+def test_every_word_of_a_figure_is_seen_in_forced_colours_whichever_the_theme(name, theme, scheme, show):  # noqa: F811
+    page = show(stored()[name], theme=theme, scheme=scheme, forced_colors="active", reduced_motion="reduce")
+    assert page.locator("figure[data-figure]").evaluate(UNSEEN) == []
+
+
 # ---- text as large and as loose as a reader needs it
 
 # WCAG 1.4.12. What hides its overflow must have none.
