@@ -260,11 +260,12 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((node) => {
 SETTINGS = {  # name: (width of the window, style)
     "zoomed to 200 %": (640, "/* as it is */"),  # Playwright takes no empty style
     "with loose text": (1280, LOOSE),
+    "zoomed to 400 %, with loose text": (320, LOOSE),
     "with text of twice the size": (1280, "html { font-size: 225% !important; }"),
 }
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", [FILES[0] + ".html", *CHAPTERS])
 def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(name, address, visit):  # noqa: F811
     page = visit(address + name)
     unfold(page)
