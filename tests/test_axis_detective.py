@@ -392,6 +392,24 @@ def test_a_name_cannot_harm_the_page(show):  # noqa: F811
     assert page.problems == []
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_name_goes_on_in_the_next_line_between_its_words(show, width):  # noqa: F811
+    page = show(figure(), width=width)
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
+    choose(page, ("long.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2])})))
+    said(page, "long")
+    lines = """(node) => {
+        const range = document.createRange();
+        return [...node.childNodes].filter((one) => one.data).map((one) => {
+            range.selectNodeContents(one);
+            return range.getClientRects().length;
+        });
+    }"""
+    shown = page.locator(".dora-ad-table tbody th bdi")
+    assert shown.text_content() == name
+    assert set(shown.evaluate(lines)) == {1}
+
+
 def test_ten_thousand_layers_are_counted_and_shown_a_few_at_a_time(show):  # noqa: F811
     page = show(figure())
     tensors = {f"layers.{i}.dora_scale": ([1, 2] if i % 4 else [2, 1], [1, 2]) for i in range(10_000)}

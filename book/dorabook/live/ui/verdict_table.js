@@ -56,5 +56,10 @@ export function verdictTable() {
 
 function line(columns, [first, ...rest], kind) {
   const cells = rest.map((text, i) => h("td", { role: "cell", class: `dora-ad-c${i + 1}`, "data-name": columns[i + 1] }, text));
-  return h("tr", { role: "row", "data-kind": kind }, h("th", { role: "rowheader", scope: "row", class: "dora-ad-c0" }, h("bdi", {}, first)), cells);
+  return h("tr", { role: "row", "data-kind": kind }, h("th", { role: "rowheader", scope: "row", class: "dora-ad-c0" }, h("bdi", {}, breakable(first))), cells);
+}
+
+/** A name may go on in the next line after a dot or an underscore, rather than in the middle of a word. */
+function breakable(name) {
+  return name.split(/(?<=[._])/).flatMap((part) => [part, h("wbr")]);
 }
