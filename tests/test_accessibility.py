@@ -215,6 +215,29 @@ def test_no_word_of_the_dial_covers_another(show, state, width):  # noqa: F811
         assert apart > -1, (left, top, x, y)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_word_of_the_dial_lies_on_a_grip_or_on_the_pull(show, width):  # noqa: F811
+    page = show(DirectionDial(id="dial", **DIALS[0]), width=width)
+    covers = """(svg) => {
+        const over = (word, [x, y], room) => {
+            const { left, right, top, bottom, height } = word.getBoundingClientRect();
+            const [high, low] = [top + height / 4, bottom - height / 4]; // its letters, without the room above and below them
+            return Math.hypot(x - Math.max(left, Math.min(right, x)), y - Math.max(high, Math.min(low, y))) < room;
+        };
+        const middle = ({ left, top, width }) => [left + width / 2, top + width / 2];
+        const places = [...svg.querySelectorAll(".dora-dial-grip")].map((grip) => grip.getBoundingClientRect())
+            .map((box) => [middle(box), box.width / 2 - 1]);
+        for (const line of svg.querySelectorAll(".dora-dial-pull line"))
+            for (let part = 0; part <= 1; part += 0.02) {
+                const point = line.getPointAtLength(part * line.getTotalLength()).matrixTransform(line.getScreenCTM());
+                places.push([[point.x, point.y], 1]);
+            }
+        return [...svg.querySelectorAll(".dora-dial-label")].filter((word) => word.checkVisibility())
+            .filter((word) => places.some(([point, room]) => over(word, point, room))).map((word) => word.textContent);
+    }"""
+    assert page.locator(".dora-dial svg").evaluate(covers) == []
+
+
 # ---- in the system's colours
 
 # Words in less than 4.5 to 1 on the system's ground, in HTML and in drawings. A part that keeps its own colours has its own ground.
@@ -237,7 +260,7 @@ UNSEEN = """(figure) => {
 }"""
 
 
-@pytest.mark.parametrize("theme, scheme", [("light", "light"), ("light", "dark"), ("dark", "light")])
+@pytest.mark.parametrize(("theme", "scheme"), [("light", "light"), ("light", "dark"), ("dark", "light")])
 @pytest.mark.parametrize("name", sorted(stored()))
 def test_every_word_of_a_figure_is_seen_in_forced_colours_whichever_the_theme(name, theme, scheme, show):  # noqa: F811
     page = show(stored()[name], theme=theme, scheme=scheme, forced_colors="active", reduced_motion="reduce")

@@ -50,7 +50,7 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
   const label = s("text", { class: "dora-dial-label" }, text);
   const el = s("g", { class: `dora-dial-arrow dora-dial-${role}${dashed ? " dora-dial-dashed" : ""}` }, shaft, head);
   const name = s("g", { class: `dora-dial-arrow dora-dial-${role}` }, label);
-  let places = [];
+  let places = [], line = [];
   return {
     el,
     name,
@@ -59,6 +59,7 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
       const [x2, y2] = from ? at(to) : [0, 0];
       const size = Math.hypot(x2 - x1, y2 - y1);
       el.style.display = name.style.display = size < 3 ? "none" : "";
+      line = size < 3 ? [] : squares([x1, y1], [x2, y2], size);
       if (size < 3) return;
       const [ux, uy] = [(x2 - x1) / size, (y2 - y1) / size];
       const tip = Math.min(13, size * 0.6);
@@ -74,7 +75,17 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
       const { width, height } = label.getBBox();
       return { label, width, height, places };
     },
+    /** Where the shaft lies, as boxes too small to move a label onto another one. */
+    taken: () => line,
   };
+}
+
+/** A square every few pixels of a line. */
+function squares([x1, y1], [x2, y2], size) {
+  const count = Math.ceil(size / 6);
+  return Array.from({ length: count }, (_, i) => edges({
+    x: x1 + ((i + 0.5) / count) * (x2 - x1) - 1, y: y1 + ((i + 0.5) / count) * (y2 - y1) - 1, width: 2, height: 2,
+  }));
 }
 
 /** Places beside a shaft: the middle first, then nearer to the tip and the tail, on `side` and on the other. */
@@ -112,7 +123,7 @@ function settle(labels, taken, frame) {
 }
 
 const edges = ({ x, y, width, height }) => ({ left: x, right: x + width, top: y, bottom: y + height });
-const disc = ([x, y]) => edges({ x: x - GRIP, y: y - GRIP, width: 2 * GRIP, height: 2 * GRIP });
+const disc = ([x, y], radius) => edges({ x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius });
 
 /** The area that two boxes share. */
 function shared(one, other) {
@@ -248,7 +259,8 @@ function drawing() {
       arrows.pull.set(now.direction && now.merged, now.direction && sum(now.merged, pull));
       arrows.push.set(now.direction && now.adapted, now.direction && sum(now.adapted, now.push));
       const grips = now.direction ? [now.adapted, now.merged, sum(now.merged, pull)] : [now.adapted];
-      const kept = [...grips.map((tip) => disc(at(tip))), ...axes.map((node) => edges(node.getBBox()))];
+      const radius = svg.querySelector(".dora-dial-grip").getBBox().width / 2 || GRIP; // what the style sheet makes of it
+      const kept = [...grips.map((tip) => disc(at(tip), radius)), ...arrows.pull.taken(), ...arrows.push.taken(), ...axes.map((node) => edges(node.getBBox()))];
       settle(Object.values(arrows).map((each) => each.wanted()).filter(Boolean), kept, edges({ x: 0, y: 0, width, height }));
     },
   };
