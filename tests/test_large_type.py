@@ -123,9 +123,13 @@ def test_a_heading_that_a_link_leads_to_is_not_under_the_bar(address, visit):  #
 
 
 def test_on_paper_the_type_is_as_ever(address, visit):  # noqa: F811
-    page = large(visit, address + CHAPTER)
-    page.emulate_media(media="print")
-    assert float(page.evaluate("getComputedStyle(document.body).zoom")) == 1
+    zoom = "() => [document.body, document.querySelector('.dora-figure'), document.querySelector('main')].map((one) => one.currentCSSZoom)"
+    sizes = []
+    for page in (visit(address + CHAPTER), large(visit, address + CHAPTER)):
+        page.emulate_media(media="print")
+        sizes.append(page.evaluate(zoom))
+    assert sizes[0] == sizes[1]
+    assert None not in sizes[0]
 
 
 def test_it_is_no_obstacle_where_the_browser_keeps_nothing(address, visit):  # noqa: F811
