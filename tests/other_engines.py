@@ -4,7 +4,6 @@ Both speak WebDriver's commands (https://www.w3.org/TR/webdriver2), Firefox over
 Debian has them as firefox-esr, and as webkit2gtk-driver, which wants a screen: xvfb.
 """
 
-import base64
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from glob import glob
 from pathlib import Path
+from typing import NoReturn
 
 PATIENCE = 600_000  # ms for one script
 STARTING = 60  # seconds
@@ -44,10 +44,6 @@ class Engine:
         if isinstance(found, dict) and "error" in found:
             raise RuntimeError(f"{self.name}: {found['error']}")
         return found
-
-    def picture(self) -> bytes:
-        """The window as PNG."""
-        return base64.b64decode(self._ask("TakeScreenshot", full=False))
 
 
 def installed() -> dict[str, Callable]:
@@ -103,23 +99,23 @@ def firefox() -> Iterator[Engine]:
 
 def received(line: socket.socket) -> object:
     """One message: its length in bytes, a colon, JSON."""
-    size = b""
-    while not size.endswith(b":"):
-        size += line.recv(1)
-    body = b""
-    while len(body) < int(size[:-1]):
-        body += line.recv(int(size[:-1]) - len(body))
-    return json.loads(body)
+    with line.makefile("rb", buffering=0) as stream:
+        size = b""
+        while not size.endswith(b":"):
+            size += stream.read(1) or broken_off()
+        body = b""
+        while len(body) < int(size[:-1]):
+            body += stream.read(int(size[:-1]) - len(body)) or broken_off()
+        return json.loads(body)
+
+
+def broken_off() -> NoReturn:
+    raise ConnectionError("Firefox has closed the line")
 
 
 # ---- WebKit
 
-PATHS = {
-    "Navigate": ("POST", "url"),
-    "SetWindowRect": ("POST", "window/rect"),
-    "ExecuteAsyncScript": ("POST", "execute/async"),
-    "TakeScreenshot": ("GET", "screenshot"),
-}
+PATHS = {"Navigate": "url", "SetWindowRect": "window/rect", "ExecuteAsyncScript": "execute/async"}
 
 
 @contextmanager
@@ -147,8 +143,7 @@ def webkit() -> Iterator[Engine]:
         stack.callback(asked, f"{root}/{session['sessionId']}", "DELETE")
 
         def ask(command: str, **parameters: object) -> object:
-            method, path = PATHS[command]
-            return asked(f"{root}/{session['sessionId']}/{path}", method, parameters if method == "POST" else None)
+            return asked(f"{root}/{session['sessionId']}/{PATHS[command]}", "POST", parameters)
 
         yield Engine("WebKit", session["capabilities"]["browserVersion"], ask)
 

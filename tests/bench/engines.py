@@ -79,12 +79,17 @@ WALK = """async () => {
     return { figures: figures.map(({ id }) => id), dead, wrong, states };
 }"""
 
-# In a frame as wide as a phone: how far does the page reach, and what of it reaches beyond?
+# In a frame as wide as a phone, with every figure alive: how far does the page reach?
 FITS = """async (address) => {
     const frame = document.querySelector("iframe");
     await new Promise((done) => { frame.onload = done; frame.src = address; });
-    await new Promise((done) => setTimeout(done, 400));
-    return frame.contentDocument.documentElement.scrollWidth;
+    const page = frame.contentDocument;
+    for (const figure of page.querySelectorAll("figure[data-figure]")) {
+        figure.scrollIntoView({ block: "center", behavior: "instant" });
+        for (let i = 0; i < 500 && figure.dataset.ready !== "true"; i++) await new Promise((done) => setTimeout(done, 10));
+    }
+    await new Promise((done) => setTimeout(done, 100));
+    return page.documentElement.scrollWidth;
 }"""
 
 
@@ -122,8 +127,11 @@ class Chromium:
 
     def __init__(self, browser: Browser) -> None:
         self.version = browser.version
-        self._page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self._page = browser.new_page()
         self.goto = self._page.goto
+
+    def resize(self, width: int, height: int) -> None:
+        self._page.set_viewport_size({"width": width, "height": height})
 
     def run(self, function: str, *arguments: object) -> object:
         return self._page.evaluate(f"(given) => ({function})(...given)", list(arguments))
@@ -139,6 +147,7 @@ def playing() -> Iterator[Chromium]:
 
 def walked(opened: Callable, address: str, pages: list[str]) -> Walk:
     with opened() as engine:
+        engine.resize(1280, 900)
         said = {}
         for page in pages:
             engine.goto(f"{address}/{page}")
