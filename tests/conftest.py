@@ -1,5 +1,6 @@
 """The built site, a server for it and a browser, made once and only for the tests that ask for them."""
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,27 +11,36 @@ import pytest
 import serve
 from playwright.sync_api import Browser, sync_playwright
 
-# A process takes whole files, and one that takes long at the end is waited for alone.
+# A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
+# while the next three go on without it.
 LONG = (
-    "test_slides",
     "test_site",
-    "test_accessibility",
     "test_exercises",
-    "test_jupyterlab",
-    "test_security",
     "test_publish",
+    "test_jupyterlab",
+    "test_accessibility",
+    "test_slides",
+    "test_security",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
-    """The site's folder, built from what is there now."""
-    assert build_site.main() == 0, "the site does not build: its messages are above"
-    return build_site.ROOT / "_build" / "html"
+def site(testrun_uid: str) -> Path:
+    """The site's folder, built from what is there now by the first process of a run that asks for it."""
+    build = build_site.ROOT / "_build"
+    build.mkdir(exist_ok=True)
+    with open(build / ".built-for", "a+") as run:
+        fcntl.flock(run, fcntl.LOCK_EX)
+        run.seek(0)
+        if run.read() != testrun_uid:
+            assert build_site.main() == 0, "the site does not build: its messages are above"
+            run.truncate(0)
+            run.write(testrun_uid)
+    return build / "html"
 
 
 @pytest.fixture(scope="session")
