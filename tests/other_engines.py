@@ -8,9 +8,7 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,8 +17,9 @@ from glob import glob
 from pathlib import Path
 from typing import NoReturn
 
+from processes import free_port, running, waited
+
 PATIENCE = 600_000  # ms for one script
-STARTING = 60  # seconds
 
 # A script that is still at work when it is asked gives its result to the last argument; what goes wrong is its result too.
 WAITED = "const done = arguments[arguments.length - 1]; ({}).apply(null, arguments).then(done, (error) => done({{ error: String(error) }}));"
@@ -48,11 +47,9 @@ class Engine:
 
 def installed() -> dict[str, Callable]:
     """{engine: what opens it} of those that this machine has."""
-    has = {
-        "Firefox": firefox_path(),
-        "WebKit": shutil.which("WebKitWebDriver") and shutil.which("Xvfb") and mini_browser(),
-    }
-    return {name: {"Firefox": firefox, "WebKit": webkit}[name] for name, path in has.items() if path}
+    has_webkit = shutil.which("WebKitWebDriver") and shutil.which("Xvfb") and mini_browser()
+    found = {"Firefox": firefox_path() and firefox, "WebKit": has_webkit and webkit}
+    return {name: opens for name, opens in found.items() if opens}
 
 
 def firefox_path() -> str | None:
@@ -155,40 +152,3 @@ def asked(address: str, method: str, parameters: dict | None = None) -> object:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
         raise RuntimeError(f"WebKit: {json.load(error)['value']['message']}") from error
-
-
-# ---- what both need
-
-
-@contextmanager
-def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def waited(found: Callable[[], object]) -> object:
-    """What `found` gives once it neither fails nor gives nothing."""
-    end = time.monotonic() + STARTING
-    while True:
-        try:
-            if value := found():
-                return value
-        except OSError:
-            if time.monotonic() > end:
-                raise
-        if time.monotonic() > end:
-            raise TimeoutError(f"a browser was not there after {STARTING} s")
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]

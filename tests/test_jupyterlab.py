@@ -1,7 +1,6 @@
 """Live figures in a real JupyterLab: a stored chapter reads well before it runs, and a running figure obeys both sides."""
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import nbformat
 import pytest
 from live_page import BOOK
 from playwright.sync_api import Error
+from processes import free_port, running, waited
 
 CELLS = {
     "make": "from dorabook.live import DirectionDial\ndial = DirectionDial(id='dial')\ndial",
@@ -52,32 +52,18 @@ def lab(tmp_path_factory):
     subprocess.run(
         [sys.executable, "-m", "jupyter", "trust", *map(str, folder.glob("*.ipynb"))], check=True, capture_output=True
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = [
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--IdentityProvider.token=",
         f"--ServerApp.root_dir={folder}",
     ]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     address = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/api", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.5)
-    else:
-        pytest.fail("JupyterLab did not answer within a minute")
-    yield address, folder
-    server.terminate()
-    server.wait(timeout=20)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", *options]
+    with running(command):
+        waited(lambda: urllib.request.urlopen(f"{address}/api", timeout=1))
+        yield address, folder
 
 
 @pytest.fixture
