@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(name,
 # ---- every figure in every state
 
 
+@cache
 def stored() -> dict[str, str]:
     """{figure: the first that a chapter shows, as its notebook holds it}."""
     found = {}
