@@ -57,7 +57,7 @@ def tagged(document: nodes.document, tag: str) -> list[nodes.container]:
 def fold_answers(app: Sphinx, document: nodes.document) -> None:
     """A predicted answer is folded whole: the cell that computes it and the sentences that say which option it is.
 
-    Its code is open in Jupyter, where it is run. On a page the code stands right under the options and names one of them.
+    Its code stands right under the options and names one of them.
     """
     for cell in tagged(document, "answer"):
         if cell.get("hide_mode"):

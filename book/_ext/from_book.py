@@ -7,6 +7,8 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+LETTERS = "abcde"  # of a prediction's answers, as live/predict.py has them
+
 
 class FromBook(SphinxDirective):
     """What `made` cannot find stops the build, with the directive, its arguments and the page."""
@@ -29,9 +31,6 @@ class FromBook(SphinxDirective):
     def beside(self, name: str) -> Path:
         """A file that is named relative to the page."""
         return self.watched(Path(self.env.srcdir, self.env.docname).parent / name)
-
-
-LETTERS = "abcde"  # of a prediction's answers, as live/predict.py has them
 
 
 def raw(markup: str) -> nodes.raw:

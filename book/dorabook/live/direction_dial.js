@@ -27,12 +27,11 @@ export function describe(state) {
 }
 
 function reach(norm, push, along) {
-  if (Math.max(...push.map(Math.abs)) < 1e-9) // the rest is rounding
-    return `With the norm ${norm === "in graph" ? "in the graph" : "detached"}, nothing reaches W + sBA here.`;
-  return norm === "in graph"
-    ? "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
-    : `With the norm detached, what reaches W + sBA has a component of ${number(along)} `
-      + "that lies along the direction, where it turns nothing.";
+  const inGraph = norm === "in graph";
+  const nothing = Math.max(...push.map(Math.abs)) < 1e-9; // the rest is rounding
+  return `With the norm ${inGraph ? "in the graph" : "detached"}, ` + (nothing ? "nothing reaches W + sBA here."
+    : inGraph ? "what reaches W + sBA is square to the direction: it can only turn it."
+      : `what reaches W + sBA has a component of ${number(along)} that lies along the direction, where it turns nothing.`);
 }
 
 function row(name, vector) {
@@ -50,7 +49,7 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
   const label = s("text", { class: "dora-dial-label" }, text);
   const el = s("g", { class: `dora-dial-arrow dora-dial-${role}${dashed ? " dora-dial-dashed" : ""}` }, shaft, head);
   const name = s("g", { class: `dora-dial-arrow dora-dial-${role}` }, label);
-  let places = [], line = [];
+  let places = [], line = null;
   return {
     el,
     name,
@@ -59,7 +58,7 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
       const [x2, y2] = from ? at(to) : [0, 0];
       const size = Math.hypot(x2 - x1, y2 - y1);
       el.style.display = name.style.display = size < 3 ? "none" : "";
-      line = size < 3 ? [] : squares([x1, y1], [x2, y2], size);
+      line = size < 3 ? null : [[x1, y1], [x2, y2], size];
       if (size < 3) return;
       const [ux, uy] = [(x2 - x1) / size, (y2 - y1) / size];
       const tip = Math.min(13, size * 0.6);
@@ -76,7 +75,7 @@ function arrow(role, text, { dashed = false, side = 1, middle = false } = {}) {
       return { label, width, height, places };
     },
     /** Where the shaft lies, as boxes too small to move a label onto another one. */
-    taken: () => line,
+    taken: () => (line ? squares(...line) : []),
   };
 }
 

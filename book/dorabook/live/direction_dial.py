@@ -72,13 +72,12 @@ class DirectionDial(LiveFigure):
 
 def _reach(norm: str, push: Any, along: float) -> str:
     if max(map(abs, push)) < 1e-9:  # the rest is rounding
-        return f"With the norm {'in the graph' if norm == 'in graph' else 'detached'}, nothing reaches W + sBA here."
-    if norm == "in graph":
-        return "With the norm in the graph, what reaches W + sBA is square to the direction: it can only turn it."
-    return (
-        f"With the norm detached, what reaches W + sBA has a component of {number(along)} "
-        "that lies along the direction, where it turns nothing."
-    )
+        reaches = "nothing reaches W + sBA here."
+    elif norm == "in graph":
+        reaches = "what reaches W + sBA is square to the direction: it can only turn it."
+    else:
+        reaches = f"what reaches W + sBA has a component of {number(along)} that lies along the direction, where it turns nothing."
+    return f"With the norm {'in the graph' if norm == 'in graph' else 'detached'}, {reaches}"
 
 
 def _row(name: str, vector: Any) -> tuple[str, ...]:

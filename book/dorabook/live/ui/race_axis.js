@@ -72,12 +72,12 @@ function normStrips(per) {
         rail.setAttribute("d", `M${across(0)} ${y}H${across(2)}`);
         value.setAttribute("x", width);
         say(value, along === per ? "all 1" : range(axis.norms[along]));
-        path(ticks, Array.from(axis.norms[along]), (norm) => `M${across(norm).toFixed(1)} ${y - 6}v12`);
+        path(ticks, axis.norms[along], (norm) => `M${across(norm).toFixed(1)} ${y - 6}v12`);
       }
     },
   };
 }
 
 function path(node, items, piece) {
-  node.setAttribute("d", items.map(piece).join(""));
+  node.setAttribute("d", Array.from(items, piece).join(""));
 }
