@@ -113,6 +113,48 @@ def bootstrap(first: np.ndarray, second: np.ndarray, *, draws: int = DRAWS, seed
     return Interval(float(each.mean()), *(float(x) for x in np.quantile(means, [0.025, 0.975])))
 
 
+def two_way(*each: np.ndarray, draws: int = DRAWS, seed: int = 0) -> list[np.ndarray]:
+    """Means of `each` (seeds, sentences) under redrawn seeds and sentences, (draws,): the same draws for all of them.
+
+    Crossed bootstrap (Owen, 2007): rows and columns of (seeds, sentences) are drawn apart, so that both sources of chance are in it.
+    """
+    if len({one.shape for one in each}) != 1:
+        raise ValueError(f"shapes are {[one.shape for one in each]}: all need one shape (seeds, sentences)")
+    seeds, sentences = each[0].shape
+    rng = np.random.default_rng(seed)
+    by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds  # (draws, seeds)
+    means = np.zeros((len(each), draws))
+    for k in range(draws):
+        by_sentence = np.bincount(rng.integers(sentences, size=sentences), minlength=sentences) / sentences
+        means[:, k] = [by_seed[k] @ one @ by_sentence for one in each]
+    return list(means)
+
+
+def percentile(drawn: np.ndarray, *, mean: float, level: float = 0.95) -> Interval:
+    """The percentile interval of bootstrap draws around the mean that was observed."""
+    return Interval(mean, *(float(x) for x in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])))
+
+
+def sign_flip(differences: Sequence[float], *, alternative: str = "two-sided") -> float:
+    """Exact p of the mean under every choice of signs, 2^n of them: no shape of the differences is assumed."""
+    test = stats.permutation_test(
+        (np.asarray(differences),),
+        lambda x, axis: np.mean(x, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        alternative=alternative,
+        n_resamples=np.inf,
+        batch=4096,
+    )
+    return float(test.pvalue)
+
+
+def mcnemar(first_alone: int, second_alone: int) -> float:
+    """Exact two-sided p that of the pairs in which one alone fell, each was as likely to. 1 where there is none."""
+    alone = first_alone + second_alone
+    return float(stats.binomtest(first_alone, alone, 0.5).pvalue) if alone else 1.0
+
+
 def share_of_gap(percent: float, *, floor: float, ceiling: float) -> float | None:
     """(percent - floor) / (ceiling - floor): 0 at the floor, 1 at the ceiling. None where the gap is below ten points.
 
