@@ -1,5 +1,6 @@
 """The second experiment on a planted task, its plan's place in the history, and its analysis on planted answers."""
 
+import hashlib
 import json
 import subprocess
 from collections import Counter
@@ -426,6 +427,49 @@ def test_the_report_says_every_question_once(monkeypatch):
     for asked in ("axis, per output", "rate, 0.003 - 0.001", "rate, best - worst", "at 0.005", "at 0.007"):
         assert text.count(asked) == 1
     assert "bruised per output" in text and "bruised per input" in text
+
+
+# The stored rows
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return list(rates.done(rates_analysis.DATA).values())
+
+
+def test_stored_rows_are_the_first_of_the_plan_in_its_order(stored):
+    planned = [r.key for r in rates.grid()]
+    assert stored and [tuple(row[name] for name in rates.KEY) for row in stored] == planned[: len(stored)]
+
+
+def test_stored_rows_were_made_by_the_plans_commit_with_its_recipe(stored):
+    root = rates.Path(rates.__file__).parents[2]
+    plan = git(root, "log", "--diff-filter=A", "--format=%H", "--", "book/experiments/rates.py").splitlines()[-1]
+    b = train_both.Bench(None, None, None, train_both.RECIPES)
+    assert {(row["commit"], row["recipe"]) for row in stored} == {(plan, rates.recipe(b))}
+    assert json.loads((rates_analysis.DATA / "rates.json").read_text())["plan"] == plan
+
+
+def test_stored_rows_have_the_planned_sizes_and_their_own_counts(stored):
+    for row in stored:
+        assert (row["train"], row["test"], row["threads"]) == ("1500", "2000", "1")
+        assert sum(records.unbits(row["answers"], 2000)) == int(row["correct"])
+        assert (row["m_least"] == "") == (row["arm"] == "lora")
+
+
+def test_stored_pairs_start_from_one_loss(stored):
+    """One seed, one first batch, one head and an adapter that changes nothing yet: one loss, whatever the axis and the rate."""
+    start = {}
+    for row in stored:
+        start.setdefault((row["bruise"], row["seed"]), []).append(float(row["loss_first"]))
+    for losses in start.values():
+        assert losses == pytest.approx([losses[0]] * len(losses), rel=1e-5)
+
+
+def test_provenance_gives_the_stored_files_rows_and_checksum(stored):
+    said = json.loads((rates_analysis.DATA / "rates.json").read_text())
+    content = (rates_analysis.DATA / "rates.csv").read_bytes()
+    assert (said["rows"], said["sha256"]) == (len(stored), hashlib.sha256(content).hexdigest())
 
 
 # The general parts against a second computation
