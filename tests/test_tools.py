@@ -275,6 +275,14 @@ def test_a_formula_becomes_mathml():
     assert mathml.mathml(mathml.aligned(r"a &= b \\ c &= d"), display=True).count("<mtr>") == 2
 
 
+def test_a_process_that_has_written_a_formula_ends():
+    """An engine with a thread of its own, never closed, keeps Python 3.13 from ending."""
+    command = [sys.executable, "-c", "import mathml; print(mathml.mathml('x', display=False))"]
+    done = subprocess.run(command, cwd=Path(mathml.__file__).parent, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("<math>")
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_elementwise_product_is_as_large_in_a_display_as_in_a_line():
     """Firefox takes the sign for one that is to be enlarged, and says so nowhere but in the picture."""
     assert '<mo largeop="false">⊙</mo>' in mathml.mathml(r"m \odot D", display=True)
