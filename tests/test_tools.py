@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -223,10 +224,13 @@ def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
 
 # ---- the Makefile
 
+COMMANDS = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
+
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    for name in ("Makefile", "requirements-site.txt", "requirements.txt", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
+    for name in ("Makefile", "constraints.txt", "requirements-site.txt", "requirements.txt", "requirements-deep.txt"):
+        if not (folder / name).exists():
+            shutil.copy2(ROOT / name, folder)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env={**clean, **environment}, capture_output=True, text=True
@@ -234,9 +238,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def test_help_lists_every_command(tmp_path):
-    listed = {line.split()[1] for line in make(tmp_path).stdout.splitlines()}
-    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY"))
-    assert listed == set(phony.split()[1:])
+    assert {line.split()[1] for line in make(tmp_path).stdout.splitlines()} == set(COMMANDS)
 
 
 def test_no_python_is_said_and_nothing_is_left(tmp_path):
@@ -246,14 +248,97 @@ def test_no_python_is_said_and_nothing_is_left(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
-def test_an_old_python_is_said(tmp_path):
-    old = tmp_path / "old-python"
+def old_python(path: Path) -> Path:
     code = f'exec {sys.executable} -c "import sys; sys.version_info = (3, 8, 1); ${{2#import sys; }}"'
-    old.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1 && exit 0\n[ "$1" = -c ] && {code}\n')
-    old.chmod(0o755)
-    done = make(tmp_path, "site", f"PYTHON={old}")
+    path.parent.mkdir(parents=True)
+    path.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1 && exit 0\n[ "$1" = -c ] && {code}\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_an_old_python_is_said(tmp_path):
+    done = make(tmp_path, "site", f"PYTHON={old_python(tmp_path / 'my old' / 'python')}")
     assert done.returncode
     assert "is Python 3.8.1. Name another" in done.stdout
+
+
+def test_an_old_python_in_a_venv_that_was_there_is_said(tmp_path):
+    old_python(tmp_path / ".venv" / "bin" / "python")
+    done = make(tmp_path, "site", "PYTHON=true")
+    assert done.returncode
+    assert "the .venv that was here already holds Python 3.8.1. Remove it: make clean" in done.stdout
+    assert not (tmp_path / ".venv" / "python.done").exists()
+
+
+@pytest.fixture
+def called(tmp_path):
+    """called(command, ...): the arguments, one by one, of all that make runs in a folder whose name has a space and an umlaut."""
+    folder = tmp_path / "ä b"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name in ("bin/python", "bin/ruff", "python.done", "all.done", "site.done", "deep.done"):
+        (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
+        (folder / ".venv" / name).chmod(0o755)
+    (folder / "calls").touch()
+
+    def call(*arguments: str) -> list[str]:
+        done = make(folder, *arguments)
+        assert done.returncode == 0, done.stderr
+        return (folder / "calls").read_text(encoding="utf-8").splitlines()
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_with_a_space_and_an_umlaut_is_one_word_to_every_command(command, called):
+    assert [argument for argument in called(command) if "ä" in argument and "ä b/" not in argument] == []
+
+
+def test_a_name_that_is_given_to_a_command_is_one_word(called):
+    assert called("run", "NB=/ö/1 law.ipynb")[-1] == "/ö/1 law.ipynb"
+    given = ["MODEL=/ö/a model", "DATA=some data", "ONLY=one row"]
+    assert called("remake", *given)[-6:] == ["--model", "/ö/a model", "--data", "some data", "--only", "one row"]
+
+
+@pytest.fixture(scope="module")
+def without_pip(tmp_path_factory):
+    """A folder in which the site needs one package, that lies there, and whose .venv was made without pip, as uv makes it."""
+    folder = tmp_path_factory.mktemp("book")
+    with zipfile.ZipFile(folder / "one-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("one.py", "")
+        wheel.writestr("one-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: one\nVersion: 1\n")
+        wheel.writestr("one-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("one-1.dist-info/RECORD", "")
+    (folder / "requirements-site.txt").write_text("./one-1-py3-none-any.whl\n")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PIP_USER", "1"), ("PIP_TARGET", "there"), ("PIP_PREFIX", "there"), ("PIP_ROOT", "there"),
+     ("pip.conf", ""), ("pip.conf", "user = true"), ("pip.conf", "target = there")],
+)  # fmt: skip
+def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_pip):
+    (without_pip / "pip.conf").write_text(f"[install]\n{value if name == 'pip.conf' else ''}\n")
+    (without_pip / ".venv" / "site.done").unlink(missing_ok=True)
+    settings = {"PIP_CONFIG_FILE": "pip.conf", "PIP_NO_INDEX": "1", name: value}
+    done = make(without_pip, ".venv/site.done", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (module,) = (without_pip / ".venv").rglob("one.py")
+    module.unlink()
+    shutil.rmtree(next(module.parent.glob("one-1.dist-info")))
+
+
+# ---- the checkout
+
+
+def test_a_checkout_that_git_is_told_to_end_lines_as_windows_does_is_as_ours(tmp_path):
+    """`make site` joins JavaScript modules and reads formulas by line ends."""
+    clone = ["git", "clone", "-q", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", str(ROOT), str(tmp_path / "book")]
+    subprocess.run(clone, check=True)
+    command = ["git", "ls-files", "--eol"]
+    listed = subprocess.run(command, cwd=tmp_path / "book", check=True, capture_output=True, text=True).stdout
+    assert [line for line in listed.splitlines() if "w/crlf" in line or "w/mixed" in line] == []
 
 
 # ---- what pages are made of
