@@ -42,11 +42,12 @@ test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
-deep: .venv/deep.done ## break the code on purpose, and run the chapters on other versions of peft; needs a network
+deep: .venv/deep.done ## break the code on purpose, and try other versions of peft and of Python; needs a network
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
+	@$(CHECKS) -m bench.pythons
 
 remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
 	@PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.train_both --remake $${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bench import pythons
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
@@ -124,6 +125,13 @@ def test_a_checkout_keeps_no_credentials(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
+def test_what_runs_every_test_has_the_history_that_one_reads(path):
+    for name, job in jobs(path):
+        if "make test" in [step.get("run") for step in job["steps"]]:
+            assert job["steps"][0]["with"]["fetch-depth"] == "0", name
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
 def test_a_script_takes_its_inputs_from_the_environment(path):
     assert [script for script in scripts(path) if "${{" in script] == []
 
@@ -153,6 +161,22 @@ def test_tests_run_on_push_and_on_pull_request():
     workflow = load(FOLDER / "test.yml")
     assert set(workflow["on"]) == {"push", "pull_request"}
     assert scripts(FOLDER / "test.yml") == ["make test"]
+
+
+def test_the_oldest_and_the_newest_python_are_tested_on_every_push():
+    (job,) = load(FOLDER / "test.yml")["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == [pythons.VERSIONS[0], pythons.VERSIONS[-1]]
+    (setup,) = (step for step in job["steps"] if "setup-python" in step.get("uses", ""))
+    assert setup["with"]["python-version"] == "${{ matrix.python }}"
+
+
+def test_the_branch_that_a_release_writes_is_the_one_the_week_reads_and_has_no_slash():
+    """nbviewer finds nothing on a branch with a slash."""
+    named = [
+        re.findall(r'"(\w+\W)\$\{\w+#v\}"', "\n".join(scripts(path)))
+        for path in (FOLDER / "publish.yml", FOLDER / "weekly.yml")
+    ]
+    assert named == [["published-"], ["published-"]]
 
 
 def test_a_release_is_tested_before_anything_is_published():
