@@ -216,6 +216,26 @@ def test_without_a_browser_the_checks_fail_with_one_sentence(monkeypatch):
     assert tried == ["install"]
 
 
+def test_a_driver_that_lacks_a_library_is_given_it_or_said_in_one_sentence(monkeypatch):
+    """As on a bare Debian 13: there it was a traceback."""
+    reason, asked = "node: libatomic.so.1: cannot open shared object file", []
+    answers = iter([reason, "", reason, reason])
+    monkeypatch.setattr(browser, "stopped", lambda: next(answers))
+    monkeypatch.setattr(browser, "apt", asked.append)
+    monkeypatch.setattr(browser, "find", lambda: "/a/browser")
+    browser.main()
+    with pytest.raises(SystemExit, match=r"does not start: node: libatomic\.so\.1.*apt install libatomic1$"):
+        browser.main()
+    assert asked == ["libatomic1", "libatomic1"]
+
+
+def test_why_the_driver_stopped_is_its_last_line(monkeypatch):
+    assert browser.stopped() == ""
+    done = SimpleNamespace(returncode=127, stderr="first\nnode: no library\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    assert browser.stopped() == "node: no library"
+
+
 def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
     monkeypatch.setattr(browser, "find", lambda: "/a/browser")
     monkeypatch.setattr(browser, "install", lambda: pytest.fail("installed"))
