@@ -10,6 +10,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHECKS := PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Into .venv, whatever place the environment or pip's own settings name.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+INSTALL := $(BIN)/python -m pip install -q --no-user --target=
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -18,19 +21,19 @@ site: .venv/site.done ## build the site into _build/html; warnings are errors
 	@$(BIN)/python tools/build_site.py
 
 serve: .venv/python.done ## build the site and serve it on 127.0.0.1 (PORT=8000)
-	@$(BIN)/python tools/serve.py --check $(PORT)
+	@$(BIN)/python tools/serve.py --check "$(PORT)"
 	@$(MAKE) site
-	@$(BIN)/python tools/serve.py $(PORT)
+	@$(BIN)/python tools/serve.py "$(PORT)"
 
 zip: site ## put the site into one archive that is read from disk
 	@$(BIN)/python tools/make_zip.py
 
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
-	@$(BIN)/python tools/run_notebooks.py $(NB)
+	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
 # Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel. A browser test mostly
 # waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with $(CURDIR)/tests/sanitize.cfg -n 4 --dist loadfile --no-loadscope-reorder
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" -n 4 --dist loadfile --no-loadscope-reorder
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
@@ -39,14 +42,15 @@ test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
-deep: .venv/deep.done ## break the code on purpose, and run the chapters on other versions of peft; needs a network
+deep: .venv/deep.done ## break the code on purpose, and try other versions of peft and of Python; needs a network
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
+	@$(CHECKS) -m bench.pythons
 
 remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
-	@cd book && OMP_NUM_THREADS=1 ../$(BIN)/python -m experiments.train_both --remake $(if $(MODEL),--model "$(abspath $(MODEL))") $(if $(DATA),--data "$(abspath $(DATA))") $(if $(ONLY),--only "$(ONLY)")
+	@PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.train_both --remake $${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"}
 
 links: site ## ask the other sites that the book links to; needs a network
 	@$(BIN)/python tools/check_links.py
@@ -69,23 +73,24 @@ clean: ## remove the built site and the installed packages
 
 # Each stamp is written last, so an installation that was cut short is taken up again.
 .venv/python.done:
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON) here. Install it, or name yours: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=/path/to/python3"; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON) here. Install it, or name yours: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" -V). Name another: make PYTHON=/path/to/python3"; exit 1; }
 	@test -w . || { echo "This folder cannot be written to, and the book keeps its packages in .venv and its pages in _build here: copy it to a folder of yours."; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) could not make .venv, for the reason above. Where ensurepip is missing, on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@"$(PYTHON)" -m venv .venv || { echo "$(PYTHON) could not make .venv, for the reason above. Where ensurepip is missing, on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, and the .venv that was here already holds $$($(BIN)/python -V). Remove it: make clean"; exit 1; }
 	@touch $@
 
 .venv/site.done: requirements-site.txt constraints.txt .venv/python.done
 	@echo "Installing what the site needs into .venv"
-	@$(BIN)/python -m pip install -q -r requirements-site.txt
+	@$(INSTALL) -r requirements-site.txt
 	@touch $@
 
 .venv/all.done: requirements.txt requirements-site.txt constraints.txt .venv/python.done
 	@echo "Installing everything into .venv"
-	@$(BIN)/python -m pip install -q -r requirements.txt
+	@$(INSTALL) -r requirements.txt
 	@touch $@ .venv/site.done
 
 .venv/deep.done: requirements-deep.txt .venv/all.done
 	@echo "Installing what makes mutants into .venv"
-	@$(BIN)/python -m pip install -q -r requirements-deep.txt
+	@$(INSTALL) -r requirements-deep.txt
 	@touch $@

@@ -1,10 +1,11 @@
 """The benches' record: what is kept of a run, and that the page shows exactly that."""
 
 import json
+import sys
 
 import kept
 import pytest
-from bench import engines, record
+from bench import engines, pythons, record
 from bench.table import HEAD, met
 
 ROWS = [("a page, gzip", "2,429 kB", "166 kB", "≤ 250 kB", "yes"), ("its requests", "–", "9", "–", "–")]
@@ -99,3 +100,25 @@ def test_what_another_browser_does_otherwise_is_named_and_counted(change, proble
         "Firefox: pages wider than a phone of 360 px, of 1",
     ]
     assert found[-1] == ("WebKit: figures that come alive, of 2", "–", "not had", "2", "not known")
+
+
+# ---- other Pythons
+
+
+def test_a_python_that_is_not_here_is_named_and_one_on_which_a_command_fails_fails(tmp_path, monkeypatch, capsys):
+    (tmp_path / "make").write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    (tmp_path / "git").write_text('#!/bin/sh\nfor last; do :; done; mkdir "$last"\n')
+    (tmp_path / "python3.12").write_text("#!/bin/sh\nexit 127\n")  # as a version manager's stand-in
+    (tmp_path / "python3.13").symlink_to(sys.executable)
+    for program in tmp_path.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(pythons, "VERSIONS", ("3.12", "3.13", "3.99"))
+    monkeypatch.setattr(pythons.build_site, "ROOT", tmp_path)
+    assert pythons.main() == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "Python 3.12: not run, there is no python3.12 here"
+    assert said[1].startswith("Python 3.13: Command ")
+    assert said[1].endswith("See _build/python3.13.log")
+    assert said[2] == "Python 3.99: not run, there is no python3.99 here"
+    assert (tmp_path / "_build" / "python3.13.log").read_text() == f"PYTHON={tmp_path / 'python3.13'} site\n"

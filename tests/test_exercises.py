@@ -198,6 +198,8 @@ def chapter(above: str, *own: str) -> dict:
         ("x = 1\ny = 2\ndraw(x)\nweight.mul_(draw(y))\nweight = 3", "weight", ["weight = 3"]),
         ("x = 1\nnn.init.ones_(x)\nprint(x)", "x", ["x = 1", "nn.init.ones_(x)"]),
         ("y = 5\nf = lambda x: x + y\ny = 6", "f(1)", ["f = lambda x: x + y", "y = 6"]),
+        ("k = 1\nz = 2\nx = [k + z for k in [3]]\nk = 4", "x", ["z = 2", "x = [k + z for k in [3]]"]),
+        ("k = 1\nv = 2\nx = {k: {v for v in [k]} for k in [3]}", "x", ["x = {k: {v for v in [k]} for k in [3]}"]),
     ],
 )  # fmt: skip
 def test_a_copy_takes_the_statements_that_give_its_names_their_values_and_no_others(above, own, kept):

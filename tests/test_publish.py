@@ -469,7 +469,7 @@ def test_a_workflows_own_repository_comes_before_the_configured_one():
 
 
 def test_colab_opens_a_chapter_from_the_branch_of_its_version_and_from_github_alone():
-    expected = "https://colab.research.google.com/github/owner/name.x/blob/published/0.1.0/1-law.ipynb"
+    expected = "https://colab.research.google.com/github/owner/name.x/blob/published-0.1.0/1-law.ipynb"
     for address in ("https://github.com/owner/name.x", "https://github.com/owner/name.x.git"):
         assert publish.colab(address, "0.1.0", "1-law") == expected
     assert publish.colab("", "0.1.0", "1-law") == ""
@@ -530,7 +530,7 @@ def test_a_page_links_colab_where_the_repository_is_known(monkeypatch):
     app, context = SimpleNamespace(env=environment, builder=builder, config=config), {}
     publish.offer(app, "book/1-law", "page.html", context, None)
     assert context["notebook"] == "../notebooks/1-law.ipynb"
-    assert context["colab"].endswith(f"/owner/name/blob/published/{publish.version()}/1-law.ipynb")
+    assert context["colab"].endswith(f"/owner/name/blob/published-{publish.version()}/1-law.ipynb")
     publish.offer(app, "book/index", "page.html", other := {}, None)
     assert other == {}
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -215,6 +216,26 @@ def test_without_a_browser_the_checks_fail_with_one_sentence(monkeypatch):
     assert tried == ["install"]
 
 
+def test_a_driver_that_lacks_a_library_is_given_it_or_said_in_one_sentence(monkeypatch):
+    """As on a bare Debian 13: there it was a traceback."""
+    reason, asked = "node: libatomic.so.1: cannot open shared object file", []
+    answers = iter([reason, "", reason, reason])
+    monkeypatch.setattr(browser, "stopped", lambda: next(answers))
+    monkeypatch.setattr(browser, "apt", asked.append)
+    monkeypatch.setattr(browser, "find", lambda: "/a/browser")
+    browser.main()
+    with pytest.raises(SystemExit, match=r"does not start: node: libatomic\.so\.1.*apt install libatomic1$"):
+        browser.main()
+    assert asked == ["libatomic1", "libatomic1"]
+
+
+def test_why_the_driver_stopped_is_its_last_line(monkeypatch):
+    assert browser.stopped() == ""
+    done = SimpleNamespace(returncode=127, stderr="first\nnode: no library\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    assert browser.stopped() == "node: no library"
+
+
 def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
     monkeypatch.setattr(browser, "find", lambda: "/a/browser")
     monkeypatch.setattr(browser, "install", lambda: pytest.fail("installed"))
@@ -223,10 +244,13 @@ def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
 
 # ---- the Makefile
 
+COMMANDS = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
+
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    for name in ("Makefile", "requirements-site.txt", "requirements.txt", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
+    for name in ("Makefile", "constraints.txt", "requirements-site.txt", "requirements.txt", "requirements-deep.txt"):
+        if not (folder / name).exists():
+            shutil.copy2(ROOT / name, folder)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env={**clean, **environment}, capture_output=True, text=True
@@ -234,9 +258,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def test_help_lists_every_command(tmp_path):
-    listed = {line.split()[1] for line in make(tmp_path).stdout.splitlines()}
-    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY"))
-    assert listed == set(phony.split()[1:])
+    assert {line.split()[1] for line in make(tmp_path).stdout.splitlines()} == set(COMMANDS)
 
 
 def test_no_python_is_said_and_nothing_is_left(tmp_path):
@@ -246,14 +268,106 @@ def test_no_python_is_said_and_nothing_is_left(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
-def test_an_old_python_is_said(tmp_path):
-    old = tmp_path / "old-python"
+def old_python(path: Path) -> Path:
     code = f'exec {sys.executable} -c "import sys; sys.version_info = (3, 8, 1); ${{2#import sys; }}"'
-    old.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1 && exit 0\n[ "$1" = -c ] && {code}\n')
-    old.chmod(0o755)
-    done = make(tmp_path, "site", f"PYTHON={old}")
+    path.parent.mkdir(parents=True)
+    path.write_text(f'#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1 && exit 0\n[ "$1" = -c ] && {code}\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_an_old_python_is_said(tmp_path):
+    done = make(tmp_path, "site", f"PYTHON={old_python(tmp_path / 'my old' / 'python')}")
     assert done.returncode
     assert "is Python 3.8.1. Name another" in done.stdout
+
+
+def test_an_old_python_in_a_venv_that_was_there_is_said(tmp_path):
+    old_python(tmp_path / ".venv" / "bin" / "python")
+    done = make(tmp_path, "site", "PYTHON=true")
+    assert done.returncode
+    assert "the .venv that was here already holds Python 3.8.1. Remove it: make clean" in done.stdout
+    assert not (tmp_path / ".venv" / "python.done").exists()
+
+
+@pytest.fixture
+def called(tmp_path):
+    """called(command, ...): the arguments, one by one, of all that make runs in a folder whose name has a space and an umlaut."""
+    folder = tmp_path / "ä b"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name in ("bin/python", "bin/ruff", "python.done", "all.done", "site.done", "deep.done"):
+        (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
+        (folder / ".venv" / name).chmod(0o755)
+    (folder / "calls").touch()
+
+    def call(*arguments: str) -> list[str]:
+        done = make(folder, *arguments)
+        assert done.returncode == 0, done.stderr
+        return (folder / "calls").read_text(encoding="utf-8").splitlines()
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_with_a_space_and_an_umlaut_is_one_word_to_every_command(command, called):
+    assert [argument for argument in called(command) if "ä" in argument and "ä b/" not in argument] == []
+
+
+def test_a_name_that_is_given_to_a_command_is_one_word(called):
+    assert called("run", "NB=/ö/1 law.ipynb")[-1] == "/ö/1 law.ipynb"
+    given = ["MODEL=/ö/a model", "DATA=some data", "ONLY=one row"]
+    assert called("remake", *given)[-6:] == ["--model", "/ö/a model", "--data", "some data", "--only", "one row"]
+
+
+@pytest.fixture(scope="module")
+def without_pip(tmp_path_factory):
+    """A folder in which the site needs one package, that lies there, and whose .venv was made without pip, as uv makes it."""
+    folder = tmp_path_factory.mktemp("book")
+    with zipfile.ZipFile(folder / "one-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("one.py", "")
+        wheel.writestr("one-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: one\nVersion: 1\n")
+        wheel.writestr("one-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("one-1.dist-info/RECORD", "")
+    (folder / "requirements-site.txt").write_text("./one-1-py3-none-any.whl\n")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PIP_USER", "1"), ("PIP_TARGET", "there"), ("PIP_PREFIX", "there"), ("PIP_ROOT", "there"),
+     ("pip.conf", ""), ("pip.conf", "user = true"), ("pip.conf", "target = there")],
+)  # fmt: skip
+def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_pip):
+    (without_pip / "pip.conf").write_text(f"[install]\n{value if name == 'pip.conf' else ''}\n")
+    (without_pip / ".venv" / "site.done").unlink(missing_ok=True)
+    settings = {"PIP_CONFIG_FILE": "pip.conf", "PIP_NO_INDEX": "1", name: value}
+    done = make(without_pip, ".venv/site.done", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (module,) = (without_pip / ".venv").rglob("one.py")
+    module.unlink()
+    shutil.rmtree(next(module.parent.glob("one-1.dist-info")))
+
+
+# ---- the checkout
+
+
+def test_a_checkout_by_a_git_that_ends_lines_as_windows_does_is_as_ours(tmp_path):
+    """`make site` joins JavaScript modules by their line ends."""
+    names = ["book/index.md", "book/_ext/assets/preview.png", "tests/fixtures/torchtune.safetensors", ".gitattributes"]
+    for name in ["Makefile", "book/dorabook/live/norm_explorer.js", "book/4-shape-mismatch.ipynb", *names]:
+        (tmp_path / "book" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "book" / name)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", tmp_path / "book", "-c", "core.autocrlf=true", "-c", "core.safecrlf=false", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    git("add", ".")
+    git("checkout-index", "-a", "--prefix=../checkout/")
+    for name in git("ls-files").split():
+        assert (tmp_path / "checkout" / name).read_bytes() == (ROOT / name).read_bytes(), name
 
 
 # ---- what pages are made of
@@ -273,6 +387,14 @@ def test_a_formula_becomes_mathml():
     assert "<mfrac>" in mathml.mathml(r"\frac{m}{\lVert W \rVert}", display=True)
     assert "display" not in mathml.mathml("x", display=False).split(">")[0]
     assert mathml.mathml(mathml.aligned(r"a &= b \\ c &= d"), display=True).count("<mtr>") == 2
+
+
+def test_a_process_that_has_written_a_formula_ends():
+    """An engine with a thread of its own, never closed, keeps Python 3.13 from ending."""
+    command = [sys.executable, "-c", "import mathml; print(mathml.mathml('x', display=False))"]
+    done = subprocess.run(command, cwd=Path(mathml.__file__).parent, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("<math>")
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_elementwise_product_is_as_large_in_a_display_as_in_a_line():

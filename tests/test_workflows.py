@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bench import pythons
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
@@ -19,7 +20,6 @@ WRITES = {  # what each job may write, and nothing else may
     ("publish", "release"): {"contents"},
     ("weekly", "report"): {"issues"},
 }
-MADE = ("_build/", ".venv/", "published/")  # what a workflow's own steps make
 
 
 def load(path):
@@ -125,6 +125,13 @@ def test_a_checkout_keeps_no_credentials(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
+def test_what_runs_every_test_has_the_history_that_one_reads(path):
+    for name, job in jobs(path):
+        if "make test" in [step.get("run") for step in job["steps"]]:
+            assert job["steps"][0]["with"]["fetch-depth"] == "0", name
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
 def test_a_script_takes_its_inputs_from_the_environment(path):
     assert [script for script in scripts(path) if "${{" in script] == []
 
@@ -154,6 +161,22 @@ def test_tests_run_on_push_and_on_pull_request():
     workflow = load(FOLDER / "test.yml")
     assert set(workflow["on"]) == {"push", "pull_request"}
     assert scripts(FOLDER / "test.yml") == ["make test"]
+
+
+def test_the_oldest_and_the_newest_python_are_tested_on_every_push():
+    (job,) = load(FOLDER / "test.yml")["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == [pythons.VERSIONS[0], pythons.VERSIONS[-1]]
+    (setup,) = (step for step in job["steps"] if "setup-python" in step.get("uses", ""))
+    assert setup["with"]["python-version"] == "${{ matrix.python }}"
+
+
+def test_the_branch_that_a_release_writes_is_the_one_the_week_reads_and_has_no_slash():
+    """nbviewer finds nothing on a branch with a slash."""
+    named = [
+        re.findall(r'"(\w+\W)\$\{\w+#v\}"', "\n".join(scripts(path)))
+        for path in (FOLDER / "publish.yml", FOLDER / "weekly.yml")
+    ]
+    assert named == [["published-"], ["published-"]]
 
 
 def test_a_release_is_tested_before_anything_is_published():
@@ -249,14 +272,14 @@ def test_a_published_branch_is_pushed_once_and_never_changed(tmp_path):
     where = {"GITHUB_SERVER_URL": str(tmp_path), "GITHUB_REPOSITORY": "someone/book", "GITHUB_REF_NAME": "v0.9.0"}
     done, _ = run_step(*step, tmp_path, **where)
     assert done.returncode == 0, done.stderr
-    assert git("-C", "someone/book", "show", "published/0.9.0:1-law.ipynb") == "first"
+    assert git("-C", "someone/book", "show", "published-0.9.0:1-law.ipynb") == "first"
 
     (tmp_path / "published" / "1-law.ipynb").write_text("second")
     shutil.rmtree(tmp_path / "bin")
     done, _ = run_step(*step, tmp_path, **where)
     assert done.returncode == 0, done.stderr
     assert "stays as it is" in done.stdout
-    assert git("-C", "someone/book", "show", "published/0.9.0:1-law.ipynb") == "first"
+    assert git("-C", "someone/book", "show", "published-0.9.0:1-law.ipynb") == "first"
 
 
 def test_the_archive_is_attached_to_a_release_that_is_made_if_it_is_not_there(tmp_path):

@@ -32,18 +32,34 @@ def playwrights_own() -> str | None:
     return path if Path(path).exists() else None
 
 
+def stopped() -> str:
+    """Why Playwright's driver does not start on this machine; nothing where it does."""
+    done = subprocess.run([sys.executable, "-m", "playwright", "--version"], capture_output=True, text=True)
+    return (done.stderr.strip().splitlines() or ["it gives no reason"])[-1] if done.returncode else ""
+
+
 def install() -> None:
     """Try Debian's package where that is allowed, then Playwright's download. Neither raises: find() tells."""
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"])
-        for package in NAMES[:2]:
-            if not find():
-                subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
+    for package in NAMES[:2]:
+        if not find():
+            apt(package)
     if not find():
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
 
 
+def apt(package: str) -> None:
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        subprocess.run(["apt-get", "update", "-qq"])
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
+
+
 def main() -> None:
+    if stopped():
+        apt("libatomic1")  # a bare Debian lacks it
+    if reason := stopped():
+        sys.exit(
+            f"Playwright, which the page tests drive a browser with, does not start: {reason}. Where libatomic.so.1 is missing, on Debian and Ubuntu: apt install libatomic1"
+        )
     if not find():
         install()
     if not find():

@@ -2,7 +2,7 @@
 
     python tools/publish_notebooks.py FOLDER
 
-This is what the branch published/<version> holds, file for file. Links lead to the site where BOOK_ADDRESS, or html: baseurl in _config.yml, says where it is.
+This is what the branch published-<version> holds, file for file. Links lead to the site where BOOK_ADDRESS, or html: baseurl in _config.yml, says where it is.
 """
 
 import os

@@ -208,11 +208,24 @@ class Statement:
 
     @classmethod
     def of(cls, node: ast.stmt, text: str) -> "Statement":
-        top = symtable.symtable(text, "cell", "exec")
+        top = symtable.symtable(ast.unparse(Enclosed().visit(ast.parse(text))), "cell", "exec")
         binds = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
         uses = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()} | inner(top)
         later = isinstance(node, ast.FunctionDef | ast.ClassDef) or isinstance(getattr(node, "value", 0), ast.Lambda)
         return cls(text, binds, set() if later else set(changed(node)), uses, later)
+
+
+class Enclosed(ast.NodeTransformer):
+    """Each comprehension as a generator, which keeps its variables to itself. From Python 3.12 on the others do not, for symtable."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        item = ast.Tuple([node.key, node.value], ast.Load())
+        return self.generic_visit(ast.GeneratorExp(item, node.generators))
 
 
 def inner(table: symtable.SymbolTable) -> set[str]:

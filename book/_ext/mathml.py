@@ -5,11 +5,12 @@ and so an error in this book's build.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import javascript
 from docutils import nodes
-from py_mini_racer import JSEvalException, MiniRacer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -24,10 +25,8 @@ ENLARGED = re.compile(r"<mo>([⊙⊕⊗])</mo>")
 
 
 @cache
-def engine() -> MiniRacer:
-    context = MiniRacer()
-    context.eval(f"{TEMML.read_text(encoding='utf-8')}; 0")
-    return context
+def temml() -> Callable[..., object]:
+    return javascript.function(TEMML.read_text(encoding="utf-8"), "temml.renderToString")
 
 
 @cache
@@ -35,9 +34,9 @@ def mathml(tex: str, *, display: bool) -> str:
     """`tex` as a <math> element. ValueError, with the place and the reason, where Temml cannot read it."""
     options = {"displayMode": display, "wrap": "tex", "throwOnError": True, "strict": True}
     try:
-        made = engine().call("temml.renderToString", tex, options)
-    except JSEvalException as error:
-        reason = str(error).split("ParseError:", 1)[-1].split("var temml", 1)[0]
+        made = temml()(tex, options)
+    except javascript.Error as error:
+        reason = str(error).split("ParseError:", 1)[-1].split("\n    at ", 1)[0]
         raise ValueError(" ".join(reason.replace("\u0332", "").split())) from error  # Temml underlines the place
     made = SPACED_TWICE.sub(r'\1<mo lspace="0em" rspace="0em">\2</mo>', made)
     return ENLARGED.sub(r'<mo largeop="false">\1</mo>', made)

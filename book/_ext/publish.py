@@ -6,7 +6,7 @@ styles of its live figures. The chapter follows as it is stored, without the out
 predict, and with links that lead to the site or are plain words. Everything is read from sources: nothing here imports torch.
 
 The build writes notebooks/<chapter>.ipynb, and the chapter's page offers it. Where the repository's address is known, the
-page also links Colab to <chapter>.ipynb on the branch published/<version>, where the publishing workflow puts the same files.
+page also links Colab to <chapter>.ipynb on the branch published-<version>, where the publishing workflow puts the same files.
 """
 
 import ast
@@ -356,7 +356,7 @@ def colab(address: str, number: str, name: str) -> str:
     match = GITHUB.fullmatch(address)
     if not match:
         return ""
-    return f"https://colab.research.google.com/github/{match[1]}/{match[2]}/blob/published/{number}/{name}.ipynb"
+    return f"https://colab.research.google.com/github/{match[1]}/{match[2]}/blob/published-{number}/{name}.ipynb"
 
 
 # ---- the site
