@@ -51,6 +51,7 @@ def install() -> None:
 
 def run(path: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or each kernel warns of Python 3.13's frozen modules
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(path, folder)
         command = [str(PYTHON), str(ROOT / "tools" / "run_published.py"), folder]

@@ -25,20 +25,20 @@ NBEXTENSION = colab.PYTHON.parents[1] / "share" / "jupyter" / "nbextensions" / "
 HOST = Path(__file__).with_name("host.js")
 VIEW = "application/vnd.jupyter.widget-view+json"
 
-# The figure, the control that the mouse moves ("" is a question's first option), and what Python sets.
+# The figure, what the mouse moves or presses, and what Python sets.
 FIGURES = {
-    "two roads": ("TwoRoads()", "Rank", "figure.rank = 200"),
-    "norms": ("NormExplorer()", "Poke the magnitude", "figure.per = 'input'"),
-    "norms of a large weight": (
-        "NormExplorer(torch.eye(64, 70))",
-        "Poke the magnitude",
-        "figure.weight = torch.eye(80)",
+    "two roads": ("TwoRoads()", ("slider", "Rank"), "figure.rank = 200"),
+    "norms": ("NormExplorer()", ("slider", "Poke the magnitude"), "figure.per = 'input'"),
+    "norms, large": (
+        "NormExplorer(torch.eye(70))",
+        ("radio", "input"),
+        "figure.weight = 2 * torch.eye(80)",
     ),
-    "dial": ("DirectionDial()", "Magnitude m", "figure.magnitude = 2.0"),
-    "counter": ("ParameterCounter()", "Rank", "figure.per = 'input'"),
-    "race": ("TrainingRace()", "Turn", "figure.rank = 5"),
-    "detective": ("AxisDetective()", "example", "figure.example = 'square'"),
-    "question": ("Predict('2 + 2?', {'3': 'One less.', '4': 'Yes.'}, answer='4')", "", "figure.chosen = 1"),
+    "dial": ("DirectionDial()", ("slider", "Magnitude m"), "figure.magnitude = 2.0"),
+    "counter": ("ParameterCounter()", ("slider", "Rank"), "figure.per = 'input'"),
+    "race": ("TrainingRace()", ("slider", "Turn, by rank"), "figure.steps = 40"),
+    "detective": ("AxisDetective()", ("radio", "one per input"), "figure.example = 'square'"),
+    "question": ("Predict('2 + 2?', {'3': 'No.', '4': 'Yes.'}, answer='4')", ("button", "3"), "figure.chosen = 1"),
 }
 
 
@@ -140,13 +140,13 @@ def status(page: Page) -> str:
     return " ".join(page.locator("[role=status]").first.inner_text().split())
 
 
-def move(page: Page, control: str) -> None:
-    """Move a figure's control with the mouse."""
-    if not control:
-        return page.get_by_role("button", name="3").click()
-    slider = page.get_by_role("slider", name=control)
-    slider.scroll_into_view_if_needed()
-    drag(slider, slider.bounding_box()["width"] * 0.3, 0)
+def move(page: Page, role: str, name: str) -> None:
+    control = page.get_by_role(role, name=name).first
+    control.scroll_into_view_if_needed()
+    if role == "slider":
+        drag(control, control.bounding_box()["width"] * 0.3, 0)
+    else:
+        control.click(force=True)  # a radio lies under its label
 
 
 def test_every_figure_is_driven_here():
@@ -161,7 +161,7 @@ def test_what_the_mouse_does_reaches_python_and_what_python_sets_reaches_the_fig
     before = kernel.said()
     assert status(page) in ("", before)  # a question says nothing before it is answered
 
-    move(page, control)
+    move(page, *control)
     waited(lambda: page.wait_for_timeout(100) or kernel.said() == status(page) != before)
 
     moved = kernel.said()
