@@ -43,7 +43,7 @@ def test_a_package_that_colab_has_no_longer_is_named():
 def test_without_a_network_the_list_stays_and_one_sentence_says_so(monkeypatch):
     before = colab_versions.PATH.read_bytes()
     monkeypatch.setattr(colab_versions, "ADDRESS", "https://127.0.0.1:9/")
-    with pytest.raises(SystemExit, match="could not be had from https://127.0.0.1:9/") as caught:
+    with pytest.raises(SystemExit, match=r"could not be had from https://127\.0\.0\.1:9/") as caught:
         colab_versions.main()
     assert str(caught.value).endswith("connect to the network. versions.txt is as it was.")
     assert colab_versions.PATH.read_bytes() == before
