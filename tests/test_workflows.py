@@ -227,7 +227,9 @@ def test_the_first_failure_opens_an_issue_that_leads_to_the_log(tmp_path):
     (line,) = report(tmp_path)
     assert line.startswith("issue create")
     assert "https://github.com/someone/book/actions/runs/7" in line
-    assert "image: failure. Notebooks and figures with Colab's versions: cancelled. Links to other sites: success." in line
+    assert (
+        "image: failure. Notebooks and figures with Colab's versions: cancelled. Links to other sites: success." in line
+    )
 
 
 def test_the_next_failure_is_added_to_the_open_issue(tmp_path):
