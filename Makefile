@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run test deep remake links bench clean
+.PHONY: help site serve zip run test deep colab remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -48,6 +48,13 @@ deep: .venv/deep.done ## break the code on purpose, and try other versions of pe
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
 	@$(CHECKS) -m bench.pythons
+	@$(MAKE) colab
+
+colab: .venv/all.done ## run the notebooks and drive the figures with Google Colab's versions; needs a network
+	@$(BIN)/python tools/colab.py
+	@$(BIN)/python tools/colab_manager.py
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python -m pytest -q tests/colab/figures.py
 
 remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
 	@PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.train_both --remake $${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"}

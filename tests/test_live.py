@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import LiveFigure, NormExplorer
 from dorabook.live.figure import Description
+from IPython.core.formatters import DisplayFormatter
+from ipywidgets import DOMWidget
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from sphinx.application import Sphinx
 
@@ -98,6 +100,14 @@ def test_a_figure_is_displayed_in_three_forms():
     data = bundle(NormExplorer(id="hero"))
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
     assert data["text/plain"] == repr(NormExplorer()) == NormExplorer().sentence
+
+
+def test_a_front_end_of_ipywidgets_7_gets_the_same_three_forms(monkeypatch):
+    """There a widget displays itself, and IPython asks for nothing else, unless the figure declines."""
+    monkeypatch.setattr(DOMWidget, "_ipython_display_", lambda self: None, raising=False)
+    figure = NormExplorer(id="hero")
+    data, _ = DisplayFormatter().format(figure)
+    assert data == bundle(figure)
 
 
 def test_what_is_stored_is_the_same_every_time():

@@ -1,9 +1,11 @@
 """A published notebook: what travels in it, that it runs alone, what it says when it cannot, and how a page offers it."""
 
 import copy
+import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -363,53 +365,214 @@ def test_a_notebook_that_writes_beside_itself_is_seen(tmp_path, monkeypatch, cap
 # ---- what cannot run
 
 
-def missing(monkeypatch, *names):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in names else real(name, *rest))
+class Pip:
+    """In place of pip: writes down what it is asked, and what it installs is there afterwards."""
+
+    def __init__(self, monkeypatch, stderr="", **there):
+        self.asked, self.environments, self.there = [], [], there  # import name -> version, or None
+        self.stderr, self.found = stderr, importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", self.find)
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: self.there[name])
+        monkeypatch.setattr(subprocess, "run", self.run)
+
+    def find(self, name, *rest):
+        return (self.there[name] and "a spec") if name in self.there else self.found(name, *rest)
+
+    def run(self, command, env=None, **_):
+        self.asked += command[command.index("1") + 1 :]
+        self.environments.append(env)
+        if not self.stderr:
+            self.there = dict.fromkeys(self.there, "9.0.0")
+        return SimpleNamespace(returncode=int(bool(self.stderr)), stderr=self.stderr)
+
+
+def refused(*needed):
+    """The one sentence in place of a traceback."""
+    with pytest.raises(notebook_setup.CannotRun) as caught:
+        notebook_setup.install(list(needed))
+    assert caught.value._render_traceback_() == [str(caught.value)]
+    return str(caught.value)
 
 
 def test_only_what_is_missing_is_installed_in_one_line(monkeypatch, capsys):
-    asked = []
-    missing(monkeypatch, "anywidget")
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0))
-    notebook_setup.install(["anywidget", "matplotlib"])
-    assert capsys.readouterr().out == "Installed anywidget.\n"
-    assert asked[0][-1] == "anywidget"
-    assert "matplotlib" not in asked[0]
+    pip = Pip(monkeypatch, scipy=None)
+    notebook_setup.install(["matplotlib", "scipy"])
+    assert capsys.readouterr().out == "Installed scipy.\n"
+    assert pip.asked == ["scipy"]
+
+
+def test_where_anywidget_was_missing_the_page_has_to_be_loaded_again(monkeypatch, capsys):
+    """A page takes the scripts of a package when it is loaded, and until then the figures stand still."""
+    Pip(monkeypatch, anywidget=None)
+    notebook_setup.install(["anywidget"])
+    assert capsys.readouterr().out == "Installed anywidget: reload this page, then run all cells.\n"
 
 
 def test_a_package_is_looked_for_as_it_is_imported_and_installed_as_pip_calls_it(monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0))
     setup = next(s for s in sources(small("from sklearn.datasets import load_digits")) if "Set up this notebook" in s)
     assert setup.splitlines()[-1].startswith('start(["sklearn"]')
+    pip = Pip(monkeypatch, sklearn="1.0")
     notebook_setup.install(["sklearn"])
-    assert asked == []
-    missing(monkeypatch, "sklearn")
+    assert pip.asked == []
+    pip.there["sklearn"] = None
     notebook_setup.install(["sklearn"])
-    assert asked[0][-1] == "scikit-learn"
+    assert pip.asked == ["scikit-learn"]
     assert capsys.readouterr().out == "Installed scikit-learn.\n"
 
 
-def test_nothing_missing_is_no_word_and_no_command(monkeypatch, capsys):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command was run"))
-    notebook_setup.install(["matplotlib", "torch"])
-    assert capsys.readouterr() == ("", "")
+@pytest.mark.parametrize("there", ["0.21.2", "0.21.10", "0.22.0.dev0", "1.0"])
+def test_nothing_missing_is_no_word_and_no_command(monkeypatch, capsys, there):
+    pip = Pip(monkeypatch, peft=there)
+    notebook_setup.install(["matplotlib", "torch", "peft>=0.21.2"])
+    assert (pip.asked, capsys.readouterr().out) == ([], "")
 
 
-def test_no_network_is_one_sentence_with_the_package_and_the_way_out(monkeypatch):
-    missing(monkeypatch, "anywidget")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
-    with pytest.raises(notebook_setup.CannotRun, match=r"could not be installed.*pip install anywidget") as caught:
-        notebook_setup.install(["anywidget"])
-    assert caught.value._render_traceback_() == [str(caught.value)]
+@pytest.mark.parametrize("there", ["0.20.0", "0.9.9", "0.21.1"])
+def test_a_package_too_old_for_the_chapter_is_updated_in_one_line(monkeypatch, capsys, there):
+    monkeypatch.delitem(sys.modules, "peft", raising=False)
+    pip = Pip(monkeypatch, peft=there)
+    notebook_setup.install(["peft>=0.21.2"])
+    assert pip.asked == ["peft>=0.21.2"]
+    said = f"Updated peft {there} to 9.0.0: not all that this chapter says holds on the old one.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_an_old_package_that_is_loaded_is_not_taken_for_the_new_one(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace())
+    Pip(monkeypatch, peft="0.20.0")
+    assert refused("peft>=0.21.2").endswith("and that is loaded. Restart the kernel, then run all cells.")
+
+
+def test_a_chapter_asks_for_the_peft_from_which_on_all_its_claims_hold():
+    """As the tables of how-checked.md have it: unmerge, and the helper that keeps norms. What holds everywhere asks for none."""
+    asked = {}
+    for path in CHAPTERS:
+        setup = next(s for s in sources(publish.self_contained(load(path), path.stem)) if "Set up this notebook" in s)
+        asked[path.stem[0]] = re.findall(r'"(peft[^"]*)"', setup.splitlines()[-1])
+    assert {chapter: peft for chapter, peft in asked.items() if peft} == {
+        "3": ["peft>=0.21.2"], "4": ["peft"], "5": ["peft"], "7": ["peft"], "8": ["peft>=0.19.1"],
+    }  # fmt: skip
+
+
+REFUSED = {  # what pip said, and what a reader is told
+    "no such version": (
+        "ERROR: No matching distribution found for scipy\n",
+        "This chapter needs scipy, and pip could not install it (ERROR: No matching distribution found for scipy). See to that "
+        "and run this cell again, or install by hand: pip install scipy",
+    ),
+    "a system that installs by itself": (
+        "error: externally-managed-environment\n\n× This environment is externally managed\n",
+        "This chapter needs scipy, and pip could not install it (error: externally-managed-environment). See to that and run "
+        "this cell again, or install by hand: pip install scipy",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_could_not_be_installed_is_one_sentence_with_the_reason_that_was_seen(monkeypatch, why):
+    stderr, sentence = REFUSED[why]
+    Pip(monkeypatch, stderr, scipy=None)
+    assert refused("scipy") == sentence
+
+
+def test_pip_itself_without_a_network_is_understood(monkeypatch):
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://127.0.0.1:9/")  # where nothing answers
+    assert refused("not_there") == (
+        "This chapter needs not_there, and the network to install it from could not be reached. Connect to it and run this cell "
+        "again."
+    )
+
+
+def test_without_pip_nobody_is_told_to_connect(monkeypatch):
+    """As in an environment made by uv."""
+    Pip(monkeypatch, scipy=None, pip=None)
+    assert refused("scipy") == (
+        "This chapter needs scipy, and this Python has no pip. Install it with the tool that made this environment, such as: uv "
+        "pip install scipy, and run this cell again."
+    )
+
+
+def test_pip_is_not_sent_elsewhere_by_the_readers_settings(monkeypatch):
+    for name in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "kept")
+    pip = Pip(monkeypatch, scipy=None)
+    notebook_setup.install(["scipy"])
+    assert pip.environments[0]["PIP_FIND_LINKS"] == "kept"
+    assert not {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"} & set(pip.environments[0])
+
+
+def test_what_pip_has_put_elsewhere_is_not_called_installed(monkeypatch):
+    pip = Pip(monkeypatch, scipy=None)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stderr=""))
+    assert refused("scipy").startswith(
+        "pip has installed scipy where this Python does not look. `pip config list` says where"
+    )
+    assert pip.there == {"scipy": None}
+
+
+# ---- a torchao that peft does not go with
+
+
+def judged(monkeypatch, *, fits):
+    """A peft that finds the torchao here as it is said to."""
+
+    def is_torchao_available():
+        if not fits:
+            raise ImportError("Found an incompatible version of torchao.")
+        return True
+
+    monkeypatch.setitem(sys.modules, "torchao", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "peft.import_utils", SimpleNamespace(is_torchao_available=is_torchao_available))
+    versions = {"torchao": "0.10.0", "peft": "0.20.0"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+
+
+def test_a_torchao_that_peft_stops_at_is_hidden_in_one_line(monkeypatch, capsys):
+    judged(monkeypatch, fits=False)
+    notebook_setup.hide_torchao()
+    assert importlib.util.find_spec("torchao") is None  # which is how peft looks
+    assert capsys.readouterr().out == (
+        "Hid torchao 0.10.0 in this kernel: peft 0.20.0 stops where it finds that version, and this chapter does not use it.\n"
+    )
+
+
+def test_a_torchao_that_peft_goes_with_is_left_and_not_spoken_of(monkeypatch, capsys):
+    judged(monkeypatch, fits=True)
+    notebook_setup.hide_torchao()
+    assert sys.modules["torchao"] is not None
+    assert capsys.readouterr().out == ""
+
+
+def test_peft_builds_a_layer_after_the_set_up_beside_a_torchao_of_2025(folder, tmp_path, monkeypatch):
+    """The installed peft itself, beside a stub that calls itself torchao 0.10.0, as Colab's image had it in August 2026."""
+    stub = tmp_path / "stub"
+    (stub / "torchao").mkdir(parents=True)
+    (stub / "torchao" / "__init__.py").write_text("")
+    (stub / "torchao-0.10.0.dist-info").mkdir()
+    (stub / "torchao-0.10.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: torchao\nVersion: 0.10.0\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(stub))
+    lines = [
+        "from peft import LoraConfig, get_peft_model",
+        "from torch import nn",
+        "config = LoraConfig(r=2, use_dora=True, target_modules=['0'])",
+        "print(type(get_peft_model(nn.Sequential(nn.Linear(8, 4)), config)).__name__)",
+    ]
+    before, *_, said = run(small("\n".join(lines)), folder)
+    assert before.startswith("Hid torchao 0.10.0 in this kernel")
+    assert before.count("\n") == 1
+    assert said == "PeftModel\n"
 
 
 def test_torch_itself_is_never_fetched_behind_a_readers_back(monkeypatch):
-    missing(monkeypatch, "torch")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command was run"))
-    with pytest.raises(notebook_setup.CannotRun, match="This chapter needs torch: install it"):
-        notebook_setup.install(["torch"])
+    pip = Pip(monkeypatch, torch=None, scipy=None)
+    assert refused("scipy", "torch").startswith("This chapter needs torch: install it")
+    assert pip.asked == []
 
 
 def test_an_old_torch_is_one_sentence_that_names_what_it_lacks(folder):

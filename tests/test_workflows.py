@@ -147,7 +147,12 @@ def test_what_a_workflow_calls_is_there(path):
 
 def test_every_tool_of_the_book_that_a_workflow_needs_is_seen_by_the_test_above():
     called = {file for path in FILES for script in scripts(path) for file in re.findall(r"tools/\w+\.py", script)}
-    assert called == {"tools/peft_range.py", "tools/publish_notebooks.py", "tools/run_published.py"}
+    assert called == {
+        "tools/colab_versions.py",
+        "tools/peft_range.py",
+        "tools/publish_notebooks.py",
+        "tools/run_published.py",
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -224,7 +229,7 @@ def run_step(path, job, name, folder, *, answers=None, **environment):
 
 REPORT = {
     "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "someone/book", "GITHUB_RUN_ID": "7",
-    "COLAB": "failure", "LINKS": "success",
+    "COLAB": "failure", "VERSIONS": "cancelled", "LINKS": "success",
 }  # fmt: skip
 
 
@@ -245,7 +250,9 @@ def test_the_first_failure_opens_an_issue_that_leads_to_the_log(tmp_path):
     (line,) = report(tmp_path)
     assert line.startswith("issue create")
     assert "https://github.com/someone/book/actions/runs/7" in line
-    assert "image: failure. Links to other sites: success." in line
+    assert (
+        "image: failure. Notebooks and figures with Colab's versions: cancelled. Links to other sites: success." in line
+    )
 
 
 def test_the_next_failure_is_added_to_the_open_issue(tmp_path):

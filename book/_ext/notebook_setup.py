@@ -1,19 +1,22 @@
 """The first cell of a published notebook: what lets one file stand alone. publish.py puts this text into it.
 
-Installs what is missing, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
+Installs what is missing or too old, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
 nothing is written, so a folder that cannot be written to will do.
 """
 
 import importlib
 import importlib.util
 import linecache
+import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 
 from IPython import get_ipython
 
 INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "PyYAML"}  # packages that pip knows by another name
+ELSEWHERE = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER")  # put packages where this kernel may not look
 
 
 class CannotRun(Exception):
@@ -77,21 +80,91 @@ def forget():
 
 
 def install(needed):
-    """`needed`: packages by the names they are imported by."""
-    missing = [INSTALLED_AS.get(name, name) for name in needed if importlib.util.find_spec(name) is None]
-    if "torch" in missing:  # up to some gigabytes, and which build is right depends on the machine
+    """`needed`: packages by the names they are imported by. "peft>=0.21.2" asks for that version or a newer one."""
+    found = {wish: version(wish) for wish in needed}
+    wishes = {INSTALLED_AS.get(wish, wish): was for wish, was in found.items() if short(wish, was)}
+    if "torch" in wishes:  # up to some gigabytes, and which build is right depends on the machine
         raise CannotRun("This chapter needs torch: install it as https://pytorch.org says, and run this cell again.")
-    if not missing:
+    if not wishes:
         return
-    names = " ".join(missing)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"]
-    if subprocess.run([*command, *missing], capture_output=True).returncode:
-        raise CannotRun(
-            f"This chapter needs {names}, which could not be installed from here. Connect to the network and run this "
-            f"cell again, or install by hand: pip install {names}"
-        )
+    pip(list(wishes))
     importlib.invalidate_caches()
-    print(f"Installed {names}.")
+    if lost := [wish for wish, was in found.items() if short(wish, version(wish))]:
+        raise CannotRun(
+            f"pip has installed {' '.join(lost)} where this Python does not look. `pip config list` says where, as target, "
+            "prefix or user: take that out, and run this cell again."
+        )
+    tell(wishes)
+
+
+def version(wish):
+    """Of a package that can be imported: its version. None where there is none."""
+    name = wish.partition(">=")[0]
+    if importlib.util.find_spec(name) is None:
+        return None
+    return metadata.version(name) if name != wish else ""
+
+
+def short(wish, was):
+    """Whether the version `was` is not what is wished for."""
+    least = wish.partition(">=")[2]
+    return was is None or numbers(was) < numbers(least)
+
+
+def numbers(text):
+    return [int(part) for part in re.findall(r"\d+", text)][:3]
+
+
+def pip(wishes):
+    names = " ".join(f'"{wish}"' if ">" in wish else wish for wish in wishes)
+    if importlib.util.find_spec("pip") is None:
+        raise CannotRun(
+            f"This chapter needs {names}, and this Python has no pip. Install it with the tool that made this "
+            f"environment, such as: uv pip install {names}, and run this cell again."
+        )
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"]
+    here = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    done = subprocess.run([*command, *wishes], env=here, capture_output=True, text=True, errors="replace")
+    if not done.returncode:
+        return
+    if re.search("connection broken by|Max retries exceeded", done.stderr):
+        raise CannotRun(
+            f"This chapter needs {names}, and the network to install it from could not be reached. Connect to it and run "
+            "this cell again."
+        )
+    reason = next((line for line in done.stderr.splitlines() if line.lower().startswith("error")), "it gave no reason")
+    raise CannotRun(
+        f"This chapter needs {names}, and pip could not install it ({reason.rstrip('.')}). See to that and run this cell "
+        f"again, or install by hand: pip install {names}"
+    )
+
+
+def tell(wishes):
+    """`wishes`: what has been installed, with the version that was there, or None."""
+    names = [wish.partition(">=")[0] for wish, was in wishes.items() if was is None]
+    if names:  # a page takes the scripts of a package when it is loaded
+        then = ": reload this page, then run all cells" if "anywidget" in names else ""
+        print(f"Installed {' '.join(names)}{then}.")
+    for wish, was in wishes.items():
+        name = wish.partition(">=")[0]
+        if was is not None:
+            done = f"Updated {name} {was} to {version(wish)}: not all that this chapter says holds on the old one"
+            if name in sys.modules:
+                raise CannotRun(f"{done}, and that is loaded. Restart the kernel, then run all cells.")
+            print(f"{done}.")
+
+
+def hide_torchao():
+    """peft builds no layer beside a torchao that it finds too old, as in Colab in 2026. No chapter uses torchao."""
+    import_utils = importlib.import_module("peft.import_utils")
+    try:
+        import_utils.is_torchao_available()
+    except ImportError:
+        print(
+            f"Hid torchao {metadata.version('torchao')} in this kernel: peft {metadata.version('peft')} stops where it "
+            "finds that version, and this chapter does not use it."
+        )
+        sys.modules["torchao"] = None
 
 
 def check_torch(used):
@@ -124,6 +197,8 @@ def has(owner, name):
 def start(needed, used):
     install(needed)
     check_torch(used)
+    if any(wish.partition(">=")[0] == "peft" for wish in needed):
+        hide_torchao()
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != Files.__name__]
     files = Files()
     sys.meta_path.insert(0, files)

@@ -11,6 +11,7 @@ page also links Colab to <chapter>.ipynb on the branch published-<version>, wher
 
 import ast
 import copy
+import csv
 import hashlib
 import json
 import os
@@ -217,7 +218,7 @@ def self_contained(
 
 def cells_before(found: Needs, name: str, site: str, book: Path, *, what: str = "A chapter") -> Iterable[Cell]:
     yield markdown(name, "about", about(site, version(book), what))
-    yield folded(name, "set-up", setup_text(found))
+    yield folded(name, "set-up", setup_text(found, name.split()[0], book))
     for file, text in found.files.items():
         yield folded(name, file, f"%%dora_file {file}\n#@title {file}\n{text}")
     if found.figures:
@@ -230,15 +231,24 @@ def comment(file: str) -> str:
     return f"/* file: {file} */" if file.endswith(".css") else f"// file: {file}"
 
 
-def setup_text(found: Needs) -> str:
+def setup_text(found: Needs, chapter: str, book: Path) -> str:
     body = ast.get_docstring(ast.parse(text := SETUP.read_text(encoding="utf-8")), clean=False)
     intro = "\n".join(f"# {line}".rstrip() for line in body.split("publish.py")[0].strip().splitlines())
     code = text.split('"""\n', 1)[1].strip()
-    packages = sorted(found.packages)
+    packages = sorted(f"peft{least_peft(chapter, book)}" if name == "peft" else name for name in found.packages)
     return (
         f"#@title Set up this notebook\n{intro}\n{code}\n\n\n"
         f"start({json.dumps(packages)}, {json.dumps(' '.join(sorted(found.torch)))})"
     )
+
+
+def least_peft(chapter: str, book: Path) -> str:
+    """ ">=0.21.2" if some claim of the chapter failed on older versions when `make deep` tried them, else ""."""
+    path = book / "data" / "peft_range.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["chapter"] == chapter]
+    failed = [at for at, row in enumerate(rows) if row["held"] != row["claims"]]
+    return f">={rows[failed[-1] + 1]['peft']}" if failed and failed[-1] + 1 < len(rows) else ""
 
 
 def about(site: str, number: str, what: str) -> str:

@@ -37,6 +37,7 @@ class LiveFigure(anywidget.AnyWidget):
     traits tagged `sync=True, state=True`, and a static `describe(state)`."""
 
     figure: ClassVar[str] = ""
+    _ipython_display_ = None  # ipywidgets 7, as in Colab, shows a widget by this, and then its words are nowhere
     id = Unicode(help="Names the figure on its page and in links: #hero=per:input").tag(sync=True)
 
     def __init_subclass__(cls, **options: Any) -> None:
