@@ -56,8 +56,9 @@ colab: .venv/all.done ## run the notebooks and drive the figures with Google Col
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python -m pytest -q tests/colab/figures.py
 
-remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
-	@PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.train_both --remake $${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"}
+remake: .venv/all.done ## make recorded rows of both experiments again and compare: MODEL=folder DATA=folder, OF=rates for one
+	@for one in $${OF:-train_both rates}; do PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.$$one --remake \
+		$${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"} || exit 1; done
 
 links: site ## ask the other sites that the book links to; needs a network
 	@$(BIN)/python tools/check_links.py
