@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run test deep remake links bench clean
+.PHONY: help site serve zip run test deep frontends remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -44,6 +44,11 @@ deep: .venv/deep.done ## break the code on purpose, and run the chapters on othe
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
+	@$(MAKE) frontends
+
+frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 7 and Notebook 6; needs a network
+	@$(BIN)/python tools/browser.py
+	@FRONT_ENDS="jupyterlab notebook7 notebook6" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/test_front_ends.py
 
 remake: .venv/all.done ## make one recorded row of chapter 9 again and compare: MODEL=folder DATA=folder
 	@cd book && OMP_NUM_THREADS=1 ../$(BIN)/python -m experiments.train_both --remake $(if $(MODEL),--model "$(abspath $(MODEL))") $(if $(DATA),--data "$(abspath $(DATA))") $(if $(ONLY),--only "$(ONLY)")
@@ -84,6 +89,14 @@ clean: ## remove the built site and the installed packages
 	@echo "Installing everything into .venv"
 	@$(BIN)/python -m pip install -q -r requirements.txt
 	@touch $@ .venv/site.done
+
+# Notebook 6 and what belongs to it; behind them .venv, for torch.
+_build/notebook6/done: requirements-notebook6.txt .venv/all.done
+	@echo "Installing Notebook 6 into _build/notebook6"
+	@$(BIN)/python -m venv --clear _build/notebook6
+	@_build/notebook6/bin/python -m pip install -q -r requirements-notebook6.txt
+	@$(BIN)/python -c 'import site; print(*site.getsitepackages())' > $$(echo _build/notebook6/lib/python3*/site-packages)/book.pth
+	@touch $@
 
 .venv/deep.done: requirements-deep.txt .venv/all.done
 	@echo "Installing what makes mutants into .venv"
