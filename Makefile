@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run test deep colab remake links bench clean
+.PHONY: help site serve zip run test deep frontends colab remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -12,7 +12,8 @@ CHECKS := PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Into .venv, whatever place the environment or pip's own settings name.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
-INSTALL := $(BIN)/python -m pip install -q --no-user --target=
+PIP := -m pip install -q --no-user --target=
+INSTALL := $(BIN)/python $(PIP)
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -49,6 +50,11 @@ deep: .venv/deep.done ## break the code on purpose, and try other versions of pe
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
+	@$(MAKE) frontends
+
+frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 7 and Notebook 6; needs a network
+	@$(BIN)/python tools/browser.py
+	@FRONT_ENDS="jupyterlab notebook7 notebook6" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/test_front_ends.py
 
 colab: .venv/all.done ## run the notebooks and drive the figures with Google Colab's versions; needs a network
 	@$(BIN)/python tools/colab.py
@@ -97,6 +103,14 @@ clean: ## remove the built site and the installed packages
 	@echo "Installing everything into .venv"
 	@$(INSTALL) -r requirements.txt
 	@touch $@ .venv/site.done
+
+# Notebook 6 and what belongs to it; behind them .venv, for torch.
+_build/notebook6/done: requirements-notebook6.txt .venv/all.done
+	@echo "Installing Notebook 6 into _build/notebook6"
+	@$(BIN)/python -m venv --clear _build/notebook6
+	@_build/notebook6/bin/python $(PIP) -r requirements-notebook6.txt
+	@$(BIN)/python -c 'import site; print(*site.getsitepackages())' > $$(echo _build/notebook6/lib/python3*/site-packages)/book.pth
+	@touch $@
 
 .venv/deep.done: requirements-deep.txt .venv/all.done
 	@echo "Installing what makes mutants into .venv"

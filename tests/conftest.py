@@ -17,7 +17,7 @@ LONG = (
     "test_site",
     "test_exercises",
     "test_publish",
-    "test_jupyterlab",
+    "test_front_ends",
     "test_accessibility",
     "test_slides",
     "test_security",

@@ -1,5 +1,7 @@
 """A page with live figures, as the site makes it, in a real Chromium with the network off."""
 
+import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -73,6 +75,19 @@ def open_figures(
 def host() -> dict[str, str]:
     """What brings figures to life, joined once a run."""
     return {live_host.SCRIPT: live_host.script(), live_host.STYLE: live_host.style()}
+
+
+@cache
+def stored() -> dict[str, str]:
+    """{figure: the first that a chapter shows, as its notebook holds it}."""
+    found = {}
+    for chapter in sorted(BOOK.glob("*.ipynb")):
+        for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                html = "".join(output.get("data", {}).get("text/html", ""))
+                if match := re.search(r'data-figure="([a-z-]+)"', html):
+                    found.setdefault(match[1], html)
+    return found
 
 
 def document(body: str, *, theme: str | None) -> str:

@@ -1,15 +1,13 @@
 """Every control by keyboard, every state of every figure under axe, text that may grow, and what headings and landmarks say."""
 
-import json
 import re
-from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import live_host
 import pytest
 from dorabook.live import DirectionDial
-from live_page import settle, show  # noqa: F401 - show is a fixture
+from live_page import settle, show, stored  # noqa: F401 - show is a fixture
 from playwright.sync_api import Locator, Page
 from test_site import AXE, FILES, PAGES, parsed, unfold, visit  # noqa: F401 - visit is a fixture
 
@@ -104,19 +102,6 @@ def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(name,
 # ---- every figure in every state
 
 
-@cache
-def stored() -> dict[str, str]:
-    """{figure: the first that a chapter shows, as its notebook holds it}."""
-    found = {}
-    for chapter in sorted(BOOK.glob("*.ipynb")):
-        for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
-            for output in cell.get("outputs", []):
-                html = "".join(output.get("data", {}).get("text/html", ""))
-                if match := re.search(r'data-figure="([a-z-]+)"', html):
-                    found.setdefault(match[1], html)
-    return found
-
-
 # Each is pressed in turn and left as it is: a later state has what came before it.
 ALIKE = 4  # check boxes, or pressed buttons, of which a figure has many
 SMALL = """(figure) => [...figure.querySelectorAll("button, input, summary, [role=slider]")].filter((node) => {
@@ -174,6 +159,25 @@ def test_every_state_of_a_figure_is_clean_in_both_themes_without_motion_and_larg
     assert found == []
     assert seen >= 3
     assert page.problems == []
+
+
+# What can have the focus, and has it without what keeps a notebook's shortcuts off it.
+UNKEPT = """(figure) => [...figure.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex], [contenteditable]")]
+    .filter((node) => {
+        node.focus();
+        return node === document.activeElement && !node.hasAttribute("data-lm-suppress-shortcuts");
+    }).map((node) => node.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("name", sorted(stored()))
+def test_every_control_in_every_state_keeps_a_notebooks_shortcuts_off(name, show):  # noqa: F811
+    page = show(stored()[name])
+    figure = page.locator("figure[data-figure]")
+    found = []
+    for state in states(page, figure):
+        settle(page)
+        found += [f"{state}: {node}" for node in figure.evaluate(UNKEPT)]
+    assert found == []
 
 
 def test_every_kind_of_figure_is_in_a_chapter_and_so_walked():
@@ -351,5 +355,5 @@ def test_paper_is_white_under_the_dark_theme_and_the_screen_dark_again(address, 
 def test_without_a_script_figures_are_as_light_as_the_page(address, visit):  # noqa: F811
     page = visit(address + FILES[0] + ".html", theme="dark", script=False)
     sentence = page.locator(".dora-figure figcaption").first
-    assert sentence.evaluate("(node) => getComputedStyle(node).color") == "rgb(27, 31, 36)"
+    assert sentence.evaluate("(node) => getComputedStyle(node).color") == "rgb(29, 32, 37)"  # the page's ink
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

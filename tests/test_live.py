@@ -80,6 +80,13 @@ def test_every_figure_is_one_afm_module_with_nothing_left_to_import():
         ]
 
 
+@pytest.mark.parametrize("name", esm.figures())
+def test_a_notebook_gets_pixels_for_rems(name):
+    sheet = esm.css(name)
+    assert not re.search(r"\drem\b", sheet)
+    assert ".dora { padding: 12px 16px; border-radius: 8px; }" in sheet
+
+
 def test_the_page_script_is_classic_and_needs_no_eval():
     text = live_host.script()
     assert not re.search(r"^(import|export)\b", text, re.MULTILINE)
@@ -496,13 +503,16 @@ def test_nothing_scrolls_sideways(show, width):  # noqa: F811
     )
 
 
+LIGHT, DARK = "rgb(255, 255, 255)", "rgb(20, 23, 28)"
+
+
 def ground(page) -> str:
-    return page.locator(".dora").evaluate("node => getComputedStyle(node).getPropertyValue('--dora-ground').trim()")
+    return page.locator(".dora").evaluate("node => getComputedStyle(node).backgroundColor")
 
 
 @pytest.mark.parametrize(
     ("theme", "scheme", "expected"),
-    [("light", "dark", "#ffffff"), ("dark", "light", "#14171c"), (None, "light", "#ffffff"), (None, "dark", "#14171c")],
+    [("light", "dark", LIGHT), ("dark", "light", DARK), (None, "light", LIGHT), (None, "dark", DARK)],
 )
 def test_the_theme_switch_wins_over_the_system(show, theme, scheme, expected):  # noqa: F811
     assert ground(show(NormExplorer(id="hero"), theme=theme, scheme=scheme)) == expected
@@ -515,6 +525,23 @@ def test_a_picture_on_canvas_follows_the_theme_switch(show):  # noqa: F811
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     settle(page)
     assert page.evaluate(pixel) == [24, 28, 34, 255]
+
+
+def test_a_picture_on_canvas_has_its_colours_where_a_notebook_draws_it_before_it_shows_it(browser):
+    page = modules(browser, "norm_explorer")
+    page.add_style_tag(content=esm.css("norm-explorer"))
+    page.evaluate(
+        """(state) => {
+            const el = document.createElement("div"), none = () => {};
+            modules.norm_explorer.default.render({ el, model: { get: (key) => state[key], set: none, on: none, off: none, save_changes: none } });
+            document.body.append(el);
+        }""",
+        LiveFigure.state(NormExplorer([[0.0] * 63 + [1.0]] * 70)),  # the whole weight, which a page does not get
+    )
+    settle(page)
+    first = "(name) => [...document.querySelector(name).getContext('2d').getImageData(1, 1, 1, 1).data]"
+    assert page.evaluate(first, ".dora-ne-map") == [255, 255, 255, 255]
+    assert page.evaluate(first, ".dora-ne-lane") == [213, 94, 0, 255]
 
 
 def test_reduced_motion_and_forced_colours_are_respected(show):  # noqa: F811

@@ -12,12 +12,14 @@ and `export default`, each at the start of a line; anything else is refused by n
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+_REM = re.compile(r"(?<![\w.])(\d*\.?\d+)rem\b")
 _REFUSED = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
@@ -28,12 +30,11 @@ def afm(figure: str) -> str:
 
 
 def css(figure: str) -> str:
-    """The style sheet of one figure: what all share, then its own where it has one."""
-    own = source(figure).with_suffix(".css")
-    try:
-        return f"{read(FOLDER / 'live.css')}\n{read(own)}"
-    except FileNotFoundError:
-        return read(FOLDER / "live.css")
+    """The style sheet of one figure in a notebook: what all share, then its own where it has one, in pixels: Notebook 6 has a rem of 10."""
+    text = read(FOLDER / "live.css")
+    with suppress(FileNotFoundError):
+        text += "\n" + read(source(figure).with_suffix(".css"))
+    return _REM.sub(lambda found: f"{16 * float(found[1]):g}px", text)
 
 
 def figures() -> list[str]:

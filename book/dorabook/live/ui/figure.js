@@ -22,8 +22,8 @@ export function mount({ model, el, keys, describe, build }) {
   const sentence = h("p", { class: "dora-sentence", role: "status" });
   const numbers = h("details", { class: "dora-numbers", ontoggle: () => tell() }, h("summary", {}, "The numbers as a table"));
   const foot = h("div", { class: "dora-foot" }, button("Reset", () => set(authored), { class: "dora-button dora-reset" }));
-  // Lumino's attribute and the stopped keydown keep arrow keys with the figure in JupyterLab.
-  const root = h("div", { class: "dora", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => event.stopPropagation() },
+  // Keys stay in the figure. Notebook 7 takes them before a figure can stop them, unless the very element in focus has this attribute.
+  const root = h("div", { class: "dora", onkeydown: (event) => event.stopPropagation(), onfocusin: ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; } },
     stage, sentence, numbers, foot);
 
   function save() {

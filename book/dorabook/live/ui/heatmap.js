@@ -1,6 +1,6 @@
 // A matrix on a canvas, one pixel an entry, enlarged by CSS: orange above 0, blue below, the ground at 0.
 import { h } from "./dom.js";
-import { variable } from "./theme.js";
+import { colour } from "./theme.js";
 
 const ORANGE = [213, 94, 0], BLUE = [0, 114, 178];
 const STEPS = 127;
@@ -18,7 +18,7 @@ export function heatmap() {
       canvas.height = height;
       image = context.createImageData(width, height);
     }
-    inks ??= palette(variable(canvas, "cell").split(",").map(Number));
+    inks ??= palette(colour(canvas, "cell").match(/\d+/g).map(Number));
     const pixels = new Uint32Array(image.data.buffer);
     const factor = top > 0 ? STEPS / top : 0;
     for (let i = 0, at = 0; i < m.rows; i++)

@@ -7,7 +7,7 @@ import { shapes } from "../core/say_norms.js";
 import { fixed, number, plural, shape } from "../core/text.js";
 import { h, say } from "./dom.js";
 import { heatmap } from "./heatmap.js";
-import { variable, watchTheme } from "./theme.js";
+import { colour, watchTheme } from "./theme.js";
 
 const AXES = ["output", "input"];
 const MOVING = 600; // ms that a turned matrix takes to its new place, with some to spare
@@ -21,15 +21,16 @@ export function normStage({ choose, read, edit, reach, step, afterwards }) {
   let parts = null, facts = null, place = null, pointed = null, drawn = "";
 
   let width = 0; // kept, since asking for it in every frame would force a layout
-  const resized = new ResizeObserver(() => {
-    width = view.clientWidth;
-    if (facts) refresh();
-  });
-  resized.observe(view);
-  const unwatch = watchTheme(() => {
+  const recolour = () => {
     parts?.forget();
     if (facts) refresh();
+  };
+  const resized = new ResizeObserver(() => { // also once a notebook has put on its page what was drawn beside it, where no colour is known
+    width = view.clientWidth;
+    recolour();
   });
+  resized.observe(view);
+  const unwatch = watchTheme(recolour);
   afterwards(() => { resized.disconnect(); unwatch(); });
 
   function point(what) {
@@ -371,7 +372,7 @@ function clear(node, along, size, across) {
 function paintCanvasLanes(parts, place, facts, { lengths, towards, isM, asRow, unit, per }) {
   const side = asRow ? "rows" : "columns";
   const bars = parts.bars[per].canvas, dots = parts.dots[per].canvas;
-  parts.inks ??= Object.fromEntries(["magnitude", "frozen", "direction-ink", "edge"].map((name) => [name, variable(bars, name)]));
+  parts.inks ??= Object.fromEntries(["magnitude", "frozen", "direction-ink", "edge"].map((name) => [name, colour(bars, name)]));
   const pen = sized(bars, place.bars[side]);
   const thick = (asRow ? place.matrix.h : place.matrix.w) / lengths.length;
   pen.fillStyle = parts.inks[isM ? "magnitude" : "frozen"];

@@ -2,9 +2,10 @@
 
 const ATTRIBUTES = ["data-theme", "theme", "data-jp-theme-light", "data-vscode-theme-kind", "class"];
 
-/** The value of a --dora-* variable where `node` is. */
-export function variable(node, name) {
-  return getComputedStyle(node).getPropertyValue(`--dora-${name}`).trim();
+/** What the colour --dora-* comes to where `canvas` is, as "rgb(r, g, b)": black off the page. A canvas has no other use for its own colour. */
+export function colour(canvas, name) {
+  canvas.style.color = `var(--dora-${name})`;
+  return getComputedStyle(canvas).color || "rgb(0, 0, 0)";
 }
 
 /** Calls `changed` after a theme switch of the page or the system; returns what stops it. */
