@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 STARTING = 60  # seconds
+ENDING = 10
 
 
 @contextmanager
@@ -17,9 +18,10 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(ENDING)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 def waited(found: Callable[[], object]) -> object:

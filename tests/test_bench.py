@@ -1,9 +1,11 @@
 """The benches' record: what is kept of a run, and that the page shows exactly that."""
 
 import json
+import signal
 import sys
 
 import kept
+import processes
 import pytest
 from bench import engines, pythons, record
 from bench.table import HEAD, met
@@ -122,3 +124,12 @@ def test_a_python_that_is_not_here_is_named_and_one_on_which_a_command_fails_fai
     assert said[1].endswith("See _build/python3.13.log")
     assert said[2] == "Python 3.99: not run, there is no python3.99 here"
     assert (tmp_path / "_build" / "python3.13.log").read_text() == f"PYTHON={tmp_path / 'python3.13'} site\n"
+
+
+def test_a_program_beside_a_test_that_does_not_end_when_asked_is_ended(tmp_path, monkeypatch):
+    """It was left behind, and the next test failed with a ResourceWarning."""
+    monkeypatch.setattr(processes, "ENDING", 0.1)
+    deaf = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(tmp_path / 'on')!r}, 'w'); time.sleep(60)"
+    with processes.running([sys.executable, "-c", deaf]) as process:
+        processes.waited((tmp_path / "on").exists)
+    assert process.returncode == -signal.SIGKILL
