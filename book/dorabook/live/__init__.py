@@ -4,6 +4,7 @@ from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
 from .norm_explorer import NormExplorer
+from .norm_monitor import NormMonitor
 from .parameter_counter import ParameterCounter
 from .predict import Predict
 from .training_race import TrainingRace
@@ -15,6 +16,7 @@ __all__ = [
     "DirectionDial",
     "LiveFigure",
     "NormExplorer",
+    "NormMonitor",
     "ParameterCounter",
     "Predict",
     "TrainingRace",
