@@ -3,6 +3,7 @@
 from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
+from .figure_box import FigureBox
 from .norm_explorer import NormExplorer
 from .norm_monitor import NormMonitor
 from .parameter_counter import ParameterCounter
@@ -14,6 +15,7 @@ __all__ = [
     "AxisDetective",
     "Description",
     "DirectionDial",
+    "FigureBox",
     "LiveFigure",
     "NormExplorer",
     "NormMonitor",
