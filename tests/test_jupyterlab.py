@@ -1,5 +1,6 @@
 """Live figures in a real JupyterLab: a stored chapter reads well before it runs, and a running figure obeys both sides."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import urllib.request
 
 import nbformat
 import pytest
+import recipes
 from live_page import BOOK
 from playwright.sync_api import Error
 from processes import free_port, running, waited
@@ -100,6 +102,9 @@ def scroll_to(cell):
                 raise
 
 
+NUMBERED = re.compile(r"\d")  # a prompt that is "[*]:" runs, and one that says less belongs to a page still loading
+
+
 def run_code(page, number):
     """Run the code cell with this number, from 0, and wait until it has its execution count."""
     cell = page.locator(".jp-CodeCell").nth(number)
@@ -107,9 +112,9 @@ def run_code(page, number):
     before = cell.locator(".jp-InputPrompt").first.inner_text()
     prompt = cell.locator(".jp-InputPrompt").first
     asked, deadline = 0.0, time.monotonic() + 120
-    while prompt.inner_text() in (before, "[*]:"):
+    while (said := prompt.inner_text()) == before or not NUMBERED.search(said):
         assert time.monotonic() < deadline, f"code cell {number} did not finish"
-        if prompt.inner_text() == before and time.monotonic() - asked > 5:  # a page still loading can lose the keys
+        if "*" not in said and time.monotonic() - asked > 5:  # a page still loading can lose the keys
             prompt.click()  # the code may be folded
             page.keyboard.press("Control+Enter")
             asked = time.monotonic()
@@ -211,3 +216,61 @@ def test_two_figures_compose_like_any_ipywidget(open_notebook):
     page.wait_for_timeout(800)
     assert [sliders.nth(i).input_value() for i in (0, 1)] == ["5.05", "5.05"]  # jslink
     assert printed(page, "heard") == "5.05 True True"  # observe
+
+
+# ---- the recipes of back/drive-from-python.md, as a reader runs them
+
+DRIVEN, HEARD = "driven.ipynb", "print(heard[-1], explorer.poke)"  # the second cell: what Python heard
+RECORD = """(cell) => {
+    const prompt = cell.querySelector(".jp-InputPrompt"), lanes = document.querySelectorAll("canvas.dora-ne-lane"), seen = new Set();
+    const look = () => { if (prompt.innerText.includes("*")) seen.add(Array.from(lanes, (lane) => lane.toDataURL()).join()); };
+    window.states = seen;
+    setInterval(look, 20);
+}"""
+
+
+@pytest.fixture
+def driven(lab, open_notebook):
+    """The recipes, open in the front end, and `block(words)`: the number of the one that holds these words."""
+    first, *rest = recipes.blocks()
+    sources = [first, HEARD, *rest]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), lab[1] / DRIVEN)
+    return open_notebook(DRIVEN), lambda words: next(i for i, source in enumerate(sources) if words in source)
+
+
+def test_a_slider_of_ipywidgets_and_a_figure_move_each_other_and_python_hears_it(driven):
+    page, block = driven
+    cell = run_code(page, block("FigureBox([slider, explorer])"))
+    poke = cell.get_by_role("slider", name="Poke the magnitude")
+    poke.wait_for()
+    run_code(page, block("heard = []"))
+    slider = cell.locator(".slider-container .slider")
+    slider.scroll_into_view_if_needed()
+    track = slider.bounding_box()
+    page.mouse.click(track["x"] + track["width"] * 0.9, track["y"] + track["height"] / 2)
+    page.wait_for_timeout(600)
+    moved = float(poke.input_value())
+    assert 1.6 < moved < 2
+    assert output(run_code(page, block(HEARD))) == f"('poke', {moved:g}) {moved:g}"
+
+    poke.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(600)
+    moved -= 0.05
+    assert float(cell.locator(".widget-readout").inner_text()) == pytest.approx(moved)
+    assert output(run_code(page, block(HEARD))) == f"('poke', {moved:g}) {moved:g}"
+
+
+def test_a_figure_follows_a_layer_while_the_cell_that_trains_it_runs(driven):
+    page, block = driven
+    for words in ("import ipywidgets", "import torch", "FigureBox([monitor])"):
+        cell = run_code(page, block(words))
+    scroll_to(cell)
+    cell.locator("canvas.dora-ne-lane").first.wait_for()
+    trains = page.locator(".jp-CodeCell").nth(block("loss.backward()"))
+    page.evaluate(RECORD, trains.element_handle())
+    run_code(page, block("loss.backward()"))
+    states = page.evaluate("window.states.size")
+    assert states >= 3, f"the page saw {states} states before the cell had ended"
