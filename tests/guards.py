@@ -24,7 +24,10 @@ COLOUR = re.compile(r"""['"]#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})['"]""", re.
 REGISTRY = re.compile(
     r"\b(?:pypi|pythonhosted|npmjs|anaconda)\.(?:org|com)\b|--(?:extra-)?index-url|--registry\b", re.I
 )
-KERNEL_ONLY = re.compile(r"\b(?:interact(?:ive)?|Output)\(|\.observe\(")
+KERNEL_ONLY = re.compile(r"\b(?:interact(?:ive)?|Output)\(")
+KERNEL_TOO = re.compile(r"\.observe\(|\bipywidgets\.")  # in a FigureBox, whose stored form is a figure that is alive
+FIGURE_BOX = 'class="dora-without"'
+REPR = re.compile(r"^\w+\((?:children|description|value|layout)=")  # of a plain ipywidget
 MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)(.*)$")
 COLUMN = re.compile(r"\bcolumns?\b", re.I)
 SHAPE = re.compile(r"[(\[]\s*[\w·*×]+\s*,\s*[\w·*×]*\s*[)\]]|\d\s*[×x]\s*\d")
@@ -241,8 +244,15 @@ def column_has_a_shape(notebook: Notebook) -> list[str]:
 
 
 def needs_no_kernel_to_be_alive(notebook: Notebook) -> list[str]:
-    found = [(cell, match) for cell in code_cells(notebook) if (match := KERNEL_ONLY.search(text(cell["source"])))]
-    return [f"{said(cell)} uses {match[0]!r}, which is dead on the page" for cell, match in found]
+    """No control on a page is dead. What needs a kernel stands in a FigureBox, which stores the figures and says so."""
+    problems = []
+    for cell in code_cells(notebook):
+        source, shown = text(cell["source"]), list(output_texts(cell))
+        boxed = any(FIGURE_BOX in out for out in shown)
+        if match := KERNEL_ONLY.search(source) or (None if boxed else KERNEL_TOO.search(source)):
+            problems.append(f"{said(cell)} uses {match[0]!r}, which is dead on the page: show it in a FigureBox")
+        problems += [f"{said(cell)} stores a plain ipywidget: {out[:30]!r}" for out in shown if REPR.match(out)]
+    return problems
 
 
 def no_colour_literal(notebook: Notebook) -> list[str]:

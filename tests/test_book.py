@@ -132,12 +132,14 @@ SOLUTION = code(
 PNG = base64.b64encode(b"\x89PNG" + bytes(40)).decode()
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
 EXERCISES = [STUB, SOLUTION] * 3
+BOXED = shown(text_html=f"<figure></figure><p {guards.FIGURE_BOX}>With a kernel, more.</p>")
 ALT = {"image": {"alt": "Three bars: output 1 is twice as long as the others"}}
 GOOD = notebook(
     prose("# Title\n\nThe columns of the (out, in) weight. All 1,234 of them, [Someone 2016](https://a.b/2016)."),
     code("draw()", outputs=[shown(image_png=PNG), printed("1234 rows")], mystnb=ALT),
     code("1", count=2, tags=["answer", "hide-output"], outputs=[printed("5")], jupyter=FOLDED),
     *({**cell, "execution_count": count} for count, cell in enumerate(EXERCISES, 3)),
+    code("ipywidgets.jslink(a, b)\nslider.observe(f)\nFigureBox([slider, figure])", count=9, outputs=[BOXED]),
 )
 
 RED = [
@@ -168,6 +170,12 @@ RED = [
     (guards.needs_no_kernel_to_be_alive, notebook(code("interact(f, x=3)"))),
     (guards.needs_no_kernel_to_be_alive, notebook(code("slider.observe(f)"))),
     (guards.needs_no_kernel_to_be_alive, notebook(code("out = widgets.Output()"))),
+    (guards.needs_no_kernel_to_be_alive, notebook(code("interact(f)", outputs=[BOXED]))),
+    (guards.needs_no_kernel_to_be_alive, notebook(code("ipywidgets.VBox([slider, figure])"))),
+    (
+        guards.needs_no_kernel_to_be_alive,
+        notebook(code("slider", outputs=[shown(text_plain="FloatSlider(value=1.0)")])),
+    ),
     (guards.no_colour_literal, notebook(code("plot(color='#D55E00')"))),
     (guards.no_registry_host, notebook(prose("pip install --index-url x"))),
     (guards.cells_are_short, notebook(code("x\n" * 21))),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import recipes
 from contrast import faint
 from front_ends import FRONT_ENDS, FrontEnd, Notebook, scroll_to, serving
 from live_page import BOOK
@@ -197,3 +198,57 @@ def test_two_figures_compose_like_any_ipywidget(opened):
     press(notebook, "ArrowRight")
     assert [sliders.nth(i).input_value() for i in (0, 1)] == ["5.05", "5.05"]  # jslink
     assert notebook.printed(number("heard")) == "5.05 True True"  # observe
+
+
+# The recipes of back/drive-from-python.md, as a reader runs them
+
+DRIVEN, HEARD = "driven.ipynb", "print(heard[-1], explorer.poke)"  # the second cell: what Python heard
+RECORD = """(prompt) => {
+    const lanes = document.querySelectorAll("canvas.dora-ne-lane"), seen = new Set();
+    const look = () => { if (prompt.innerText.includes("*")) seen.add(Array.from(lanes, (lane) => lane.toDataURL()).join()); };
+    window.states = seen;
+    setInterval(look, 20);
+}"""
+
+
+@pytest.fixture
+def driven(server, opened):
+    """The recipes, open in the front end, and `block(words)`: the number of the one that holds these words."""
+    first, *rest = recipes.blocks()
+    sources = [first, HEARD, *rest]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), server.folder / DRIVEN)
+    return opened(DRIVEN), lambda words: next(i for i, source in enumerate(sources) if words in source)
+
+
+def test_a_slider_of_ipywidgets_and_a_figure_move_each_other_and_python_hears_it(driven):
+    notebook, block = driven
+    cell = notebook.run(block("FigureBox([slider, explorer])"))
+    poke = cell.get_by_role("slider", name="Poke the magnitude")
+    poke.wait_for()
+    notebook.run(block("heard = []"))
+    click(notebook, cell.locator(".slider-container .slider"), 0.9)
+    moved = float(poke.input_value())
+    assert 1.6 < moved < 2
+    assert notebook.printed(block(HEARD)) == f"('poke', {moved:g}) {moved:g}"
+
+    poke.focus()
+    press(notebook, "ArrowLeft")
+    moved -= 0.05
+    assert float(cell.locator(".widget-readout").inner_text()) == pytest.approx(moved)
+    assert notebook.printed(block(HEARD)) == f"('poke', {moved:g}) {moved:g}"
+
+
+def test_a_figure_follows_a_layer_while_the_cell_that_trains_it_runs(driven):
+    notebook, block = driven
+    for words in ("import ipywidgets", "import torch", "FigureBox([monitor])"):
+        cell = notebook.run(block(words))
+    scroll_to(cell)
+    cell.locator("canvas.dora-ne-lane").first.wait_for()
+    trains = block("loss.backward()")
+    prompt = notebook.page.locator(notebook.front_end.code).nth(trains).locator(notebook.front_end.prompt).first
+    notebook.page.evaluate(RECORD, prompt.element_handle())
+    notebook.run(trains)
+    states = notebook.page.evaluate("window.states.size")
+    assert states >= 3, f"the page saw {states} states before the cell had ended"

@@ -550,3 +550,25 @@ def test_reduced_motion_and_forced_colours_are_respected(show):  # noqa: F811
     page.wait_for_timeout(60)
     assert page.evaluate("document.getAnimations().length") == 0
     assert page.problems == []
+
+
+# In one document
+
+COPIES = """(states) => states.forEach((state, copy) => {
+    const model = { get: (name) => state[name], on() {}, off() {}, set() {}, save_changes() {} };
+    const el = document.body.appendChild(document.createElement("div"));
+    window.copies[copy].render({ model, el });
+})"""
+
+
+def test_figures_that_each_bring_a_copy_of_their_module_share_no_name(browser):
+    """As in JupyterLab: there every figure's module is loaded anew, in one document."""
+    page = browser.new_page()
+    file = esm.source("norm-explorer")
+    page.evaluate("() => { window.copies = []; }")
+    for _ in range(2):
+        text = f"{esm.definitions(file)}\nwindow.copies.push({esm.variable(file)}.default);"
+        page.add_script_tag(content=f"(() => {{ {text} }})();")
+    page.evaluate(COPIES, [NormExplorer(per=per).state() for per in ("output", "input")])
+    chosen = page.get_by_role("group", name="One magnitude per").get_by_role("radio", checked=True)
+    assert [radio.get_attribute("value") for radio in chosen.all()] == ["output", "input"]

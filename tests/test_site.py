@@ -198,6 +198,35 @@ def test_pictures_wait_for_the_reader_and_keep_their_place(name, site):
 # ---- the policy
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_cell_shows_a_control_that_needs_a_kernel(name, site):
+    """What stands below a cell before any script runs cannot be moved: a figure's controls come with its script."""
+    shown = parsed(site / name).select(".cell_output")
+    controls = "input, button, select, [role=slider], [class*=widget], script[type*=widget]"
+    assert [found for output in shown for found in output.select(controls)] == []
+    assert not [line for output in shown if (line := re.search(r"\w+\(children=.*", output.get_text()))]
+
+
+def test_every_control_of_a_figure_in_a_box_moves_it_without_a_kernel(address, visit):
+    page = visit(f"{address}book/4-shape-mismatch.html#drive-it-from-python")
+    boxed = page.locator(".dora-box .dora-figure")
+    assert boxed.count() == 3
+    for figure in boxed.all():
+        figure.scroll_into_view_if_needed()
+        says = figure.get_by_role("status")
+        says.wait_for()
+        controls = figure.locator("input:not(:checked, details:not([open]) *)").element_handles()
+        assert len(controls) >= 3
+        for control in controls:
+            before = says.inner_text()
+            control.focus()
+            page.keyboard.press("Space" if control.get_attribute("type") == "radio" else "ArrowRight")
+            expect(says).not_to_have_text(before)
+            figure.get_by_role("button", name="Reset").click()
+            expect(says).to_have_text(before)
+    assert page.problems == []
+
+
 def test_an_inline_script_does_not_run(base, site, visit, tmp_path):
     copy = shutil.copytree(site, tmp_path / "site")
     page = copy / CHAPTER

@@ -8,7 +8,8 @@ import { mount } from "./ui/figure.js";
 import { normStage } from "./ui/norm_stage.js";
 
 export const KEYS = ["weight", "lora_A", "lora_B", "per", "storage", "fan_in_fan_out", "view", "scaling", "poke", "output", "input",
-  "shape", "norms", "across", "map"]; // the last four: what a page keeps of a weight too large for it
+  "shape", "norms", "across", "map"];
+const SEEN = KEYS.slice(-4); // of a weight too large for a page, and of one that Python sets while it trains
 
 export function describe(state) {
   const facts = explain(state);
@@ -142,4 +143,4 @@ function sliderReach(state) {
   return { reach, step: scale / 10 };
 }
 
-export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, describe, build }) };
+export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, given: SEEN, describe, build }) };

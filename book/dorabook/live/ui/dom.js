@@ -1,11 +1,12 @@
 // Small makers of elements: native inputs with labels, so keyboard and screen reader work by themselves.
 
+const copy = Math.random().toString(36).slice(2, 8); // JupyterLab loads this module once a figure
 let count = 0;
 
 /** An id or radio name that no other view on the page has. */
 export function unique(prefix) {
   count += 1;
-  return `${prefix}-${count}`;
+  return `${prefix}-${copy}-${count}`;
 }
 
 /** h("p", { class: "x", onclick: f, "aria-label": "y" }, "text", child): null and false children are left out. */

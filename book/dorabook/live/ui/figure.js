@@ -5,16 +5,17 @@ const SAVE_AFTER = 80; // ms without a change before a kernel is told: a drag se
 const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should not make it stutter
 
 /**
- * model, el: what the AFM render got. keys: the names of the state. describe(state): { sentence, columns, rows, ... }.
+ * model, el: what the AFM render got. keys: the names of the state. given: those that no control changes, which Reset lets be.
+ * describe(state): { sentence, columns, rows, ... }.
  * build({ stage, foot, set, state, afterwards, again }): fills `stage`, and `foot` with buttons, and returns
  * update(description, state), called on every change.
  * set(changes) writes the model; afterwards(f) is called when the view goes; again() asks for an update where what
  * `describe` says has changed without the model.
  * Returns the clean-up that AFM calls when the view goes.
  */
-export function mount({ model, el, keys, describe, build }) {
+export function mount({ model, el, keys, given = [], describe, build }) {
   const read = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
-  const authored = read();
+  const authored = Object.fromEntries(Object.entries(read()).filter(([key]) => !given.includes(key)));
   const endings = [];
   let frame = 0, saving = 0, speaking = 0, said = null;
 

@@ -39,6 +39,7 @@ export function normStage({ choose, read, edit, reach, step, afterwards }) {
   }
 
   function refresh() {
+    if (!view.isConnected) return; // in a box of widgets: a size and colours come with the document, and `resized` tells of them
     const { state, size } = facts;
     width ||= view.clientWidth || 640;
     const turned = state.storage === "in,out";
@@ -278,7 +279,7 @@ function paint(parts, place, facts) {
   if (parts.grid) paintCells(parts.cells, m, top, facts, place);
   else parts.map.draw(m, place.turned, top);
   const shown = normsShown(facts);
-  const longest = longestBar(facts, shown);
+  const longest = longestBar(facts, shown, parts);
   for (const per of AXES) {
     const isM = per === measured;
     const asRow = (per === "output") !== place.turned;
@@ -434,10 +435,11 @@ function topOf(facts, m) {
   return (facts.whole && facts.state.view !== "direction" ? facts.top : largest(m)) || 1;
 }
 
-function longestBar(facts, shown) {
-  const now = AXES.map((per) => shown[per].reduce((a, b) => Math.max(a, b), 0));
-  const start = facts.whole && facts.state.view === "merged" ? ROOM_TO_POKE * facts.start.reduce((a, b) => Math.max(a, b), 0) : 0;
-  return Math.max(...now, start) || 1;
+function longestBar(facts, shown, parts) {
+  const now = Math.max(...AXES.map((per) => shown[per].reduce((a, b) => Math.max(a, b), 0)));
+  if (!facts.whole) return (parts.longest = Math.max(now, parts.longest ?? ROOM_TO_POKE * now)) || 1; // kept, so that a bar which stays is drawn as it was
+  const start = facts.state.view === "merged" ? ROOM_TO_POKE * facts.start.reduce((a, b) => Math.max(a, b), 0) : 0;
+  return Math.max(now, start) || 1;
 }
 
 function lineBox({ matrix, cell: [w, hgt], turned }, per, index) {
