@@ -142,9 +142,10 @@ def pip(wishes):
 def tell(wishes):
     """`wishes`: what has been installed, with the version that was there, or None."""
     names = [wish.partition(">=")[0] for wish, was in wishes.items() if was is None]
-    if names:  # a page takes the scripts of a package when it is loaded
-        then = ": reload this page, then run all cells" if "anywidget" in names else ""
-        print(f"Installed {' '.join(names)}{then}.")
+    if "anywidget" in names and "google.colab" not in sys.modules:  # a page takes a package's scripts in when it is loaded
+        raise CannotRun(f"Installed {' '.join(names)}: reload this page, then run all cells.")
+    if names:
+        print(f"Installed {' '.join(names)}.")
     for wish, was in wishes.items():
         name = wish.partition(">=")[0]
         if was is not None:
