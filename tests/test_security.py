@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from dorabook.live import AxisDetective
 from dorabook.text import clipped
 from live_page import modules, show  # noqa: F401 - show is a fixture
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from test_site import visit  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[1]
@@ -194,12 +194,20 @@ def opened(browser: Browser, url: str, *, before: str = "") -> Page:
     return page
 
 
+def probed(page: Page) -> dict[str, str]:
+    """What became of all that the planted script tries. Asked from outside: the policy would stop a script that waits for it."""
+    for _ in range(600):
+        if said := page.evaluate("document.documentElement.dataset.probe ?? ''"):
+            return json.loads(said)
+        page.wait_for_timeout(100)
+    pytest.fail("the planted script did not end")
+
+
 def test_nothing_hostile_in_a_page_of_any_kind_runs(browser, planted, at):
     for name in planted[1]:
         page = opened(browser, at + name)
         if "script-src" in policy(planted[0] / name):
-            page.wait_for_function("document.documentElement.dataset.probe")
-            seen = json.loads(page.evaluate("document.documentElement.dataset.probe"))
+            seen = probed(page)
             assert not seen.pop("base").startswith("https://evil"), name
             assert seen == dict.fromkeys(
                 ("eval", "Function", "import", "fetch", "itself", "request", "worker"), "stopped"
@@ -217,10 +225,9 @@ def test_without_the_policy_all_of_it_would_run(browser, planted, at):
     name = planted[1][0]
     bare = at + Path(name).with_name(f"bare-{Path(name).name}").as_posix()
     page = opened(browser, bare, before="HTMLFormElement.prototype.submit = () => {}")  # else the page is left
-    page.wait_for_function("document.documentElement.dataset.probe")
+    seen = probed(page)
     ran = page.evaluate("document.documentElement.dataset.ran ?? ''")
     assert any(name in ran for name in (*HOSTILE, "timer", "inserted", "appended", "blob"))
-    seen = json.loads(page.evaluate("document.documentElement.dataset.probe"))
     assert (seen["eval"], seen["Function"], seen["base"]) == ("ran", "ran", "https://evil.test/")
     assert "https://evil.test/a.js" in page.asked
     page.context.close()
@@ -284,10 +291,7 @@ def drop(page: Page, *files: tuple[str, bytes]) -> None:
 
 
 def ended(page: Page, begins: str) -> str:
-    page.wait_for_function(
-        """(begins) => [...document.querySelectorAll("[role=status]")].some((one) => one.textContent.startsWith(begins))""",
-        arg=begins,
-    )
+    page.locator("[role=status]").filter(has_text=re.compile(f"^{re.escape(begins)}")).first.wait_for(state="attached")
     return next(text for text in page.locator("[role=status]").all_text_contents() if text.startswith(begins))
 
 
@@ -430,9 +434,7 @@ def test_a_search_for_anything_shows_it_as_text(site, address, visit, asked):  #
         assert [one for one in found["strange"] if not re.match(r'<img src="[^"]*favicon', one)] == []
         assert [one for one in page.problems if "URI" not in one] == []  # what is no text is no search
         if not asked.startswith("%"):
-            page.wait_for_function(
-                "/did not match|finished/.test(document.getElementById('search-results').textContent)"
-            )
+            expect(page.locator("#search-results")).to_have_text(re.compile("did not match|finished"))
 
 
 # ---- what could write markup

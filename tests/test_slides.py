@@ -313,11 +313,10 @@ def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):  #
 def test_an_arrow_is_dragged_to_where_the_pointer_is_although_the_figure_is_enlarged(address, show):
     page = show(address, "#gradient", width=1600, height=900)
     grip = page.locator("#gradient .dora-dial-grip").nth(1)
-    before = page.locator("#gradient input[type=range]").nth(1).input_value()
+    slider = page.locator("#gradient input[type=range]").nth(1)
+    before = slider.input_value()
     x, y = drag(grip, -60, 80, steps=5)  # towards the origin, along the arrow
-    page.wait_for_function(
-        "(before) => document.querySelectorAll('#gradient input[type=range]')[1].value !== before", arg=before
-    )
+    expect(slider).not_to_have_value(before)
     after = grip.bounding_box()
     assert abs(after["x"] + after["width"] / 2 - (x - 60)) < 8
     assert abs(after["y"] + after["height"] / 2 - (y + 80)) < 8
@@ -367,12 +366,11 @@ def test_every_link_to_a_state_changes_its_figure(address, show, sections):
             figure = re.match("#([a-z-]+)=", link["href"])[1]
             go(page, slide["id"])
             page.locator(f"#{figure} .dora-reset").evaluate("(button) => button.click()")
-            before = page.locator(f"#{figure} .dora").inner_text()
+            shown = page.locator(f"#{figure} .dora")
+            before = shown.inner_text()
             page.evaluate("(hash) => { location.hash = hash; }", "#-")
             page.evaluate("(hash) => { location.hash = hash; }", link["href"])
-            page.wait_for_function(
-                "([id, before]) => document.querySelector(`#${id} .dora`).innerText !== before", arg=[figure, before]
-            )
+            expect(shown).not_to_have_text(before, use_inner_text=True)
 
 
 def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):  # noqa: F811
