@@ -487,6 +487,10 @@ def test_the_sign_flip_counts_every_choice_of_signs(twentieths):
     assert paired.sign_flip(d, alternative="greater") == pytest.approx((means >= d.mean() - tolerance).mean())
 
 
+def test_a_mean_of_nothing_says_nothing():
+    assert paired.sign_flip([0.05, 1.35, -1.4]) == 1.0
+
+
 def test_the_sign_flip_of_sixteen_equal_signs_is_the_smallest_there_is():
     assert paired.sign_flip(np.arange(1.0, 17.0)) == pytest.approx(2 / 2**16)
 

@@ -139,7 +139,7 @@ def sign_flip(differences: Sequence[float], *, alternative: str = "two-sided") -
     """Exact p of the mean under every choice of signs, 2^n of them: no shape of the differences is assumed."""
     test = stats.permutation_test(
         (np.asarray(differences),),
-        lambda x, axis: np.mean(x, axis=axis),
+        lambda x, axis: np.round(np.mean(x, axis=axis), 9),  # else means that are equal but for rounding are no ties
         permutation_type="samples",
         vectorized=True,
         alternative=alternative,
