@@ -404,7 +404,9 @@ def test_only_what_is_missing_is_installed_in_one_line(monkeypatch, capsys):
 def test_where_anywidget_was_missing_the_run_ends_until_the_page_is_loaded_again(monkeypatch, capsys):
     """A page takes the scripts of a package when it is loaded, and until then the figures stand still."""
     Pip(monkeypatch, anywidget=None)
-    with pytest.raises(notebook_setup.CannotRun, match=r"^Installed anywidget: reload this page, then run all cells\.$"):
+    with pytest.raises(
+        notebook_setup.CannotRun, match=r"^Installed anywidget: reload this page, then run all cells\.$"
+    ):
         notebook_setup.install(["anywidget"])
     notebook_setup.install(["anywidget"])  # after it, the cell goes on
     Pip(monkeypatch, anywidget=None)

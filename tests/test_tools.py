@@ -248,9 +248,9 @@ COMMANDS = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding=
 
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    for name in ("Makefile", "constraints.txt", "requirements-site.txt", "requirements.txt", "requirements-deep.txt"):
-        if not (folder / name).exists():
-            shutil.copy2(ROOT / name, folder)
+    for path in (ROOT / "Makefile", ROOT / "constraints.txt", *ROOT.glob("requirements*.txt")):
+        if not (folder / path.name).exists():
+            shutil.copy2(path, folder)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env={**clean, **environment}, capture_output=True, text=True
@@ -299,6 +299,8 @@ def called(tmp_path):
         (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
         (folder / ".venv" / name).chmod(0o755)
     (folder / "calls").touch()
+    (folder / "_build" / "notebook6").mkdir(parents=True)
+    (folder / "_build" / "notebook6" / "done").touch()
 
     def call(*arguments: str) -> list[str]:
         done = make(folder, *arguments)

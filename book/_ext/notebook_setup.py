@@ -142,7 +142,7 @@ def pip(wishes):
 def tell(wishes):
     """`wishes`: what has been installed, with the version that was there, or None."""
     names = [wish.partition(">=")[0] for wish, was in wishes.items() if was is None]
-    if "anywidget" in names and "google.colab" not in sys.modules:  # a page takes a package's scripts in when it is loaded
+    if "anywidget" in names and "google.colab" not in sys.modules:  # a page takes scripts in when it is loaded
         raise CannotRun(f"Installed {' '.join(names)}: reload this page, then run all cells.")
     if names:
         print(f"Installed {' '.join(names)}.")
