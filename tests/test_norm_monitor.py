@@ -59,6 +59,15 @@ def test_what_is_sent_is_an_overview_and_a_twentieth_of_the_weight():
     assert sent(figure) == {name: NormExplorer(drawn(192, 576)).state()[name] for name in SEEN}
 
 
+def test_what_is_drawn_is_there_when_the_front_end_first_hears_of_the_figure(monkeypatch):
+    """ipywidgets 7 draws at once, of what opens the channel."""
+    opened = []
+    monkeypatch.setattr(NormMonitor, "open", lambda figure: opened.append(sent(figure)))
+    figure = NormMonitor(drawn(192, 576), per="output")
+    assert opened == [sent(figure)]
+    assert None not in opened[0].values()
+
+
 @pytest.mark.parametrize("size", [(4, 5), (192, 576)])
 def test_it_follows_a_layer_and_reads_back_the_layer_s_own_magnitudes(size):
     layer = DoRALinear(

@@ -21,12 +21,8 @@ class NormMonitor(NormExplorer):
     weight = Matrix().tag(sync=False, state=True)
     shape, norms, across, map = (traitlets.Any().tag(sync=True) for _ in SEEN)
 
-    def __init__(self, weight: Any, **traits: Any) -> None:
-        super().__init__(weight, **traits)
-        self._follow()
-        self.observe(self._follow, "weight")
-
-    def _follow(self, change: Any = None) -> None:
+    @traitlets.observe("weight")  # the first time before the front end hears of the figure
+    def _follow(self, change: Any) -> None:
         state = self.state()
         with self.hold_sync():
             for name in SEEN:
