@@ -10,7 +10,7 @@ from base64 import b64encode
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import AxisDetective
-from dorabook.live.detect_examples import example_files
+from dorabook.live.axis_detective.examples import example_files
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 
 EXAMPLES = ["output", "input", "square", "square with base"]
@@ -22,9 +22,9 @@ def figure(example: str = "output") -> AxisDetective:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_example_files_are_the_same_bytes_in_python_and_javascript(browser, example):
-    page = modules(browser, "core/detect_examples")
+    page = modules(browser, "axis_detective/examples")
     made = page.evaluate(
-        "(example) => modules['core/detect_examples'].exampleSources(example).map(({ name, bytes }) => [name, [...bytes]])",
+        "(example) => modules['axis_detective/examples'].exampleSources(example).map(({ name, bytes }) => [name, [...bytes]])",
         example,
     )
     assert {name: bytes(content) for name, content in made} == example_files(example)
@@ -34,8 +34,8 @@ def test_the_example_files_are_the_same_bytes_in_python_and_javascript(browser, 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_python_and_javascript_say_the_same_of_an_example(browser, example):
     state = figure(example).state()
-    page = modules(browser, "axis_detective")
-    said = page.evaluate("(state) => modules['axis_detective'].describe(state)", state)
+    page = modules(browser, "axis_detective/axis_detective")
+    said = page.evaluate("(state) => modules['axis_detective/axis_detective'].describe(state)", state)
     python = AxisDetective.describe(state)
     assert said["sentence"] == python.sentence
     assert tuple(said["columns"]) == python.columns
@@ -201,7 +201,7 @@ BAD = {
 }
 
 JUDGE = """(files) => {
-  const { judge } = modules['core/detect'], { atOnce } = modules['core/safetensors'];
+  const { judge } = modules['axis_detective/checkpoint/judging'], { atOnce } = modules['axis_detective/checkpoint/safetensors'];
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   try {
     const said = atOnce(judge(files.map(([name, text]) => ({ name, size: bytes(text).length, bytes: bytes(text) }))));
@@ -214,7 +214,7 @@ JUDGE = """(files) => {
 
 @pytest.fixture(scope="module")
 def judge(browser):
-    page = modules(browser, "core/detect", "core/safetensors")
+    page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/checkpoint/safetensors")
     yield lambda **files: page.evaluate(
         JUDGE, [[f"{name}.safetensors", b64encode(data).decode()] for name, data in files.items()]
     )
@@ -261,15 +261,21 @@ def test_a_shape_tells_its_axis(judge, tensors, row):
 def test_a_square_layer_needs_its_base_and_then_values_decide(browser):
     import torch
 
-    page = modules(browser, "axis_detective", "core/detect", "core/detect_examples", "core/safetensors")
-    read = """([example]) => { const { layers } = modules['axis_detective'].describe({ example });
+    page = modules(
+        browser,
+        "axis_detective/axis_detective",
+        "axis_detective/checkpoint/judging",
+        "axis_detective/examples",
+        "axis_detective/checkpoint/safetensors",
+    )
+    read = """([example]) => { const { layers } = modules['axis_detective/axis_detective'].describe({ example });
         return layers.map(({ axis, confidence, slopes }) => [axis, confidence, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError]]); }"""
     assert [one[:2] for one in page.evaluate(read, ["square"])] == [["cannot tell", "none"]] * 2
     told = page.evaluate(read, ["square with base"])
     assert [one[:2] for one in told] == [["per input", "high"]] * 2
     # the same fit by torch's least squares, from the same bytes
     raw = page.evaluate(
-        "modules['core/detect_examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
+        "modules['axis_detective/examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
     )
     adapter, base = (read_file(bytes(one)) for one in raw)
     for (_, _, slopes), (name, key) in zip(
@@ -303,9 +309,9 @@ def test_sums_of_squares_are_torch_s_in_every_dtype(browser, dtype):
 
     weight = torch.randn(700, 403, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     weight = weight.to(getattr(torch, dtype))  # 282,100 numbers: more than two pieces, which end inside a row
-    page = modules(browser, "core/safetensors")
+    page = modules(browser, "axis_detective/checkpoint/safetensors")
     sums = page.evaluate(
-        """(text) => { const { readHeader, sumsOfSquares, atOnce } = modules['core/safetensors'];
+        """(text) => { const { readHeader, sumsOfSquares, atOnce } = modules['axis_detective/checkpoint/safetensors'];
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)), source = { name: 'a', size: bytes.length, bytes };
         const { rows, columns } = atOnce(sumsOfSquares(source, atOnce(readHeader(source)).get('w'), 700, 403));
         return [[...rows], [...columns]]; }""",
@@ -318,7 +324,7 @@ def test_sums_of_squares_are_torch_s_in_every_dtype(browser, dtype):
 
 def test_a_base_of_five_gigabytes_is_read_only_where_the_layers_are(browser):
     """A file object that holds nothing, invents what it is asked for and counts it."""
-    page = modules(browser, "core/detect", "ui/files")
+    page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/dropped")
     asked = page.evaluate(
         """async () => {
         const file = (name, tensors) => {
@@ -337,8 +343,8 @@ def test_a_base_of_five_gigabytes_is_read_only_where_the_layers_are(browser):
         };
         const adapter = file('a', [['q_proj.dora_scale', [1024]], ['q_proj.lora_down.weight', [1, 1024]], ['q_proj.lora_up.weight', [1024, 1]]]);
         const base = file('b', [['embed.weight', [640000, 1024]], ['q_proj.weight', [1024, 1024]], ['head.weight', [640000, 1024]]]);
-        const { inTurns, sourceOf } = modules['ui/files'];
-        const said = await inTurns(modules['core/detect'].judge([adapter, base].map(sourceOf)), { cancelled: () => false, progress: () => {}, unreadable: String });
+        const { inTurns, sourceOf } = modules['axis_detective/dropped'];
+        const said = await inTurns(modules['axis_detective/checkpoint/judging'].judge([adapter, base].map(sourceOf)), { cancelled: () => false, progress: () => {}, unreadable: String });
         return [base.size, base.read, base.largest, said.sentence];
         }"""
     )
@@ -364,9 +370,9 @@ def said(page, begins: str) -> str:
 @pytest.mark.parametrize("from_disk", [False, True])
 def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, browser, from_disk):  # noqa: F811
     page = show(figure(), from_disk=from_disk)
-    source = modules(browser, "core/detect_examples")
+    source = modules(browser, "axis_detective/examples")
     raw = source.evaluate(
-        "modules['core/detect_examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
+        "modules['axis_detective/examples'].exampleSources('square with base').map(({ bytes }) => [...bytes])"
     )
     adapter, base = map(bytes, raw)
     choose(page, ("mine.safetensors", adapter))

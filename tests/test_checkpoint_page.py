@@ -14,7 +14,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false"]
 
 JUDGE = """(groups) => groups.map((files) => {
-  const { judge } = modules['core/detect'], { atOnce } = modules['core/safetensors'];
+  const { judge } = modules['axis_detective/checkpoint/judging'], { atOnce } = modules['axis_detective/checkpoint/safetensors'];
   const source = ([name, text]) => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)); return { name, size: bytes.length, bytes }; };
   try {
     const { sentence, columns, rows, remedy, layers } = atOnce(judge(files.map(source)));
@@ -28,7 +28,7 @@ JUDGE = """(groups) => groups.map((files) => {
 
 @pytest.fixture(scope="module")
 def in_page(browser):
-    page = modules(browser, "core/detect", "core/safetensors")
+    page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/checkpoint/safetensors")
     yield lambda groups: page.evaluate(
         JUDGE, [[[name, b64encode(data).decode()] for name, data in files] for files in groups]
     )

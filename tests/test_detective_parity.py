@@ -203,7 +203,7 @@ def test_sizes_are_taken_from_factors_alike(in_page, tmp_path):  # noqa: F811
 
 
 FIT = """(text) => JSON.parse(text).map((triple) => {
-  const { axis, confidence, slopes, why, k } = modules['core/checkpoint_values'].fitAxis(...triple.map((all) => Float64Array.from(all)));
+  const { axis, confidence, slopes, why, k } = modules['axis_detective/checkpoint/values'].fitAxis(...triple.map((all) => Float64Array.from(all)));
   return [why, k, axis, confidence, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]];
 })"""
 
@@ -227,7 +227,7 @@ def followed(draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
 def test_slopes_and_what_they_mean_are_the_same(browser):
     draw = torch.Generator().manual_seed(0)
     cases = [followed(draw) for _ in range(1500)]
-    page = modules(browser, "core/checkpoint_values")
+    page = modules(browser, "axis_detective/checkpoint/values")
     said = page.evaluate(FIT, json.dumps([[one.tolist() for one in case] for case in cases]))
     page.close()
     seen = Counter()

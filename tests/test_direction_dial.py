@@ -3,8 +3,8 @@
 import pytest
 import torch
 from dorabook.layers import DoRALinear
-from dorabook.live.dial import dial
-from dorabook.live.direction_dial import DirectionDial
+from dorabook.live.direction_dial.dial import dial
+from dorabook.live.direction_dial.direction_dial import DirectionDial
 from live_page import drag, modules, settle, show  # noqa: F401 - show is a fixture
 
 NORMS = ["in graph", "detached"]
@@ -43,7 +43,9 @@ def by_autograd(state):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_page_draws_what_torch_computes(browser, seed, norm):
     state = random_state(seed, norm=norm)
-    drawn = modules(browser, "core/dial").evaluate("(state) => modules['core/dial'].dial(state)", state)
+    drawn = modules(browser, "direction_dial/dial").evaluate(
+        "(state) => modules['direction_dial/dial'].dial(state)", state
+    )
     for name, expected in by_autograd(state).items():
         torch.testing.assert_close(
             torch.tensor(drawn[name], dtype=torch.float64), expected.detach(), rtol=1e-6, atol=1e-9
@@ -53,8 +55,8 @@ def test_the_page_draws_what_torch_computes(browser, seed, norm):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_page_turns_as_far_and_the_same_way_round_as_python(browser, seed):
     state = random_state(seed, norm="detached")
-    page = modules(browser, "core/dial")
-    drawn = page.evaluate("(state) => modules['core/dial'].dial(state)", state)
+    page = modules(browser, "direction_dial/dial")
+    drawn = page.evaluate("(state) => modules['direction_dial/dial'].dial(state)", state)
     page.close()
     now = dial(state)
     assert [drawn["turn"], drawn["pushAlong"]] == pytest.approx([now.turn, now.push_along], rel=1e-9)
@@ -74,9 +76,9 @@ def test_a_right_angle_by_hand():
 def test_page_and_python_say_the_same(browser, seed, norm, per):
     state = random_state(seed, norm=norm, per=per)
     expected = DirectionDial.describe(state)
-    page = modules(browser, "direction_dial")
+    page = modules(browser, "direction_dial/direction_dial")
     said = page.evaluate(
-        "(state) => { const d = modules['direction_dial'].describe(state); return [d.sentence, d.columns, d.rows]; }",
+        "(state) => { const d = modules['direction_dial/direction_dial'].describe(state); return [d.sentence, d.columns, d.rows]; }",
         state,
     )
     assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
@@ -86,8 +88,8 @@ def test_no_update_turns_nothing_and_a_vanished_row_is_said(browser):
     assert "the update does not turn." in DirectionDial.describe(random_state(0, amount=0)).sentence
     gone = random_state(0, weight=[1.0, -2.0], update=[-1.0, 2.0], amount=1.0)
     assert DirectionDial.describe(gone).sentence.startswith("W + sBA is zero here")
-    said = modules(browser, "direction_dial").evaluate(
-        "(state) => modules['direction_dial'].describe(state).sentence", gone
+    said = modules(browser, "direction_dial/direction_dial").evaluate(
+        "(state) => modules['direction_dial/direction_dial'].describe(state).sentence", gone
     )
     assert said == DirectionDial.describe(gone).sentence
 
@@ -98,8 +100,8 @@ def test_that_nothing_reaches_the_row_is_said(browser, norm):
     for state, nothing in ((along, norm == "in graph"), (along | {"magnitude": 0.0}, True)):
         expected = DirectionDial.describe(state).sentence
         assert expected.endswith("nothing reaches W + sBA here.") == nothing
-        said = modules(browser, "direction_dial").evaluate(
-            "(state) => modules['direction_dial'].describe(state).sentence", state
+        said = modules(browser, "direction_dial/direction_dial").evaluate(
+            "(state) => modules['direction_dial/direction_dial'].describe(state).sentence", state
         )
         assert said == expected
 

@@ -28,6 +28,7 @@ def status(page, figure: str = "") -> str:
 
 
 def write(folder, **modules_) -> None:
+    folder.mkdir()
     for name, text in modules_.items():
         (folder / f"{name}.js").write_text(text)
 
@@ -40,15 +41,15 @@ def folder(tmp_path, monkeypatch):
 
 def test_modules_are_joined_once_each_and_their_names_stay_apart(folder, browser):
     write(
-        folder,
+        folder / "figure_a",
         base='const secret = 1;\nexport function one() { return secret; }\n',
         left='import { one } from "./base.js";\nconst secret = 10;\nexport const left = () => one() + secret;\n',
         figure_a='import {\n  left as other,\n} from "./left.js";\nimport { one } from "./base.js";\nconst secret = 100;\n'
         "export default { render: () => [one(), other(), secret] };\n",
     )  # fmt: skip
     text = esm.afm("figure-a")
-    assert text.count("const $base") == 1
-    assert text.index("const $base") < text.index("const $left") < text.index("const $figure_a")
+    assert text.count("const $figure_a_base") == 1
+    assert text.index("$figure_a_base =") < text.index("$figure_a_left =") < text.index("$figure_a_figure_a =")
     page = browser.new_page()
     assert page.evaluate(
         f"import('data:text/javascript,' + encodeURIComponent({json.dumps(text)})).then(m => m.default.render())"
@@ -67,7 +68,7 @@ def test_modules_are_joined_once_each_and_their_names_stay_apart(folder, browser
     ],
 )
 def test_a_form_that_cannot_be_joined_is_named(folder, text, message):
-    write(folder, base="export const one = 1;\n", figure=text)
+    write(folder / "figure", base="export const one = 1;\n", figure=text)
     with pytest.raises(ValueError, match=message):
         esm.afm("figure")
 
@@ -528,12 +529,12 @@ def test_a_picture_on_canvas_follows_the_theme_switch(show):  # noqa: F811
 
 
 def test_a_picture_on_canvas_has_its_colours_where_a_notebook_draws_it_before_it_shows_it(browser):
-    page = modules(browser, "norm_explorer")
+    page = modules(browser, "norm_explorer/norm_explorer")
     page.add_style_tag(content=esm.css("norm-explorer"))
     page.evaluate(
         """(state) => {
             const el = document.createElement("div"), none = () => {};
-            modules.norm_explorer.default.render({ el, model: { get: (key) => state[key], set: none, on: none, off: none, save_changes: none } });
+            modules['norm_explorer/norm_explorer'].default.render({ el, model: { get: (key) => state[key], set: none, on: none, off: none, save_changes: none } });
             document.body.append(el);
         }""",
         LiveFigure.state(NormExplorer([[0.0] * 63 + [1.0]] * 70)),  # the whole weight, which a page does not get

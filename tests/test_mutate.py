@@ -20,7 +20,7 @@ JS = pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{one.file}: {one.mistake}
 
 @JS
 def test_a_mistake_still_applies_to_one_place_in_the_code(mutant):
-    assert mutate_js.changed(mutant) != (mutate_js.CORE / mutant.file).read_text(encoding="utf-8")
+    assert mutate_js.changed(mutant) != (mutate_js.LIVE / mutant.file).read_text(encoding="utf-8")
 
 
 @JS
@@ -31,7 +31,7 @@ def test_the_tests_that_should_notice_a_mistake_are_there(mutant):
 
 
 def test_a_mistake_that_names_no_place_is_refused():
-    lost = mutate_js.Mutant("lost", "dial.js", "no such code", "", ())
+    lost = mutate_js.Mutant("lost", "direction_dial/dial.js", "no such code", "", ())
     with pytest.raises(ValueError, match=r"dial\.js has 0 times 'no such code', expected once"):
         mutate_js.changed(lost)
 

@@ -18,14 +18,14 @@ from torch import nn
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "rows.json").read_text())["cases"]
 NAMED = pytest.mark.parametrize("case", GOLDEN, ids=[case["name"] for case in GOLDEN])
 EXPLAIN = """state => {
-    const { explain } = modules["core/explain"], { toModel } = modules["core/matrix"];
+    const { explain } = modules["norm_explorer/explain"], { toModel } = modules["core/matrix"];
     const facts = explain(state), list = (values) => Array.from(values);
     return { magnitude: list(facts.magnitude), norms: { output: list(facts.adaptedNorms.output), input: list(facts.adaptedNorms.input) },
         merged: toModel(facts.merged, []), direction: toModel(facts.direction, []), measured: facts.measured,
         directionNorms: { output: list(facts.directionNorms.output), input: list(facts.directionNorms.input) } };
 }"""
 DESCRIBE = """state => {
-    const { sentence, columns, rows } = modules["norm_explorer"].describe(state);
+    const { sentence, columns, rows } = modules["norm_explorer/norm_explorer"].describe(state);
     return { sentence, columns, rows };
 }"""
 
@@ -33,7 +33,13 @@ DESCRIBE = """state => {
 @pytest.fixture(scope="module")
 def js(browser):
     return modules(
-        browser, "norm_explorer", "core/explain", "core/matrix", "core/decompose", "core/text", "core/norm_layout"
+        browser,
+        "norm_explorer/norm_explorer",
+        "norm_explorer/explain",
+        "core/matrix",
+        "core/decompose",
+        "core/text",
+        "norm_explorer/layout",
     )
 
 
@@ -503,7 +509,8 @@ def test_a_large_weight_shows_every_magnitude_and_no_control_that_needs_the_weig
 @pytest.mark.parametrize(("rows", "columns"), [(4, 5), (5, 4), (12, 12), (1, 30), (192, 576), (576, 192), (1, 1)])
 def test_the_picture_fits_its_container(js, width, rows, columns):
     place = js.evaluate(
-        "o => modules['core/norm_layout'].layout(o)", {"width": width, "rows": rows, "columns": columns, "whole": True}
+        "o => modules['norm_explorer/layout'].layout(o)",
+        {"width": width, "rows": rows, "columns": columns, "whole": True},
     )
     lanes = place["dots"]["rows"]
     assert lanes["x"] + lanes["w"] <= max(width, 320)

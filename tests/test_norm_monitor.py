@@ -7,7 +7,7 @@ import torch
 from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer, NormMonitor
-from dorabook.live.norm_monitor import SEEN
+from dorabook.live.norm_explorer.norm_monitor import SEEN
 from live_page import live_host, modules
 from torch import nn
 
@@ -18,7 +18,7 @@ BOXED = """(state) => {
         get: (name) => values.get(name), on: (event, call) => heard.set(event, call), off() {}, saved: 0, save_changes() { this.saved++; },
         set(name, value) { values.set(name, value); heard.get(`change:${name}`)?.(); },
     };
-    modules["norm_explorer"].default.render({ model: window.model, el });
+    modules["norm_explorer/norm_explorer"].default.render({ model: window.model, el });
     document.body.append(el);
 }"""
 BARS = """() => Array.from(document.querySelectorAll(".dora-ne-lane"), (canvas) => {
@@ -31,7 +31,7 @@ BARS = """() => Array.from(document.querySelectorAll(".dora-ne-lane"), (canvas) 
 @pytest.fixture
 def boxed(browser):
     def draw(figure):
-        page = modules(browser, "norm_explorer")
+        page = modules(browser, "norm_explorer/norm_explorer")
         page.add_style_tag(content=live_host.style())
         page.evaluate(BOXED, figure.state())
         return painted(page)

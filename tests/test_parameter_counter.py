@@ -8,7 +8,16 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.count import LayerShape, trainable
 from dorabook.live import ParameterCounter
-from dorabook.live.parameter_counter import DECODERS, HEAD, MODULES, ONE_LAYER, WIDEST, counts, printed, shapes
+from dorabook.live.parameter_counter.parameter_counter import (
+    DECODERS,
+    HEAD,
+    MODULES,
+    ONE_LAYER,
+    WIDEST,
+    counts,
+    printed,
+    shapes,
+)
 from dorabook.models import smollm2
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from peft import LoraConfig, get_peft_model
@@ -48,17 +57,18 @@ def states():
 
 @pytest.mark.parametrize(("model", "decoder"), DECODERS.items())
 def test_the_page_has_the_same_layers_and_sizes_as_python(browser, model, decoder):
-    page = modules(browser, "core/counting")
-    read = "(model) => { const c = modules['core/counting'], d = c.DECODERS[model]; return [c.decoderShapes(d), c.parameters(d)]; }"
+    page = modules(browser, "parameter_counter/counting")
+    read = "(model) => { const c = modules['parameter_counter/counting'], d = c.DECODERS[model]; return [c.decoderShapes(d), c.parameters(d)]; }"
     layers, parameters = page.evaluate(read, model)
     assert [LayerShape(one["name"], one["into"], one["out"], one["copies"]) for one in layers] == decoder.shapes()
     assert parameters == decoder.parameters()
 
 
 def test_the_page_counts_what_count_py_counts_to_the_last_digit(browser):
-    page = modules(browser, "parameter_counter")
+    page = modules(browser, "parameter_counter/parameter_counter")
     counted = page.evaluate(
-        "(states) => states.map((state) => modules['parameter_counter'].describe(state).counted)", states()
+        "(states) => states.map((state) => modules['parameter_counter/parameter_counter'].describe(state).counted)",
+        states(),
     )
     for state, one in zip(states(), counted, strict=True):
         layers = shapes(state)
@@ -85,8 +95,8 @@ def test_the_line_is_the_one_the_installed_peft_prints(browser, capsys, targets,
     figure = ParameterCounter(rank=rank, modules=targets, per="output" if dora else "none")
     assert f" prints: {line}." in figure.sentence
     assert (
-        modules(browser, "parameter_counter").evaluate(
-            "(state) => modules['parameter_counter'].describe(state).peft", figure.state()
+        modules(browser, "parameter_counter/parameter_counter").evaluate(
+            "(state) => modules['parameter_counter/parameter_counter'].describe(state).peft", figure.state()
         )
         == line
     )
@@ -104,15 +114,15 @@ def test_the_other_axis_would_have_printed_another_line_which_peft_never_prints(
 def test_no_percentage_lies_halfway_where_two_languages_could_round_apart(browser):
     totals = sorted({counts({"model": "SmolLM2-135M", "rank": rank, **dict.fromkeys(MODULES, False), name: True})[per].total
                      for rank in range(1, 513) for name in MODULES for per in ("output", "input", "none")})  # fmt: skip
-    said = modules(browser, "core/counting").evaluate(
-        "(totals) => totals.map((total) => modules['core/counting'].everything(total).percent)", totals
+    said = modules(browser, "parameter_counter/counting").evaluate(
+        "(totals) => totals.map((total) => modules['parameter_counter/counting'].everything(total).percent)", totals
     )
     assert said == [printed(total).rsplit(" ", 1)[1] for total in totals]
 
 
 def test_page_and_python_say_the_same(browser):
-    call = "(states) => states.map((state) => { const d = modules['parameter_counter'].describe(state); return [d.sentence, d.columns, d.rows]; })"
-    said = modules(browser, "parameter_counter").evaluate(call, states())
+    call = "(states) => states.map((state) => { const d = modules['parameter_counter/parameter_counter'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    said = modules(browser, "parameter_counter/parameter_counter").evaluate(call, states())
     for state, one in zip(states(), said, strict=True):
         expected = ParameterCounter.describe(state)
         assert one == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]

@@ -80,9 +80,10 @@ ROOMS = [
 @pytest.mark.parametrize("changes", [*({"chosen": chosen} for chosen in (-1, 0, 1, 2)), *ROOMS], ids=str)
 def test_page_and_python_say_the_same(browser, changes):
     state = {**shape_question().state(), **changes}
-    page = modules(browser, "predict")
+    page = modules(browser, "predict/predict")
     said = page.evaluate(
-        "(state) => { const d = modules['predict'].describe(state); return [d.sentence, d.columns, d.rows]; }", state
+        "(state) => { const d = modules['predict/predict'].describe(state); return [d.sentence, d.columns, d.rows]; }",
+        state,
     )
     expected = Predict.describe(state)
     assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]

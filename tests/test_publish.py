@@ -199,7 +199,7 @@ def test_a_package_gives_only_the_names_that_are_asked_for():
     assert '__all__ = ["Predict"]' in text
     assert "NormExplorer" not in text
     assert found.figures == ["predict"]
-    assert "dorabook/live/norm_explorer.py" not in found.files
+    assert "dorabook/live/norm_explorer/norm_explorer.py" not in found.files
 
 
 def test_a_package_taken_whole_gives_all_its_names():
@@ -211,7 +211,14 @@ def test_the_scripts_that_travel_are_those_the_figures_import():
     texts = publish.scripts(["predict"])
     assert set(texts) == {
         f"dorabook/live/{name}"
-        for name in ("ui/dom.js", "ui/figure.js", "predict.js", "live.css", "predict.css", "core/text.js")
+        for name in (
+            "ui/dom.js",
+            "ui/figure.js",
+            "predict/predict.js",
+            "live.css",
+            "predict/predict.css",
+            "core/text.js",
+        )
     }
 
 

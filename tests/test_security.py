@@ -354,7 +354,7 @@ def test_an_index_from_a_stranger_is_text_too(detective, weight_map, says):
 
 
 def test_names_are_clipped_alike_in_python_and_in_the_page(browser):
-    page = modules(browser, "core/checkpoint_text")
+    page = modules(browser, "axis_detective/checkpoint/text")
     every = [
         *NAMES,
         "".join(map(chr, range(0x2000, 0x2070))),
@@ -363,10 +363,12 @@ def test_names_are_clipped_alike_in_python_and_in_the_page(browser):
         "x" * 120,
         "x" * 121,
     ]
-    assert page.evaluate("(all) => all.map(modules['core/checkpoint_text'].clipped)", every) == [
+    assert page.evaluate("(all) => all.map(modules['axis_detective/checkpoint/text'].clipped)", every) == [
         clipped(name) for name in every
     ]
-    lone = page.evaluate("['\\ud800', 'a\\udc00b', '\\ud83d\\ude00'].map(modules['core/checkpoint_text'].clipped)")
+    lone = page.evaluate(
+        "['\\ud800', 'a\\udc00b', '\\ud83d\\ude00'].map(modules['axis_detective/checkpoint/text'].clipped)"
+    )
     assert lone == ["?", "a?b", "\U0001f600"] == [clipped(name) for name in ("\ud800", "a\udc00b", "\U0001f600")]
     page.close()
 

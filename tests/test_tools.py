@@ -357,7 +357,12 @@ def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_p
 def test_a_checkout_by_a_git_that_ends_lines_as_windows_does_is_as_ours(tmp_path):
     """`make site` joins JavaScript modules by their line ends."""
     names = ["book/index.md", "book/_ext/assets/preview.png", "tests/fixtures/torchtune.safetensors", ".gitattributes"]
-    for name in ["Makefile", "book/dorabook/live/norm_explorer.js", "book/4-shape-mismatch.ipynb", *names]:
+    for name in [
+        "Makefile",
+        "book/dorabook/live/norm_explorer/norm_explorer.js",
+        "book/4-shape-mismatch.ipynb",
+        *names,
+    ]:
         (tmp_path / "book" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / "book" / name)
 

@@ -8,7 +8,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.decompose import norms
 from dorabook.live import TrainingRace
-from dorabook.live.training_race import AXES, NAMES, STEPS, race
+from dorabook.live.training_race.training_race import AXES, NAMES, STEPS, race
 from dorabook.race import Draws, problem, students
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from playwright.sync_api import expect
@@ -41,7 +41,7 @@ STATES = [
 
 
 def page_races(page, states):
-    call = "(states) => states.map((state) => modules['core/race'].raceAt(state).losses)"
+    call = "(states) => states.map((state) => modules['training_race/race'].raceAt(state).losses)"
     return page.evaluate(call, states)
 
 
@@ -50,7 +50,7 @@ def page_races(page, states):
 
 def test_the_page_draws_the_numbers_that_python_draws(browser):
     """mulberry32 as its author publishes it for JavaScript is the third witness."""
-    page = modules(browser, "core/race")
+    page = modules(browser, "training_race/race")
     published = """(a, count) => Array.from({ length: count }, () => {
         a |= 0; a = a + 0x6D2B79F5 | 0;
         let t = Math.imul(a ^ a >>> 15, 1 | a);
@@ -59,19 +59,23 @@ def test_the_page_draws_the_numbers_that_python_draws(browser):
     })"""
     for seed in (0, 1, 9999, 2**31, 2**32 - 1):
         uniform = Draws(seed).uniform(5, 8)
-        drawn = page.evaluate("(seed) => Array.from(modules['core/race'].draws(seed).uniform(5, 8).data)", seed)
+        drawn = page.evaluate(
+            "(seed) => Array.from(modules['training_race/race'].draws(seed).uniform(5, 8).data)", seed
+        )
         assert drawn == uniform.flatten().tolist() == page.evaluate(f"(seed) => ({published})(seed, 40)", seed)
-        drawn = page.evaluate("(seed) => Array.from(modules['core/race'].draws(seed, 1).normal(3, 4).data)", seed)
+        drawn = page.evaluate(
+            "(seed) => Array.from(modules['training_race/race'].draws(seed, 1).normal(3, 4).data)", seed
+        )
         assert drawn == Draws(seed, stream=1).normal(3, 4).flatten().tolist()
 
 
 @pytest.mark.parametrize("state", [{}, {"output": 1}, {"output": 0.3, "input": 0.7, "turn": 0.9, "seed": 12}], ids=str)
 def test_the_page_makes_the_problem_that_python_makes(browser, state):
     amounts = {name: {**START, **state}[name] for name in ("output", "input", "turn", "seed")}
-    page = modules(browser, "core/race")
+    page = modules(browser, "training_race/race")
     made = page.evaluate(
         """(state) => {
-            const { weight, target, gram, marks } = modules["core/race"].problem(state);
+            const { weight, target, gram, marks } = modules["training_race/race"].problem(state);
             const list = (values) => Array.from(values);
             return [list(weight.data), list(target.data), list(gram), list(marks.output), list(marks.input)];
         }""",
@@ -93,7 +97,7 @@ def test_the_page_makes_the_problem_that_python_makes(browser, state):
 def test_the_first_200_losses_are_torchs(browser, state):
     state = {**START, **state, "steps": 200}
     expected = race(**state).losses
-    for arm, losses in page_races(modules(browser, "core/race"), [state])[0].items():
+    for arm, losses in page_races(modules(browser, "training_race/race"), [state])[0].items():
         assert len(losses) == 201
         assert losses == pytest.approx(expected[arm], rel=1e-5, abs=0), arm
     assert expected["lora"][-1] < expected["lora"][0]
@@ -105,12 +109,12 @@ def test_the_pages_gradient_is_torchs(browser, arm, norm):
     """Adam's first step is the rate times the sign of the gradient, so the first two steps tell its every entry."""
     state = {**START, "output": 0.5, "turn": 0.5, "norm": norm, "rank": 3}
     values = """([state, arm]) => {
-        const { problem, student } = modules["core/race"];
+        const { problem, student } = modules["training_race/race"];
         const one = student(problem(state), { ...state, arm });
         for (const rate of [0.02, 0.03]) { one.forward(); one.step(rate); }
         return [one.forward(), one.magnitudes() && Array.from(one.magnitudes())];
     }"""
-    loss, magnitudes = modules(browser, "core/race").evaluate(values, [state, arm])
+    loss, magnitudes = modules(browser, "training_race/race").evaluate(values, [state, arm])
     asked = problem(**{name: state[name] for name in ("output", "input", "turn", "seed")})
     layer = students(asked, rank=3, seed=0, norm=norm)[arm]
     adam = torch.optim.Adam([weight for weight in layer.parameters() if weight.requires_grad])
@@ -126,7 +130,7 @@ def test_the_pages_gradient_is_torchs(browser, arm, norm):
 
 
 def test_trained_in_parts_or_at_once_the_race_is_the_same(browser):
-    page = modules(browser, "core/race")
+    page = modules(browser, "training_race/race")
     whole = page_races(page, [{**START, "steps": 50}])[0]
     parts = page_races(page, [{**START, "seed": 1}, *({**START, "steps": steps} for steps in (0, 7, 8, 50))])[-1]
     assert parts == whole
@@ -154,9 +158,9 @@ def test_the_right_axis_walks_to_the_teachers_marks_and_the_wrong_one_has_flat_m
 
 
 def test_page_and_python_say_the_same(browser):
-    page = modules(browser, "core/race_words")
+    page = modules(browser, "training_race/words")
     states = [{**START, **state} for state in STATES]
-    call = "(states) => states.map((state) => { const d = modules['core/race_words'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    call = "(states) => states.map((state) => { const d = modules['training_race/words'].describe(state); return [d.sentence, d.columns, d.rows]; })"
     for state, said in zip(states, page.evaluate(call, states), strict=True):
         expected = TrainingRace.describe(state)
         assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]], state
@@ -176,20 +180,20 @@ def test_page_and_python_say_the_same(browser):
     ],
 )  # fmt: skip
 def test_the_standing_is_told_honestly(browser, shares, says):
-    from dorabook.live.training_race import _ranking
+    from dorabook.live.training_race.training_race import _ranking
 
     named = dict(zip(NAMES, shares, strict=True))
     assert _ranking(named) == says
-    page = modules(browser, "core/race_words")
-    assert page.evaluate("(shares) => modules['core/race_words'].ranking(shares)", named) == says
+    page = modules(browser, "training_race/words")
+    assert page.evaluate("(shares) => modules['training_race/words'].ranking(shares)", named) == says
 
 
 def test_a_loss_that_is_no_number_is_said_and_stays_out_of_the_state(browser):
     """Within the rates a reader can choose Adam does not get there, so the page's numbers are asked directly."""
-    page = modules(browser, "core/race", "core/race_words")
+    page = modules(browser, "training_race/race", "training_race/words")
     wild = {**START, "rate": 1e300, "steps": 30}
     sentence, losses = page.evaluate(
-        "(state) => { const d = modules['core/race_words'].describe(state); return [d.sentence, d.race.losses.lora.map(String)]; }",
+        "(state) => { const d = modules['training_race/words'].describe(state); return [d.sentence, d.race.losses.lora.map(String)]; }",
         wild,
     )
     assert re.search("the loss of .*LoRA.* is no number any more: lower the learning rate", sentence)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import TwoRoads
-from dorabook.live.two_roads import MOST, MOST_RANK, SMALL, count, difference, example
+from dorabook.live.two_roads.two_roads import MOST, MOST_RANK, SMALL, count, difference, example
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -36,7 +36,7 @@ def random_states(number, seed=0):
 
 
 def page_says(page, states):
-    call = "(states) => states.map((state) => { const d = modules['two_roads'].describe(state); return [d.sentence, d.columns, d.rows]; })"
+    call = "(states) => states.map((state) => { const d = modules['two_roads/two_roads'].describe(state); return [d.sentence, d.columns, d.rows]; })"
     return page.evaluate(call, states)
 
 
@@ -97,7 +97,7 @@ def test_the_difference_would_be_seen():
 
 def test_page_and_python_say_the_same(browser):
     states = [*CORNERS, *(TwoRoads(**state).state() for state in STATES), *random_states(60)]
-    said = page_says(modules(browser, "two_roads"), states)
+    said = page_says(modules(browser, "two_roads/two_roads"), states)
     for state, one in zip(states, said, strict=True):
         expected = TwoRoads.describe(state)
         assert one == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
@@ -122,14 +122,14 @@ def test_the_sentence_names_the_cheaper_road(state, says):
 
 
 def test_matrices_are_drawn_to_one_scale_inside_their_frame_and_no_label_lies_on_another(browser):
-    page = modules(browser, "core/roads_layout")
+    page = modules(browser, "two_roads/layout")
     for width in (288, 328, 338, 640):
         frame = {"width": width, "height": 276, "letter": 6.25 if width < 300 else 6.65}
         states = [*CORNERS, *random_states(60, seed=2)]
         for state, laid in zip(
             states,
             page.evaluate(
-                "([states, frame]) => states.map((s) => modules['core/roads_layout'].layout(s, frame))", [states, frame]
+                "([states, frame]) => states.map((s) => modules['two_roads/layout'].layout(s, frame))", [states, frame]
             ),
             strict=True,
         ):

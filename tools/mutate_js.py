@@ -17,12 +17,12 @@ import mutate
 sys.path.insert(0, str(mutate.ROOT / "tests"))
 from mutants_js import MUTANTS, Mutant
 
-CORE = mutate.PACKAGE / "live" / "core"
+LIVE = mutate.PACKAGE / "live"
 ELSEWHERE = "test_figures.py"  # a module of other tests: the browser outlives the last test of one
 FIELDS = ("mistake", "file", "was", "becomes", "noticed_by")
 
 
-def changed(mutant: Mutant, folder: Path = CORE) -> str:
+def changed(mutant: Mutant, folder: Path = LIVE) -> str:
     """The module with the mistake. ValueError where the code has moved on, so that the entry names no place, or several."""
     text = (folder / mutant.file).read_text(encoding="utf-8")
     if text.count(mutant.was) != 1:
@@ -36,7 +36,7 @@ class OneBrowser:
     """A pytest plugin: all tests once on the sound modules, and then for each mistake its own, until one fails."""
 
     def __init__(self, folder: Path, mutants: list[Mutant]):
-        self.core, self.mutants, self.noticed_by = folder / CORE.relative_to(mutate.ROOT), mutants, {}
+        self.live, self.mutants, self.noticed_by = folder / LIVE.relative_to(mutate.ROOT), mutants, {}
 
     def pytest_runtestloop(self, session) -> bool:
         self.items, self.watch = session.items, mutate.Watch()
@@ -45,9 +45,9 @@ class OneBrowser:
         if self.watch.failed:
             raise RuntimeError(f"{self.watch.failed} fails without a mistake")
         for mutant in self.mutants:
-            place = self.core / mutant.file
+            place = self.live / mutant.file
             sound = place.read_text(encoding="utf-8")
-            place.write_text(changed(mutant, self.core), encoding="utf-8")
+            place.write_text(changed(mutant, self.live), encoding="utf-8")
             self.watch.failed = ""
             self.run([item for item in self.items if item.nodeid.split("[")[0].removeprefix("tests/") in mutant.tests])
             place.write_text(sound, encoding="utf-8")

@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-LETTERS = "abcde"  # of a prediction's answers, as live/predict.py has them
+LETTERS = "abcde"  # of a prediction's answers, as live/predict/predict.py has them
 
 
 class FromBook(SphinxDirective):

@@ -12,7 +12,6 @@ from types import ModuleType
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-HOST = HERE / "live" / "host.js"
 SCRIPT, STYLE = "dora-live.js", "dora-live.css"
 
 
@@ -30,8 +29,9 @@ def script() -> str:
     esm = joiner()
     entries = [esm.source(name) for name in esm.figures()]
     modules = ", ".join(f"{json.dumps(name)}: {esm.variable(esm.source(name))}.default" for name in esm.figures())
-    text = esm.definitions(*entries, HOST)
-    return f'(() => {{\n"use strict";\n{text}\n{esm.variable(HOST)}.start({{ {modules} }});\n}})();\n'
+    host = esm.FOLDER / "page" / "host.js"
+    text = esm.definitions(*entries, host)
+    return f'(() => {{\n"use strict";\n{text}\n{esm.variable(host)}.start({{ {modules} }});\n}})();\n'
 
 
 def style() -> str:

@@ -1,7 +1,7 @@
 """A small problem whose teacher can be shaped, and three students on one start: LoRA and DoRA on either axis.
 
 The teacher's weight is diag(d) (W + T) diag(e): the frozen weight W, turned by a low-rank T, then rescaled by output and by
-input. A student that reaches it has loss 0. Everything is float64 and drawn by `Draws`, which live/core/race.js repeats
+input. A student that reaches it has loss 0. Everything is float64 and drawn by `Draws`, which live/training_race/race.js repeats
 bit for bit, so the page trains on the same numbers.
 """
 

@@ -38,7 +38,7 @@ Files = list[tuple[str, bytes]]
 def main(count: int = 100_000, seed: int = 0) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
-        page = modules(browser, "core/detect", "core/safetensors")
+        page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/checkpoint/safetensors")
         said, times = fuzz(seed, count, lambda files: page.evaluate(JUDGE, as_sources(files)))
         browser.close()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -14,7 +14,7 @@ import torch
 from bench.drag import MOVE, RANGE
 from bench.table import HEAD, Row, met, table
 from dorabook.live import TrainingRace
-from dorabook.live.training_race import NAMES, STEPS
+from dorabook.live.training_race.training_race import NAMES, STEPS
 from dorabook.race import problem, students, train
 from live_page import modules, open_figures
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
@@ -28,7 +28,7 @@ STATE = TrainingRace(output=0.5, turn=0.5).state()
 
 # Trains one student for a whole race as often as asked, in a timer, whose script Chromium counts.
 TRAIN = """([state, arm, steps, times]) => new Promise((done) => setTimeout(() => {
-    const { problem, student } = modules["core/race"];
+    const { problem, student } = modules["training_race/race"];
     const asked = problem(state);
     for (let time = 0; time < times; time++) {
         const one = student(asked, { ...state, arm });
@@ -74,7 +74,7 @@ def rows(browser: Browser) -> list[Row]:
 
 def step_times(browser: Browser, state: dict, arm: str) -> tuple[float, float]:
     """Microseconds of a step, medians of rounds in which torch and the page take turns; the first round is not counted."""
-    page = modules(browser, "core/race")
+    page = modules(browser, "training_race/race")
     tools = measured(page)
     rounds = [(torch_step(state, arm), page_step(page, tools, state, arm)) for _ in range(ROUNDS + 1)][1:]
     page.close()

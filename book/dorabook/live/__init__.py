@@ -4,8 +4,7 @@ from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
 from .figure_box import FigureBox
-from .norm_explorer import NormExplorer
-from .norm_monitor import NormMonitor
+from .norm_explorer import NormExplorer, NormMonitor
 from .parameter_counter import ParameterCounter
 from .predict import Predict
 from .training_race import TrainingRace

@@ -24,7 +24,7 @@ _REFUSED = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
 def afm(figure: str) -> str:
-    """The text anywidget loads for the figure "norm-explorer": norm_explorer.js and all it imports."""
+    """The text anywidget loads for the figure "norm-explorer": norm_explorer/norm_explorer.js and all it imports."""
     entry = source(figure)
     return f"{definitions(entry)}\nexport default {variable(entry)}.default;\n"
 
@@ -38,12 +38,13 @@ def css(figure: str) -> str:
 
 
 def figures() -> list[str]:
-    """Names of all figures: every module that lies directly in this folder."""
-    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.js"))
+    """Names of all figures: every folder with a module of its name."""
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*/*.js") if path.stem == path.parent.name)
 
 
 def source(figure: str) -> Path:
-    return FOLDER / f"{figure.replace('-', '_')}.js"
+    name = figure.replace("-", "_")
+    return FOLDER / name / f"{name}.js"
 
 
 def read(path: Path) -> str:
@@ -69,9 +70,7 @@ def modules(*entries: Path) -> dict[Path, str]:
 
 def variable(path: Path) -> str:
     """The name a joined module goes by: core/decompose.js is $core_decompose."""
-    path = _plain(path)
-    inside = path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else Path(path.name)
-    return "$" + re.sub(r"\W", "_", str(inside.with_suffix("")))
+    return "$" + re.sub(r"\W", "_", str(_plain(path).relative_to(FOLDER).with_suffix("")))
 
 
 def _collect(path: Path, texts: dict[Path, str], *, below: tuple[Path, ...]) -> None:

@@ -1,0 +1,3 @@
+from .axis_detective import AxisDetective
+
+__all__ = ["AxisDetective"]

@@ -1,0 +1,3 @@
+from .direction_dial import DirectionDial
+
+__all__ = ["DirectionDial"]

@@ -1,0 +1,85 @@
+"""One row of a weight as an arrow: m sets its length, the low-rank update turns it, the gradient pushes it."""
+
+from typing import Any
+
+from traitlets import TraitType
+
+from ...text import number
+from ..figure import Description, LiveFigure
+from ..traits import Choice, Number
+from .dial import dial
+
+REACH = 8.0  # coordinates a vector may have
+
+
+class Vector(TraitType):
+    """Two numbers, each within REACH."""
+
+    def validate(self, obj: Any, value: Any) -> list[float]:
+        pair = list(value.tolist() if hasattr(value, "tolist") else value)
+        fits = len(pair) == 2 and all(isinstance(v, int | float) and abs(v) <= REACH for v in pair)
+        if not fits:
+            raise ValueError(f"{self.name} is {value!r}, expected two numbers from -{REACH:g} to {REACH:g}")
+        return [float(v) for v in pair]
+
+
+class DirectionDial(LiveFigure):
+    """One output row (per="output", two inputs) or one input column of an (out, in) weight (per="input", two outputs).
+
+    `weight` W, `update` sBA and `pull`, minus the gradient of the loss at the merged arrow, are (x, y).
+    `magnitude` is m, None for the length of `weight`, where DoRA starts. `norm` is "in graph" or "detached".
+    """
+
+    figure = "direction-dial"
+    weight = Vector([4.0, 3.0]).tag(sync=True, state=True)
+    update = Vector([-1.6, 3.4]).tag(sync=True, state=True)
+    amount = Number(1.0, least=0, most=1.5).tag(sync=True, state=True)
+    magnitude = Number(5.0, least=0, most=REACH).tag(sync=True, state=True)
+    pull = Vector([-2.2, 1.4]).tag(sync=True, state=True)
+    norm = Choice("in graph", "detached").tag(sync=True, state=True)
+    per = Choice("output", "input").tag(sync=True, state=True)
+
+    def __init__(
+        self, weight: Any = (4.0, 3.0), *, magnitude: float | None = None, id: str = "", **traits: Any
+    ) -> None:
+        pair = Vector.validate(type(self).weight, self, weight)
+        length = (pair[0] ** 2 + pair[1] ** 2) ** 0.5 if magnitude is None else magnitude
+        super().__init__(id=id, weight=pair, magnitude=length, **traits)
+
+    @staticmethod
+    def describe(state: dict[str, Any]) -> Description:
+        now = dial(state)
+        line = "output row" if state["per"] == "output" else "input column"
+        columns = ("arrow", "x", "y", "length")
+        rows = [_row("W, frozen", state["weight"]), _row("update sBA", now.moved), _row("W + sBA", now.adapted)]
+        if now.direction is None:
+            return Description(
+                "W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, tuple(rows)
+            )
+        rows += [
+            _row("direction", now.direction),
+            _row("merged, m times direction", now.merged),
+            _row(f"pull on the merged {line.split()[1]}", state["pull"]),
+            _row("what reaches W + sBA", now.push),
+        ]
+        way = "does not turn" if abs(now.turn) < 0.05 else f"turns it by {number(abs(now.turn))}°"
+        sentence = (
+            f"m = {number(state['magnitude'])} sets the length of this {line}; the update {way}. "
+            f"The pull moves m by {number(now.along)}. {_reach(state['norm'], now.push, now.push_along)}"
+        )
+        return Description(sentence, columns, tuple(rows))
+
+
+def _reach(norm: str, push: Any, along: float) -> str:
+    if max(map(abs, push)) < 1e-9:  # the rest is rounding
+        reaches = "nothing reaches W + sBA here."
+    elif norm == "in graph":
+        reaches = "what reaches W + sBA is square to the direction: it can only turn it."
+    else:
+        reaches = f"what reaches W + sBA has a component of {number(along)} that lies along the direction, where it turns nothing."
+    return f"With the norm {'in the graph' if norm == 'in graph' else 'detached'}, {reaches}"
+
+
+def _row(name: str, vector: Any) -> tuple[str, ...]:
+    x, y = vector
+    return name, number(x), number(y), number((x * x + y * y) ** 0.5)

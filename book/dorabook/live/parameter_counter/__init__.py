@@ -1,0 +1,3 @@
+from .parameter_counter import ParameterCounter
+
+__all__ = ["ParameterCounter"]

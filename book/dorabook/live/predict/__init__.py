@@ -1,0 +1,3 @@
+from .predict import Predict
+
+__all__ = ["Predict"]

@@ -1,0 +1,3 @@
+from .training_race import TrainingRace
+
+__all__ = ["TrainingRace"]

@@ -1,0 +1,3 @@
+from .two_roads import TwoRoads
+
+__all__ = ["TwoRoads"]
