@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import exercises
-import guards
 import nbformat
 import publish
 import publish_notebooks
@@ -18,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from dorabook.exercise import Verdict, check
 from nbclient import NotebookClient
+from support import guards
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = publish_notebooks.chapters()

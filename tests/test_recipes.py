@@ -5,8 +5,8 @@ import re
 
 import publish
 import pytest
-import recipes
 from dorabook.live import NormExplorer, NormMonitor
+from support import recipes
 
 CHAPTER = publish.BOOK / "4-shape-mismatch.ipynb"
 
