@@ -13,6 +13,7 @@ import dorabook
 import publish
 import pytest
 import run_published
+import standalone
 import yaml
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader
@@ -43,7 +44,7 @@ def soup(site, name):
 
 def test_the_version_is_written_once_and_cited_the_same():
     assert re.fullmatch(r"\d+\.\d+\.\d+", dorabook.__version__)
-    assert publish.version() == dorabook.__version__
+    assert standalone.version() == dorabook.__version__
     citation = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
     assert citation["version"] == dorabook.__version__
     assert citation["title"] == yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]

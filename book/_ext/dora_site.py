@@ -12,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urljoin
 
-import publish
+import standalone
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -155,7 +155,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
     ]
     context["css_files"] = [file for file in context["css_files"] if name(file).startswith(OURS)]
     context["description"] = description(document)
-    context["book_version"] = publish.version()
+    context["book_version"] = standalone.version()
     if site := app.config.html_baseurl:  # publish.py has settled it
         context["address"] = urljoin(site, app.builder.get_target_uri(page))
         context["preview"] = preview(site)
