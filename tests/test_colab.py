@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 
+import closure
 import colab
 import colab_manager
 import colab_versions
 import peft_range
-import publish
 import pytest
 
 KEPT = "# old\n# As of 2026-01-01, Python 3.12.1\nipython==7.34.0\nJinja2==3.1.6\npython-dateutil==2.9.0.post0\ntorch==2.10.0\n"
@@ -53,7 +53,7 @@ def test_the_list_names_what_the_chapters_import_each_in_one_version():
     versions = colab_versions.listed(colab_versions.PATH.read_text(encoding="utf-8"))
     needed = set()
     for path in colab.publish_notebooks.chapters():
-        needed |= publish.needs("\n\n".join(peft_range.cells(path))).packages
+        needed |= closure.needs("\n\n".join(peft_range.cells(path))).packages
     assert "torch" in needed
     assert {"scikit-learn" if name == "sklearn" else name for name in needed} <= set(versions)
     assert {"ipython", "ipykernel", "ipywidgets", "nbclient", "nbformat", "torchao"} <= set(versions)

@@ -20,10 +20,10 @@ import disk
 import make_zip
 import nbformat
 import psutil
-import publish
 import publish_notebooks
 import pytest
 import run_notebooks
+import standalone
 from experiments import records, train_both
 from experiments.train_both import Store
 from nbformat.v4 import new_code_cell, new_notebook
@@ -98,7 +98,7 @@ def notebooks(folder: Path, version: int) -> None:
     for path in paths:
         made = new_notebook(cells=[new_code_cell(f"print({version})\n# {LONG}", id="a")])
         path.write_text(nbformat.writes(made))
-    publish.write_notebooks(paths, folder / "published")
+    standalone.write_notebooks(paths, folder / "published")
 
 
 def notebooks_found(folder: Path) -> dict[str, str]:
@@ -363,7 +363,7 @@ def test_publishing_notebooks_on_a_full_disk_is_one_sentence(tmp_path, full, mon
 def test_make_zip_on_a_full_disk_is_one_sentence(tmp_path, full, monkeypatch):
     lay(tmp_path, {"html/index.html": LONG})
     monkeypatch.setattr(make_zip, "BUILD", tmp_path)
-    full(tmp_path / f"dora-magnitude-{publish.version()}.zip")
+    full(tmp_path / f"dora-magnitude-{standalone.version()}.zip")
     with pytest.raises(SystemExit) as ended:
         make_zip.main()
     assert one_sentence(str(ended.value)).startswith("The archive cannot be written (No space left on device)")

@@ -347,7 +347,12 @@ def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_p
 
 def test_a_checkout_by_a_git_that_ends_lines_as_windows_does_is_as_ours(tmp_path):
     """`make site` joins JavaScript modules by their line ends."""
-    names = ["book/index.md", "book/_ext/assets/preview.png", "tests/fixtures/torchtune.safetensors", ".gitattributes"]
+    names = [
+        "book/index.md",
+        "book/_ext/themes/dora/static/preview.png",
+        "tests/fixtures/torchtune.safetensors",
+        ".gitattributes",
+    ]
     for name in [
         "Makefile",
         "book/dorabook/live/norm_explorer/norm_explorer.js",
@@ -402,7 +407,7 @@ def test_an_elementwise_product_is_as_large_in_a_display_as_in_a_line():
 
 def test_no_script_has_a_font_of_its_own():
     """Firefox would not make it small: it was a prime of full size beside each V."""
-    style = (build_site.ROOT / "book" / "_ext" / "assets" / "site.css").read_text(encoding="utf-8")
+    style = (build_site.ROOT / "book" / "_ext" / "themes" / "dora" / "static" / "site.css").read_text(encoding="utf-8")
     assert [rule for rule in re.findall(r"mo[.\w-]* \{[^}]*\}", style) if "font" in rule.split("/*")[0]] == []
 
 

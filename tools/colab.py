@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     chapters = [Path(name).resolve() for name in arguments] or publish_notebooks.chapters()
     failures = 0
     try:
-        for path in publish_notebooks.publish.write_notebooks(chapters, FOLDER / "notebooks"):
+        for path in publish_notebooks.standalone.write_notebooks(chapters, FOLDER / "notebooks"):
             install()
             failures += bool(run(path))
         install()

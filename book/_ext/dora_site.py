@@ -1,18 +1,16 @@
 """Sphinx extension: what a page of this book is made of.
 
-The theme's templates are replaced by templates/layout.html, and its scripts, fonts and styles by assets/: one style sheet, two
-small scripts, a favicon and a maths font. No page asks another host for anything, and no page has an inline script, so the
-layout can forbid both with one Content-Security-Policy.
+Its theme is themes/dora: a layout, one style sheet, three small scripts, a favicon and the fonts. No page asks another host for
+anything, and no page has an inline script, so the layout can forbid both with one Content-Security-Policy.
 """
 
 import re
-import shutil
 import struct
 from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urljoin
 
-import publish
+import standalone
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -28,10 +26,9 @@ PROMPTS = {  # what the summary of a folded cell says, by the first of these tag
 }
 SEARCH_SCRIPTS = ("documentation_options.js", "doctools.js", "sphinx_highlight.js")  # the search page alone needs them
 OURS = ("site.css", "dora-live")
-UNUSED = (  # what the theme and Sphinx copy and no page links
-    "images", "locales", "sbt-webpack-macros.html", "scripts", "styles", "vendor", "webpack-macros.html", "basic.css",
-    "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css",
-)  # fmt: skip
+STATIC = Path(__file__).parent / "themes" / "dora" / "static"
+# What Sphinx and MyST-NB copy and no page links
+UNUSED = ("basic.css", "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css")
 
 
 VERDICT = re.compile(r"[^.:]{0,20}\([a-c]\)")  # "It is (b).", "Five and four, (b)."
@@ -93,6 +90,17 @@ def mark_options(app: Sphinx, document: nodes.document) -> None:
             choice["classes"].append("options")
 
 
+def visit_table(self: HTML5Translator, node: nodes.table) -> None:
+    """What is too wide scrolls in a box of its own."""
+    self._table_row_indices.append(0)
+    self.body.append(f'<div class="pst-scrollable-table-container">{self.starttag(node, "table", CLASS="table")}')
+
+
+def depart_table(self: HTML5Translator, node: nodes.table) -> None:
+    self._table_row_indices.pop()
+    self.body.append("</table>\n</div>\n")
+
+
 def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
     classes = " ".join(["fold", *node["classes"]])
     self.body.append(
@@ -133,7 +141,7 @@ PREVIEW_ALT = (
 
 def preview(site: str) -> dict[str, str | int]:
     """The picture that a link to any page is shown with, for a site at `site`."""
-    width, height = png_size(Path(__file__).with_name("assets") / PREVIEW)
+    width, height = png_size(STATIC / PREVIEW)
     return {"address": urljoin(site, f"_static/{PREVIEW}"), "width": width, "height": height, "alt": PREVIEW_ALT}
 
 
@@ -155,7 +163,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
     ]
     context["css_files"] = [file for file in context["css_files"] if name(file).startswith(OURS)]
     context["description"] = description(document)
-    context["book_version"] = publish.version()
+    context["book_version"] = standalone.version()
     if site := app.config.html_baseurl:  # publish.py has settled it
         context["address"] = urljoin(site, app.builder.get_target_uri(page))
         context["preview"] = preview(site)
@@ -188,12 +196,12 @@ def write_start(app: Sphinx, error: Exception | None) -> None:
     )
     for unused in UNUSED:
         for path in Path(app.outdir, "_static").glob(unused):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            path.unlink()
 
 
 def setup(app: Sphinx) -> dict:
-    app.add_css_file("site.css")
     app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
+    app.add_node(nodes.table, override=True, html=(visit_table, depart_table))
     app.connect("doctree-read", word_prompts)
     app.connect("doctree-read", fold_answers)
     app.connect("doctree-read", ask_once)

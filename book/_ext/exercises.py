@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import closure
 import publish
+import standalone
 import stored_cells
 from docutils import nodes
 from from_book import FromBook
@@ -148,7 +150,7 @@ def tags(cell: Cell) -> list[str]:
 
 
 def source(cell: Cell) -> str:
-    return publish.joined(cell["source"])
+    return standalone.joined(cell["source"])
 
 
 # ---- the wrong answers that a check knows
@@ -156,7 +158,7 @@ def source(cell: Cell) -> str:
 
 def wrong_answers(exercise: Exercise) -> list[tuple[str, str]]:
     """(the code of the wrong answer, the sentence that it gets) for each that the stub's check is given."""
-    trees = [(text, ast.parse(text)) for cell in exercise.cells if is_task(cell) for text in [publish.python(cell)]]
+    trees = [(text, ast.parse(text)) for cell in exercise.cells if is_task(cell) for text in [standalone.python(cell)]]
     listed = checked(trees[-1][1] if trees else ast.Module([], []), exercise)
     found = []
     for text, tree in trees:
@@ -261,7 +263,7 @@ def root(node: ast.expr) -> Iterator[str]:
 def statements(cells: Iterable[Cell]) -> list[Statement]:
     found = []
     for cell in cells:
-        text = publish.python(cell)
+        text = standalone.python(cell)
         lines = text.splitlines()
         for node in ast.parse(text).body:
             first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
@@ -323,21 +325,21 @@ def spaced(texts: Iterable[str]) -> Iterator[str]:
 # ---- a copy
 
 
-def copy_of(notebook: Notebook, name: str, role: str, *, site: str = "", book: Path = publish.BOOK) -> Notebook:
+def copy_of(notebook: Notebook, name: str, role: str, *, site: str = "", book: Path = closure.BOOK) -> Notebook:
     """The exercises of the chapter `name` alone, for "student" or "facilitator", as a notebook that needs nothing else."""
     exercises = read(notebook)
     parts = [part for exercise in exercises for part in told(exercise, f"{name} {role}", role)]
     above = taken(notebook, exercises)
     code_cells = [part for part in parts if part["cell_type"] == "code"]
-    found = publish.needs("\n\n".join([above, *map(publish.python, code_cells)]), book)
-    intro = publish.markdown(f"{name} {role}", "title", opening(notebook, exercises, role))
+    found = closure.needs("\n\n".join([above, *map(standalone.python, code_cells)]), book)
+    intro = standalone.markdown(f"{name} {role}", "title", opening(notebook, exercises, role))
     made = {key: copy.deepcopy(value) for key, value in notebook.items() if key != "cells"}
     made["metadata"].pop("widgets", None)
     made["cells"] = [
         intro,
-        *publish.cells_before(found, f"{name} {role}", site, book, what="The exercises of a chapter"),
-        publish.folded(f"{name} {role}", "above", f"#@title What the exercises take from the chapter\n{above}"),
-        *(publish.published(copy.deepcopy(part), site, True) for part in parts),
+        *standalone.cells_before(found, f"{name} {role}", site, book, what="The exercises of a chapter"),
+        standalone.folded(f"{name} {role}", "above", f"#@title What the exercises take from the chapter\n{above}"),
+        *(standalone.published(copy.deepcopy(part), site, True) for part in parts),
     ]
     made["nbformat_minor"] = 5
     return made
@@ -361,13 +363,13 @@ def told(exercise: Exercise, name: str, role: str) -> Iterator[Cell]:
     """The cells of one exercise, as this copy has them."""
     for at, cell in enumerate(exercise.cells):
         if cell["cell_type"] == "markdown":
-            yield {**cell, "id": publish.cell_id(name, f"{exercise.name} {at}"), "metadata": {}}
+            yield {**cell, "id": standalone.cell_id(name, f"{exercise.name} {at}"), "metadata": {}}
         elif role == "facilitator":
             yield cell
         elif "solution" not in tags(cell):
             yield {**cell, "outputs": [], "execution_count": None}
         if role == "facilitator" and "solution" in tags(cell):
-            yield publish.markdown(name, f"{exercise.name} wrong", meanings(exercise))
+            yield standalone.markdown(name, f"{exercise.name} wrong", meanings(exercise))
 
 
 def meanings(exercise: Exercise) -> str:
@@ -389,7 +391,7 @@ def write_copies(paths: Iterable[Path], folder: Path, *, site: str = "") -> list
         stored = json.loads(path.read_text(encoding="utf-8"))
         for role in COPIES if read(stored) else ():
             made.append(folder / copy_name(path.stem, role))
-            publish.replace(made[-1], publish.written(copy_of(stored, path.stem, role, site=site)))
+            standalone.replace(made[-1], standalone.written(copy_of(stored, path.stem, role, site=site)))
     for old in set(folder.iterdir()) - set(made):
         old.unlink()
     return made
@@ -415,7 +417,7 @@ class Index(FromBook):
 
 
 def relative(path: Path, folder: Path) -> str:
-    return Path(*[".."] * len(folder.relative_to(publish.BOOK).parts), path.relative_to(publish.BOOK)).as_posix()
+    return Path(*[".."] * len(folder.relative_to(closure.BOOK).parts), path.relative_to(closure.BOOK)).as_posix()
 
 
 def heading(page: str, notebook: Notebook) -> str:
@@ -452,7 +454,7 @@ class ExerciseIndex(Index):
         name = copy_name(stem, role)
         uri = relative_uri(self.env.app.builder.get_target_uri(self.env.docname), f"notebooks/{FOLDER}/{name}")
         link = f'<a href="{uri}" download>{role.capitalize()}\'s copy of chapter {chapter}</a>'
-        colab = publish.colab(self.config.book_repository, publish.version(), f"{FOLDER}/{Path(name).stem}")
+        colab = publish.colab(self.config.book_repository, standalone.version(), f"{FOLDER}/{Path(name).stem}")
         return f'{link} (<a href="{colab}">{role}\'s copy of chapter {chapter} in Colab</a>)' if colab else link
 
 

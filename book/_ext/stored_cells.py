@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from publish import joined
+from standalone import joined
 
 Cell = dict[str, Any]
 STATE = re.compile(r'(<script type="application/json">)(.*?)(</script>)', re.S)

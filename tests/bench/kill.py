@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import publish
+import standalone
 from bench.record import keep
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -116,7 +116,7 @@ def sites(folder: Path) -> Trial:
 
 def archives(folder: Path) -> Trial:
     book = copy(folder)
-    html, name = book / "_build" / "html", f"dora-magnitude-{publish.version()}"
+    html, name = book / "_build" / "html", f"dora-magnitude-{standalone.version()}"
 
     def prepare(version: int) -> None:
         html.mkdir(parents=True, exist_ok=True)
