@@ -271,6 +271,14 @@ def test_folding_marks_for_colab_are_in_no_stored_notebook():
     assert [path for path in CHAPTERS if "cellView" in path.read_text(encoding="utf-8")] == []
 
 
+def test_the_set_up_begins_with_the_summary_of_its_source_and_none_of_what_is_for_who_writes_it(tmp_path, monkeypatch):
+    source = tmp_path / "setup.py"
+    source.write_text('"""What a reader wants to know.\n\nWhat an author does.\n"""\n\nimport os\n')
+    monkeypatch.setattr(standalone, "SETUP", source)
+    assert "# What a reader wants to know.\nimport os\n" in "\n".join(sources(small("1")))
+    assert "author" not in "\n".join(sources(small("1")))
+
+
 # ---- links
 
 
