@@ -1,6 +1,7 @@
 """The built site, a server for it and a browser, made once and only for the tests that ask for them."""
 
 import fcntl
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,11 @@ import browser as chromium
 import build_site
 import pytest
 import serve
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from support import page_reader
+from support.live_page import modules, open_figures
+
+LEFT = "net::ERR_ABORTED"  # the page was left while its icon was still on the way
 
 # A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
 # while the next three go on without it.
@@ -72,3 +77,61 @@ def closed_pages(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for context in set(opened.contexts) - before:
         context.close()
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator:
+    """show(figure, ...) opens a page that holds the figures and waits until the first is ready."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(*figures, ready: bool = True, **options) -> Page:
+        page = open_figures(browser, *figures, folder=tmp_path, **options)
+        contexts.append(page.context)
+        if ready:
+            page.wait_for_selector("figure[data-ready=true]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(params=["http", "disk"])
+def base(request: pytest.FixtureRequest, site: Path) -> str:
+    """Where a page is read from: a server, or the reader's disk."""
+    return request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator:
+    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, theme: str = "light", script: bool = True, **options) -> Page:
+        size = {"width": width, "height": 900}
+        context = browser.new_context(
+            viewport=size, color_scheme=theme, java_script_enabled=script, reduced_motion="reduce", **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.problems = []
+        home = re.match(r"https?://[^/]+/|file://", url)[0]
+        context.route(lambda asked: not asked.startswith((home, "data:")), lambda route: route.abort())
+        context.on("request", lambda asked: asked.url.startswith((home, "data:")) or page.problems.append(asked.url))
+        page.on("requestfailed", lambda asked: asked.failure != LEFT and page.problems.append(f"failed: {asked.url}"))
+        page.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def in_page(browser: Browser) -> Iterator:
+    """in_page(groups of files) gives what the page's AxisDetective says of each."""
+    page = modules(browser, *page_reader.MODULES)
+    yield page_reader.reader(page)
+    page.close()

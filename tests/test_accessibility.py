@@ -7,9 +7,9 @@ from pathlib import Path
 import live_host
 import pytest
 from dorabook.live import DirectionDial
-from live_page import settle, show, stored  # noqa: F401 - show is a fixture
 from playwright.sync_api import Locator, Page
-from test_site import AXE, FILES, PAGES, parsed, unfold, visit  # noqa: F401 - visit is a fixture
+from support.live_page import settle, stored
+from support.pages import AXE, FILES, PAGES, parsed, unfold
 
 BOOK = Path(__file__).parents[1] / "book"
 RULES = [
@@ -87,7 +87,7 @@ FOLLOW = """() => {
 
 
 @pytest.mark.parametrize("name", [FILES[0] + ".html", *CHAPTERS, "search.html"])
-def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(name, address, visit):  # noqa: F811
+def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(name, address, visit):
     page = visit(address + name)
     unfold(page)
     page.evaluate("scrollTo(0, 0)")
@@ -145,7 +145,7 @@ def states(page: Page, figure: Locator):
 
 
 @pytest.mark.parametrize("name", sorted(stored()))
-def test_every_state_of_a_figure_is_clean_in_both_themes_without_motion_and_large_enough_to_hit(name, show):  # noqa: F811
+def test_every_state_of_a_figure_is_clean_in_both_themes_without_motion_and_large_enough_to_hit(name, show):
     page = show(stored()[name], reduced_motion="reduce")  # alone: axe looks through the whole page each time
     figure = page.locator("figure[data-figure]")
     page.evaluate(AXE)
@@ -170,7 +170,7 @@ UNKEPT = """(figure) => [...figure.querySelectorAll("a[href], button, input, sel
 
 
 @pytest.mark.parametrize("name", sorted(stored()))
-def test_every_control_in_every_state_keeps_a_notebooks_shortcuts_off(name, show):  # noqa: F811
+def test_every_control_in_every_state_keeps_a_notebooks_shortcuts_off(name, show):
     page = show(stored()[name])
     figure = page.locator("figure[data-figure]")
     found = []
@@ -211,7 +211,7 @@ DIALS = [
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("state", DIALS, ids=range(len(DIALS)))
-def test_no_word_of_the_dial_covers_another(show, state, width):  # noqa: F811
+def test_no_word_of_the_dial_covers_another(show, state, width):
     page = show(DirectionDial(id="dial", **state), width=width)
     shown = "(all) => all.filter((one) => one.checkVisibility()).map((one) => one.getBBox()).map((box) => [box.x, box.y, box.width, box.height])"
     boxes = page.locator(".dora-dial text").evaluate_all(shown)
@@ -222,7 +222,7 @@ def test_no_word_of_the_dial_covers_another(show, state, width):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_no_word_of_the_dial_lies_on_a_grip_or_on_the_pull(show, width):  # noqa: F811
+def test_no_word_of_the_dial_lies_on_a_grip_or_on_the_pull(show, width):
     page = show(DirectionDial(id="dial", **DIALS[0]), width=width)
     covers = """(svg) => {
         const over = (word, [x, y], room) => {
@@ -268,7 +268,7 @@ UNSEEN = """(figure) => {
 
 @pytest.mark.parametrize(("theme", "scheme"), [("light", "light"), ("light", "dark"), ("dark", "light")])
 @pytest.mark.parametrize("name", sorted(stored()))
-def test_every_word_of_a_figure_is_seen_in_forced_colours_whichever_the_theme(name, theme, scheme, show):  # noqa: F811
+def test_every_word_of_a_figure_is_seen_in_forced_colours_whichever_the_theme(name, theme, scheme, show):
     page = show(stored()[name], theme=theme, scheme=scheme, forced_colors="active", reduced_motion="reduce")
     assert page.locator("figure[data-figure]").evaluate(UNSEEN) == []
 
@@ -295,7 +295,7 @@ SETTINGS = {  # name: (width of the window, style)
 
 
 @pytest.mark.parametrize("name", [FILES[0] + ".html", *CHAPTERS])
-def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(name, address, visit):  # noqa: F811
+def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(name, address, visit):
     page = visit(address + name)
     unfold(page)
     for setting, (width, style) in SETTINGS.items():
@@ -319,7 +319,7 @@ NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if not name.endswith((SLIDES, "search.html"))])
-def test_paper_cuts_nothing_off_and_has_no_button(name, address, visit):  # noqa: F811
+def test_paper_cuts_nothing_off_and_has_no_button(name, address, visit):
     page = visit(address + name)
     page.add_init_script(NOT_REDRAWN)
     page.reload()
@@ -333,7 +333,7 @@ def test_paper_cuts_nothing_off_and_has_no_button(name, address, visit):  # noqa
     assert page.locator(hidden).filter(visible=True).count() == 0
 
 
-def test_paper_does_not_tell_the_answer_before_the_question(address, visit):  # noqa: F811
+def test_paper_does_not_tell_the_answer_before_the_question(address, visit):
     page = visit(address + CHAPTERS[0])
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -341,7 +341,7 @@ def test_paper_does_not_tell_the_answer_before_the_question(address, visit):  # 
     assert page.locator(".tag_predict .cell_input").filter(visible=True).count() == 0
 
 
-def test_paper_is_white_under_the_dark_theme_and_the_screen_dark_again(address, visit):  # noqa: F811
+def test_paper_is_white_under_the_dark_theme_and_the_screen_dark_again(address, visit):
     page = visit(address + FILES[0] + ".html", theme="dark")
     unfold(page)
     ink = "getComputedStyle(document.querySelector('.dora')).color"
@@ -352,7 +352,7 @@ def test_paper_is_white_under_the_dark_theme_and_the_screen_dark_again(address, 
     assert page.evaluate(ink) == dark
 
 
-def test_without_a_script_figures_are_as_light_as_the_page(address, visit):  # noqa: F811
+def test_without_a_script_figures_are_as_light_as_the_page(address, visit):
     page = visit(address + FILES[0] + ".html", theme="dark", script=False)
     sentence = page.locator(".dora-figure figcaption").first
     assert sentence.evaluate("(node) => getComputedStyle(node).color") == "rgb(29, 32, 37)"  # the page's ink

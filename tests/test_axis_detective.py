@@ -4,14 +4,14 @@ import json
 import math
 import random
 import re
-import struct
 from base64 import b64encode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import AxisDetective
 from dorabook.live.axis_detective.examples import example_files
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from support.broken_files import BAD, saved
+from support.live_page import modules, settle
 
 EXAMPLES = ["output", "input", "square", "square with base"]
 
@@ -42,163 +42,6 @@ def test_python_and_javascript_say_the_same_of_an_example(browser, example):
     assert [tuple(row) for row in said["rows"]] == list(python.rows)
     page.close()
 
-
-def packed(header: object, data: bytes = b"", *, length: int | None = None) -> bytes:
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(text) if length is None else length) + text + data
-
-
-def saved(tensors: dict[str, tuple[list[int], list[float]]]) -> bytes:
-    header, data = {}, b""
-    for key, (shape, values) in tensors.items():
-        raw = struct.pack(f"<{len(values)}f", *values)
-        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    return packed(header, data)
-
-
-def entry(start: int = 0, end: int = 8, *, dtype: object = "F32", shape: object = (2,)) -> dict:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
-
-
-AGAIN = "download or save it again"
-DAMAGED = "it is damaged, or not a safetensors file"
-SAVE = "load it where it was written and save it with safetensors.torch.save_file"
-IMPROPER = "describes the tensor w without a proper dtype, shape and place: it is damaged, so " + AGAIN
-BAD = {
-    "empty": (b"", f"is empty: {AGAIN}"),
-    "short": (b"\1\2\3", f"has 3 bytes, too few for a safetensors header: it was cut off, so {AGAIN}"),
-    "zip": (b"PK\3\4" + bytes(40), f"is a zip file, as PyTorch's .bin and .pt files are, and not safetensors: {SAVE}"),
-    "pickle": (b"\x80\2" + bytes(40), f"is a Python pickle and not safetensors: {SAVE}"),
-    "gguf": (b"GGUF" + bytes(40), "is a GGUF file and not safetensors: give the .safetensors file it was made from"),
-    "lfs": (
-        b"version https://git-lfs.github.com/spec/v1\n",
-        "is a Git LFS pointer and not the file itself: run git lfs pull",
-    ),
-    "text": (b"<!doctype html>      ", "is a text and not safetensors: give the file with the tensors"),
-    "absurd length": (
-        packed({}, length=2**63),
-        f"says that its header is longer than 32,000,000 bytes: {DAMAGED}",
-    ),
-    "cut header": (
-        packed({}, length=500),
-        f"says that its header has 500 bytes, but 2 follow: it was cut off, so {AGAIN}",
-    ),
-    "no json": (packed(b"{nothing}"), f"has a header that is not JSON: {DAMAGED}"),
-    "no utf-8": (packed(b'{"\xff": 1}'), f"has a header that is not JSON: {DAMAGED}"),
-    "NaN in the header": (
-        packed(b'{"w": {"dtype": NaN}}'),
-        f"has a header that is not JSON: {DAMAGED}",
-    ),
-    "deep": (
-        packed(b'{"w": ' + b"[" * 90_000 + b"]" * 90_000 + b"}"),
-        f"has a header that nests deeper than safetensors does: {DAMAGED}",
-    ),
-    "twice": (
-        packed(b'{"w": {}, "\\u0077": {}}'),
-        "names the tensor w twice: save it again with the safetensors library",
-    ),
-    "twice inside": (
-        packed(b'{"w": {"dtype": "F32", "dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', bytes(8)),
-        IMPROPER,
-    ),
-    "metadata": (
-        packed({"__metadata__": {"a": 1}}),
-        "has metadata that is not text: save it again with the safetensors library",
-    ),
-    "no entry": (packed({"w": [1]}), IMPROPER),
-    "shape below zero": (packed({"w": entry(shape=[-2])}, bytes(8)), IMPROPER),
-    "true is no number": (packed({"w": entry(0, 4, shape=[True])}, bytes(4)), IMPROPER),
-    "backwards": (packed({"w": entry(8, 0)}, bytes(8)), IMPROPER),
-    "unknown dtype": (
-        packed({"w": entry(dtype="F33")}, bytes(8)),
-        "stores w as F33, a dtype that safetensors does not have: save it again with the safetensors library",
-    ),
-    "a dtype that objects have": (
-        packed({"w": entry(dtype="constructor")}, bytes(8)),
-        "stores w as constructor, a dtype that safetensors does not have: save it again with the safetensors library",
-    ),
-    "size": (
-        packed({"w": entry(shape=[3])}, bytes(8)),
-        f"stores w, (3,) of F32, in 8 bytes, which is not its size: it is damaged, so {AGAIN}",
-    ),
-    "sides whose product would wrap around": (
-        packed({"w": entry(0, 0, shape=[2**52, 2**52])}),
-        f"stores w, ({2**52}, {2**52}) of F32, in 0 bytes, which is not its size: it is damaged, so {AGAIN}",
-    ),
-    "overlap": (
-        packed({"v": entry(4, 12), "w": entry()}, bytes(12)),
-        f"has w and v in the same place: it is damaged, so {AGAIN}",
-    ),
-    "gap": (
-        packed({"v": entry(12, 20), "w": entry()}, bytes(20)),
-        f"leaves 4 bytes before v unused: it is damaged, so {AGAIN}",
-    ),
-    "cut data": (packed({"w": entry()}, bytes(5)), f"ends 3 bytes too early: it was cut off, so {AGAIN}"),
-    "more data": (
-        packed({"w": entry()}, bytes(1008)),
-        f"goes on for 1,000 bytes after its last tensor: it is damaged, so {AGAIN}",
-    ),
-    # the first file on the wrong side of each limit, and the last on the right side where that one is bad for another reason
-    "seven bytes": (bytes(7), f"has 7 bytes, too few for a safetensors header: it was cut off, so {AGAIN}"),
-    "eight bytes": (bytes(8), f"has a header that is not JSON: {DAMAGED}"),
-    "first pickle": (
-        b"\x80\1" + bytes(40),
-        f"says that its header has 384 bytes, but 34 follow: it was cut off, so {AGAIN}",
-    ),
-    "last pickle": (b"\x80\5" + bytes(40), f"is a Python pickle and not safetensors: {SAVE}"),
-    "no pickle": (
-        b"\x80\6" + bytes(40),
-        f"says that its header has 1,664 bytes, but 34 follow: it was cut off, so {AGAIN}",
-    ),
-    "longest header": (
-        packed({}, length=32_000_000),
-        f"says that its header has 32,000,000 bytes, but 2 follow: it was cut off, so {AGAIN}",
-    ),
-    "longer header": (
-        packed({}, length=32_000_001),
-        f"says that its header is longer than 32,000,000 bytes: {DAMAGED}",
-    ),
-    "header cut by a byte": (
-        packed({}, length=3),
-        f"says that its header has 3 bytes, but 2 follow: it was cut off, so {AGAIN}",
-    ),
-    "four deep": (packed({"w": {"shape": [[1]]}}), f"has a header that nests deeper than safetensors does: {DAMAGED}"),
-    "three deep": (packed({"w": {"shape": [1]}}), IMPROPER),
-    "three places": (packed({"w": entry() | {"data_offsets": [0, 8, 8]}}, bytes(8)), IMPROPER),
-    "a side past what a page counts to": (packed({"w": entry(0, 0, shape=[0, 2**53])}), IMPROPER),
-    "the largest side": (
-        packed({"w": entry(0, 0, shape=[0, 2**53 - 1])}),
-        "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m: give a DoRA adapter",
-    ),
-    "metadata in a list": (
-        packed({"__metadata__": ["a"]}),
-        "has metadata that is not text: save it again with the safetensors library",
-    ),
-    "gap of a byte": (
-        packed({"v": entry(9, 17), "w": entry()}, bytes(17)),
-        f"leaves 1 bytes before v unused: it is damaged, so {AGAIN}",
-    ),
-    "overlap of a byte": (
-        packed({"v": entry(7, 15), "w": entry()}, bytes(15)),
-        f"has w and v in the same place: it is damaged, so {AGAIN}",
-    ),
-    "data cut by a byte": (packed({"w": entry()}, bytes(7)), f"ends 1 bytes too early: it was cut off, so {AGAIN}"),
-    "a byte more": (
-        packed({"w": entry()}, bytes(9)),
-        f"goes on for 1 bytes after its last tensor: it is damaged, so {AGAIN}",
-    ),
-    "no magnitudes": (
-        saved({"x.lora_A.weight": ([1, 2], [1, 2])}),
-        "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m "
-        "(it is a LoRA without them): give a DoRA adapter",
-    ),
-    "quantised": (
-        packed({"w.dora_scale": entry(0, 2, dtype="I8")}, bytes(2)),
-        "stores w.dora_scale as I8, whose numbers are quantised or not floats: "
-        "give the file in float32, float16 or bfloat16",
-    ),
-}
 
 JUDGE = """(files) => {
   const { judge } = modules['axis_detective/checkpoint/judging'], { atOnce } = modules['axis_detective/checkpoint/safetensors'];
@@ -368,7 +211,7 @@ def said(page, begins: str) -> str:
 
 
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, browser, from_disk):  # noqa: F811
+def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, browser, from_disk):
     page = show(figure(), from_disk=from_disk)
     source = modules(browser, "axis_detective/examples")
     raw = source.evaluate(
@@ -387,7 +230,7 @@ def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, brow
     assert page.problems == []
 
 
-def test_a_name_cannot_harm_the_page(show):  # noqa: F811
+def test_a_name_cannot_harm_the_page(show):
     page = show(figure())
     hostile = ["<img src=x onerror=alert(1)>", "\u202egnorw", "x" * 1_000_000, "a\u0007b"]
     choose(page, ("evil.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2]) for name in hostile})))
@@ -399,7 +242,7 @@ def test_a_name_cannot_harm_the_page(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_a_name_goes_on_in_the_next_line_between_its_words(show, width):  # noqa: F811
+def test_a_name_goes_on_in_the_next_line_between_its_words(show, width):
     page = show(figure(), width=width)
     name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
     choose(page, ("long.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2])})))
@@ -416,7 +259,7 @@ def test_a_name_goes_on_in_the_next_line_between_its_words(show, width):  # noqa
     assert set(shown.evaluate(lines)) == {1}
 
 
-def test_ten_thousand_layers_are_counted_and_shown_a_few_at_a_time(show):  # noqa: F811
+def test_ten_thousand_layers_are_counted_and_shown_a_few_at_a_time(show):
     page = show(figure())
     tensors = {f"layers.{i}.dora_scale": ([1, 2] if i % 4 else [2, 1], [1, 2]) for i in range(10_000)}
     choose(page, ("many.safetensors", saved(tensors)))
@@ -429,7 +272,7 @@ def test_ten_thousand_layers_are_counted_and_shown_a_few_at_a_time(show):  # noq
     assert rows.count() == 12 and set(page.locator(".dora-ad-c3").all_inner_texts()) == {"per output"}
 
 
-def test_a_bad_file_is_named_in_the_page_and_the_next_is_judged(show):  # noqa: F811
+def test_a_bad_file_is_named_in_the_page_and_the_next_is_judged(show):
     page = show(figure())
     choose(page, ("bad.safetensors", b""))
     assert said(page, "bad") == "bad.safetensors is empty: download or save it again"
@@ -441,7 +284,7 @@ def test_a_bad_file_is_named_in_the_page_and_the_next_is_judged(show):  # noqa: 
     assert page.problems == []
 
 
-def test_what_is_asked_for_next_follows_what_was_said(show):  # noqa: F811
+def test_what_is_asked_for_next_follows_what_was_said(show):
     page = show(figure())
     asks = page.locator(".dora-ad-title")
     assert asks.inner_text() == "Choose a .safetensors adapter, and its base model if you have it"
@@ -474,7 +317,7 @@ def model(scale: float = 1.0, seed: int = 3) -> tuple[bytes, dict[str, tuple[lis
     return saved(adapter), base
 
 
-def test_a_sharded_base_is_read_through_its_index(show):  # noqa: F811
+def test_a_sharded_base_is_read_through_its_index(show):
     page = show(figure())
     adapter, base = model()
     shards = {f"model-{i}.safetensors": {key: base[key]} for i, key in enumerate(base)}
@@ -510,7 +353,7 @@ def test_which_file_is_which_is_told_by_what_they_hold(judge):
     assert none["error"].startswith("a.safetensors has no DoRA magnitudes: ")
 
 
-def test_an_index_alone_asks_for_its_files(show):  # noqa: F811
+def test_an_index_alone_asks_for_its_files(show):
     page = show(figure())
     index = b'{"weight_map": {"x.weight": "x.safetensors"}}'
     choose(page, ("m.safetensors.index.json", index), ("n.safetensors.index.json", index))
@@ -585,7 +428,7 @@ DROP = """async ([selector, type, files]) => {
 }"""
 
 
-def test_dropped_files_are_judged_and_the_page_stays(show):  # noqa: F811
+def test_dropped_files_are_judged_and_the_page_stays(show):
     page = show(figure())
     adapter, base = model()
     files = [["mine.safetensors", b64encode(adapter).decode()], ["base.safetensors", b64encode(saved(base)).decode()]]
@@ -610,7 +453,7 @@ def test_dropped_files_are_judged_and_the_page_stays(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_the_figure_is_used_by_keyboard_alone(show, tmp_path):  # noqa: F811
+def test_the_figure_is_used_by_keyboard_alone(show, tmp_path):
     page = show(figure())
     page.on("filechooser", lambda chooser: None)  # so that choosers are caught from here on
     path = tmp_path / "mine.safetensors"
@@ -645,7 +488,7 @@ def test_the_figure_is_used_by_keyboard_alone(show, tmp_path):  # noqa: F811
     assert page.problems == []
 
 
-def test_in_forced_colours_edges_and_focus_are_drawn(show):  # noqa: F811
+def test_in_forced_colours_edges_and_focus_are_drawn(show):
     page = show(figure("square"), forced_colors="active")
     style = "(node, [name, pseudo]) => getComputedStyle(node)[name]"
     drop, sentence, remedy = (page.locator(name) for name in (".dora-ad-drop", ".dora-sentence", ".dora-ad-remedy"))
@@ -662,7 +505,7 @@ def test_in_forced_colours_edges_and_focus_are_drawn(show):  # noqa: F811
     assert sentence.evaluate(style, ["borderTopStyle", None]) == "solid"  # a frame, since red is gone
 
 
-def test_a_file_that_changes_on_disk_is_named(show, tmp_path):  # noqa: F811
+def test_a_file_that_changes_on_disk_is_named(show, tmp_path):
     page = show(figure())
     path = tmp_path / "a.safetensors"
     path.write_bytes(saved({"x.dora_scale": ([1, 2], [1, 2])}))
@@ -675,7 +518,7 @@ def test_a_file_that_changes_on_disk_is_named(show, tmp_path):  # noqa: F811
     )
 
 
-def test_reading_can_be_cancelled_by_keyboard(show):  # noqa: F811
+def test_reading_can_be_cancelled_by_keyboard(show):
     page = show(figure())
     page.evaluate("Blob.prototype.slice = () => ({ arrayBuffer: () => new Promise(() => {}) })")
     choose(page, ("slow.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
@@ -689,7 +532,7 @@ def test_reading_can_be_cancelled_by_keyboard(show):  # noqa: F811
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(show, theme, width):  # noqa: F811
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(show, theme, width):
     for example in EXAMPLES:
         page = show(figure(example), theme=theme, scheme=theme, width=width)
         assert Axe().run(page).violations_count == 0

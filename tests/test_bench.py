@@ -5,10 +5,10 @@ import signal
 import sys
 
 import kept
-import processes
 import pytest
 from bench import engines, pythons, record
 from bench.table import HEAD, met
+from support import processes
 
 ROWS = [("a page, gzip", "2,429 kB", "166 kB", "≤ 250 kB", "yes"), ("its requests", "–", "9", "–", "–")]
 

@@ -7,11 +7,11 @@ import os
 import re
 from pathlib import Path
 
-import guards
 import nbformat
 import pytest
 import run_notebooks
 import yaml
+from support import guards
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -76,7 +76,7 @@ def test_no_file_names_a_package_registry():
     }
     assert {"Makefile", ".ci/run", ".github/workflows/test.yml", "book/_ext/fonts.md"} <= texts.keys()
     named = {name for name, text in texts.items() if guards.REGISTRY.search(text)}
-    assert named <= {"tests/guards.py", "tests/test_book.py"}, named
+    assert named <= {"tests/support/guards.py", "tests/test_book.py"}, named
 
 
 def test_requirements_are_exact_and_frozen():

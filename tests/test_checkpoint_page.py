@@ -1,69 +1,16 @@
 """The page's AxisDetective and dorabook.checkpoint on the same files: the same sentences, rows, numbers and remedies."""
 
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 import torch
-from dorabook.checkpoint import Refused, judge
-from fuzz_headers import mutants
-from live_page import modules
 from safetensors.torch import load_file, save_file
+from support.adapters import drawn
+from support.both_readers import assert_same, in_python
+from support.fuzz_headers import mutants
 
 FIXTURES = Path(__file__).parent / "fixtures"
 LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false"]
-
-JUDGE = """(groups) => groups.map((files) => {
-  const { judge } = modules['axis_detective/checkpoint/judging'], { atOnce } = modules['axis_detective/checkpoint/safetensors'];
-  const source = ([name, text]) => { const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)); return { name, size: bytes.length, bytes }; };
-  try {
-    const { sentence, columns, rows, remedy, layers } = atOnce(judge(files.map(source)));
-    const numbers = layers.map(({ slopes, distance }) => [distance, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]]);
-    return { sentence, columns, rows, remedy, numbers, far: layers.map(({ far }) => far) };
-  } catch (error) {
-    return error.message;
-  }
-})"""
-
-
-@pytest.fixture(scope="module")
-def in_page(browser):
-    page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/checkpoint/safetensors")
-    yield lambda groups: page.evaluate(
-        JUDGE, [[[name, b64encode(data).decode()] for name, data in files] for files in groups]
-    )
-    page.close()
-
-
-def in_python(adapter: Path, base: Path | None = None) -> dict | str:
-    try:
-        report = judge(adapter, base)
-    except Refused as refused:
-        return str(refused)
-    numbers = [[layer.distance, layer.slopes and [*vars(layer.slopes).values()]] for layer in report.layers]
-    said = {"sentence": report.sentence, "columns": ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"]}
-    rows = [list(row) for row in report.rows]
-    return said | {
-        "rows": rows,
-        "remedy": report.remedy,
-        "numbers": numbers,
-        "far": [layer.far for layer in report.layers],
-    }
-
-
-def assert_same(page: dict | str, python: dict | str, what: str) -> None:
-    if isinstance(page, str) or isinstance(python, str):
-        assert page == python, what
-        return
-    for key in ("sentence", "columns", "rows", "remedy", "far"):
-        assert page[key] == python[key], f"{what}: {key}"
-    assert [one[1] is None for one in page["numbers"]] == [one[1] is None for one in python["numbers"]]
-    for one, other in zip(flat(page["numbers"]), flat(python["numbers"]), strict=True):
-        assert one == pytest.approx(other, rel=1e-9, abs=1e-9), what
-
-
-def flat(numbers: list) -> list[float]:
-    return [value for distance, slopes in numbers for value in ([distance, *(slopes or [])]) if value is not None]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -91,10 +38,6 @@ def test_trained_adapters_get_the_same_verdicts(in_page, adapter, base):
     paths = [FIXTURES / f"{name}.safetensors" for name in (adapter, base) if name]
     [said] = in_page([[(path.name, path.read_bytes()) for path in paths]])
     assert_same(said, in_python(*paths), adapter)
-
-
-def drawn(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def squares(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

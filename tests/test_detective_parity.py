@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from dorabook.checkpoint import values
-from live_page import modules
 from safetensors.torch import save
-from test_checkpoint_page import assert_same, drawn, in_page, in_python  # noqa: F401 - in_page is a fixture
+from support.adapters import drawn
+from support.both_readers import assert_same, in_python
+from support.live_page import modules
 from torch import Tensor
 
 SIDE, NARROW = 40, 12
@@ -86,7 +87,7 @@ def packed(tensors: Tensors) -> bytes:
     return save({key: value.contiguous().clone() for key, value in tensors.items()})
 
 
-def assert_alike(in_page, folder: Path, cases: dict[str, list[tuple[str, bytes]]]) -> dict:  # noqa: F811
+def assert_alike(in_page, folder: Path, cases: dict[str, list[tuple[str, bytes]]]) -> dict:
     """What both say of each case: files by name, the adapter first, then the base or its index, then what that names."""
     both = {}
     for (case, files), said in zip(cases.items(), in_page(list(cases.values())), strict=True):
@@ -101,7 +102,7 @@ def assert_alike(in_page, folder: Path, cases: dict[str, list[tuple[str, bytes]]
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("side", ["flat", "first", "second"])
-def test_every_family_gets_the_same_verdicts_on_every_base(in_page, tmp_path, family, side):  # noqa: F811
+def test_every_family_gets_the_same_verdicts_on_every_base(in_page, tmp_path, family, side):
     cases = {}
     for per, drift in product(("output", "input"), (0.02, 0.5)):
         tensors, base = adapter(family, per, side, drift)
@@ -152,7 +153,7 @@ NAMES = {  # of an adapter's layer: of a base's weights
 }
 
 
-def test_names_lead_to_the_same_weights(in_page, tmp_path):  # noqa: F811
+def test_names_lead_to_the_same_weights(in_page, tmp_path):
     cases = {}
     for layer, keys in NAMES.items():
         magnitude = {f"{layer}.dora_scale" if layer else "dora_scale": drawn(5, seed=1).abs()}
@@ -170,7 +171,7 @@ KEYS = [
 ]  # fmt: skip
 
 
-def test_keys_are_taken_for_magnitudes_alike(in_page, tmp_path):  # noqa: F811
+def test_keys_are_taken_for_magnitudes_alike(in_page, tmp_path):
     cases = {" ".join(keys): [("a.safetensors", packed({key: drawn(5, seed=1) for key in keys}))] for keys in KEYS}
     assert_alike(in_page, tmp_path, cases)
 
@@ -192,7 +193,7 @@ FACTORS = {  # beside x.dora_scale (12,)
 }
 
 
-def test_sizes_are_taken_from_factors_alike(in_page, tmp_path):  # noqa: F811
+def test_sizes_are_taken_from_factors_alike(in_page, tmp_path):
     cases = {}
     for (factors, shapes), base in product(FACTORS.items(), (None, (12, 12), (12, 5, 3, 3))):
         tensors = {f"x.{end}": drawn(*shape, seed=i) for i, (end, shape) in enumerate(shapes.items())}
@@ -245,7 +246,7 @@ def index(weight_map: object) -> tuple[str, bytes]:
     return "m.safetensors.index.json", text
 
 
-def test_sharded_bases_are_read_and_refused_alike(in_page, tmp_path):  # noqa: F811
+def test_sharded_bases_are_read_and_refused_alike(in_page, tmp_path):
     tensors, base = adapter("peft", "input", "flat", 0.02)
     names = dict(zip(base, ("one.safetensors", "two.safetensors", "two.safetensors"), strict=True))
     shards = [

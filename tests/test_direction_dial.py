@@ -5,7 +5,7 @@ import torch
 from dorabook.layers import DoRALinear
 from dorabook.live.direction_dial.dial import dial
 from dorabook.live.direction_dial.direction_dial import DirectionDial
-from live_page import drag, modules, settle, show  # noqa: F401 - show is a fixture
+from support.live_page import drag, modules, settle
 
 NORMS = ["in graph", "detached"]
 
@@ -128,7 +128,7 @@ def test_bad_input_is_named(options, says):
         DirectionDial(**options)
 
 
-def test_every_grip_moves_by_mouse(show):  # noqa: F811
+def test_every_grip_moves_by_mouse(show):
     page = show(DirectionDial())
     for name in ("Tip of W + sBA", "Tip of the merged arrow", "Tip of the pull"):
         before = page.locator(".dora-sentence").inner_text()
@@ -138,7 +138,7 @@ def test_every_grip_moves_by_mouse(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_every_control_moves_by_keyboard(show):  # noqa: F811
+def test_every_control_moves_by_keyboard(show):
     page = show(DirectionDial())
     sentence = page.locator(".dora-sentence")
     for name, key in [
@@ -158,7 +158,7 @@ def test_every_control_moves_by_keyboard(show):  # noqa: F811
         )
 
 
-def test_the_switches_change_the_words(show):  # noqa: F811
+def test_the_switches_change_the_words(show):
     page = show(DirectionDial())
     page.get_by_role("radio", name="detached").focus()
     page.keyboard.press("Space")
@@ -170,7 +170,7 @@ def test_the_switches_change_the_words(show):  # noqa: F811
     assert page.get_by_text("weight to output 1").count() == 1
 
 
-def test_a_link_opens_the_state_it_names(show):  # noqa: F811
+def test_a_link_opens_the_state_it_names(show):
     page = show(DirectionDial(id="dial"), hash="#dial=norm:detached;magnitude:2;pull:1~3")
     settle(page)
     expected = DirectionDial.describe(
@@ -180,5 +180,5 @@ def test_a_link_opens_the_state_it_names(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
-def test_it_fits_its_page(show, width):  # noqa: F811
+def test_it_fits_its_page(show, width):
     assert show(DirectionDial(), width=width).evaluate("document.documentElement.scrollWidth") <= width

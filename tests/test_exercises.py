@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import exercises
-import guards
 import nbformat
 import publish_notebooks
 import pytest
@@ -18,6 +17,7 @@ import standalone
 from bs4 import BeautifulSoup
 from dorabook.exercise import Verdict, check
 from nbclient import NotebookClient
+from support import guards
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = publish_notebooks.chapters()

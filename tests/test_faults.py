@@ -17,7 +17,6 @@ from types import SimpleNamespace
 
 import build_site
 import disk
-import dying
 import make_zip
 import nbformat
 import psutil
@@ -28,7 +27,8 @@ import standalone
 from experiments import records, train_both
 from experiments.train_both import Store
 from nbformat.v4 import new_code_cell, new_notebook
-from test_tools import make
+from support import dying
+from support.makefile import make
 
 ROOT = Path(__file__).parents[1]
 SIGNALS = [signal.SIGKILL, signal.SIGTERM]

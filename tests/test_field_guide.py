@@ -2,27 +2,15 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import dora
+from support.field_guide import AXES, PAGE, rows
 from torch import nn
 
-PAGE = Path(__file__).parents[1] / "book" / "back" / "field-guide.md"
 CODE = re.compile(r"https://github\.com/([\w-]+/[\w-]+)/blob/([^/]+)/([^)#]+)(?:#L(\d+))?")
 DATE = re.compile(r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) 20\d\d\b")
-AXES = ("Per output", "Per input", "Either, by a flag or a guess")
-
-
-def section(name: str) -> str:
-    return re.search(rf"^## {re.escape(name)}\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.M | re.S)[1]
-
-
-def rows(name: str) -> list[list[str]]:
-    """The cells of a section's table, without its head; what stands under a library's name is a cell of its own."""
-    lines = [line for line in section(name).splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").replace("<br>", "|").split("|")] for line in lines[2:]]
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import recipes
-from contrast import faint
-from front_ends import FRONT_ENDS, FrontEnd, Notebook, scroll_to, serving
-from live_page import BOOK
+from support import recipes
+from support.contrast import faint
+from support.front_ends import FRONT_ENDS, FrontEnd, Notebook, scroll_to, serving
+from support.live_page import BOOK
 
 NAMES = os.environ.get("FRONT_ENDS", "notebook7").split()
 CELLS = {

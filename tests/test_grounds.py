@@ -3,8 +3,8 @@
 from itertools import product
 
 import pytest
-from contrast import faint
-from live_page import open_figures, settle, stored
+from support.contrast import faint
+from support.live_page import open_figures, settle, stored
 
 PANEL = ".cell-output-ipywidget-background"  # VS Code's frame around a widget
 VSCODE = {  # theme: (ground, text) of the editor

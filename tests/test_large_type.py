@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from live_page import drag
 from playwright.sync_api import expect
-from test_site import CHAPTER, FILES, base, unfold, violations, visit  # noqa: F401 - base and visit are fixtures
+from support.live_page import drag
+from support.pages import CHAPTER, FILES, unfold, violations
 
 HERO = next(f"{file}.html" for file in FILES if re.search(r"/4-", file))
 TEACH = [f"{file}.html" for file in FILES if "/teach/" in file]
@@ -13,7 +13,7 @@ SWITCH = {"name": "Large type"}
 LARGE = "localStorage.setItem('type', 'large')"
 
 
-def large(visit, url, **options):  # noqa: F811
+def large(visit, url, **options):
     """A page as a reader gets it who chose large type on another one."""
     page = visit(url, **options)
     page.evaluate(LARGE)
@@ -25,7 +25,7 @@ def height(page, selector: str) -> float:
     return page.locator(selector).first.bounding_box()["height"]
 
 
-def test_the_switch_is_pressed_by_keyboard_and_kept_from_page_to_page(base, visit):  # noqa: F811
+def test_the_switch_is_pressed_by_keyboard_and_kept_from_page_to_page(base, visit):
     page = visit(base + CHAPTER)
     switch = page.get_by_role("button", **SWITCH)
     expect(switch).to_have_attribute("aria-pressed", "false")
@@ -42,7 +42,7 @@ def test_the_switch_is_pressed_by_keyboard_and_kept_from_page_to_page(base, visi
     assert page.problems == []
 
 
-def test_it_is_there_before_the_page_is_drawn(address, visit):  # noqa: F811
+def test_it_is_there_before_the_page_is_drawn(address, visit):
     """No flash: when the body begins, the type is already large."""
     page = visit(address + CHAPTER)
     page.evaluate(LARGE)
@@ -55,7 +55,7 @@ def test_it_is_there_before_the_page_is_drawn(address, visit):  # noqa: F811
     assert page.evaluate("window.first") == "large"
 
 
-def test_text_code_formulas_figures_and_pictures_grow_alike(address, visit):  # noqa: F811
+def test_text_code_formulas_figures_and_pictures_grow_alike(address, visit):
     page = visit(address + HERO, width=1280)
     unfold(page)
     what = {"p": "h1 + p", "figure": ".dora-ne-cell", "button": ".dora-reset", "code": "pre .n", "mark": ".copy"}
@@ -73,21 +73,21 @@ def test_text_code_formulas_figures_and_pictures_grow_alike(address, visit):  # 
 
 
 @pytest.mark.parametrize("width", [320, 360, 560, 1024, 1920])
-def test_nothing_scrolls_sideways_under_it(width, address, visit):  # noqa: F811
+def test_nothing_scrolls_sideways_under_it(width, address, visit):
     page = large(visit, address + HERO, width=width)
     unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("name", [f"{file}.html" for file in FILES])
-def test_every_page_fits_the_narrowest_window_under_it(name, address, visit):  # noqa: F811
+def test_every_page_fits_the_narrowest_window_under_it(name, address, visit):
     page = large(visit, address + name, width=320)
     unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert page.problems == []
 
 
-def test_a_cell_of_a_figure_is_dragged_where_the_pointer_is(address, visit):  # noqa: F811
+def test_a_cell_of_a_figure_is_dragged_where_the_pointer_is(address, visit):
     page = large(visit, address + HERO)
     figure = page.locator("figure[data-figure=norm-explorer]").first
     figure.scroll_into_view_if_needed()
@@ -102,7 +102,7 @@ def test_a_cell_of_a_figure_is_dragged_where_the_pointer_is(address, visit):  # 
     assert float(cell.inner_text().replace("\u2212", "-")) > float(before.replace("\u2212", "-"))
 
 
-def test_the_contents_are_one_button_away(address, visit):  # noqa: F811
+def test_the_contents_are_one_button_away(address, visit):
     page = large(visit, address + CHAPTER)
     contents = page.get_by_role("navigation", name="Book")
     expect(contents).to_be_hidden()
@@ -114,7 +114,7 @@ def test_the_contents_are_one_button_away(address, visit):  # noqa: F811
     expect(contents).to_be_hidden()
 
 
-def test_a_heading_that_a_link_leads_to_is_not_under_the_bar(address, visit):  # noqa: F811
+def test_a_heading_that_a_link_leads_to_is_not_under_the_bar(address, visit):
     page = large(visit, f"{address}{CHAPTER}")
     page.goto(f"{address}{CHAPTER}#exercises")
     page.wait_for_timeout(300)
@@ -122,7 +122,7 @@ def test_a_heading_that_a_link_leads_to_is_not_under_the_bar(address, visit):  #
     assert page.locator("#exercises h2").first.bounding_box()["y"] >= bar["y"] + bar["height"] - 1
 
 
-def test_on_paper_the_type_is_as_ever(address, visit):  # noqa: F811
+def test_on_paper_the_type_is_as_ever(address, visit):
     zoom = "() => [document.body, document.querySelector('.dora-figure'), document.querySelector('main')].map((one) => one.currentCSSZoom)"
     sizes = []
     for page in (visit(address + CHAPTER), large(visit, address + CHAPTER)):
@@ -132,7 +132,7 @@ def test_on_paper_the_type_is_as_ever(address, visit):  # noqa: F811
     assert None not in sizes[0]
 
 
-def test_it_is_no_obstacle_where_the_browser_keeps_nothing(address, visit):  # noqa: F811
+def test_it_is_no_obstacle_where_the_browser_keeps_nothing(address, visit):
     page = visit(address + CHAPTER)
     page.add_init_script(
         "for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new DOMException('no'); }"
@@ -144,7 +144,7 @@ def test_it_is_no_obstacle_where_the_browser_keeps_nothing(address, visit):  # n
 
 
 @pytest.mark.parametrize("name", [CHAPTER, *TEACH])
-def test_page_is_accessible_under_it_in_both_themes(name, address, visit):  # noqa: F811
+def test_page_is_accessible_under_it_in_both_themes(name, address, visit):
     page = large(visit, address + name)
     unfold(page)
     assert violations(page) == []
@@ -156,7 +156,7 @@ def test_page_is_accessible_under_it_in_both_themes(name, address, visit):  # no
 
 
 @pytest.mark.parametrize("name", TEACH)
-def test_links_on_a_teaching_page_are_seen_without_colour(name, address, visit):  # noqa: F811
+def test_links_on_a_teaching_page_are_seen_without_colour(name, address, visit):
     page = visit(address + name)
     bare = page.locator("article a:not(.headerlink)").evaluate_all(
         """(links) => links.filter((link) => !/underline/.test(getComputedStyle(link).textDecorationLine))

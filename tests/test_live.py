@@ -12,8 +12,8 @@ from dorabook.live import LiveFigure, NormExplorer
 from dorabook.live.figure import Description
 from IPython.core.formatters import DisplayFormatter
 from ipywidgets import DOMWidget
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from sphinx.application import Sphinx
+from support.live_page import modules, settle
 
 esm = live_host.joiner()
 FAR = '<div style="height: 4000px"></div>'
@@ -266,7 +266,7 @@ def test_numbers_read_as_a_person_would_write_them():
 
 
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_a_figure_lives_with_no_request_and_no_complaint(show, from_disk):  # noqa: F811
+def test_a_figure_lives_with_no_request_and_no_complaint(show, from_disk):
     figure = NormExplorer(id="hero")
     page = show(figure, from_disk=from_disk)
     assert status(page) == figure.sentence
@@ -277,7 +277,7 @@ def test_a_figure_lives_with_no_request_and_no_complaint(show, from_disk):  # no
     assert not page.locator("figure > figcaption, figure > table").first.is_visible()
 
 
-def test_figures_on_one_page_do_not_share_their_state(show):  # noqa: F811
+def test_figures_on_one_page_do_not_share_their_state(show):
     page = show(NormExplorer(id="one"), NormExplorer(id="two"), NormExplorer(id="two"))
     page.wait_for_function("document.querySelectorAll('figure[data-ready=true]').length === 3")
     page.locator("#one").get_by_role("radio", name="input", exact=True).check()
@@ -287,7 +287,7 @@ def test_figures_on_one_page_do_not_share_their_state(show):  # noqa: F811
     assert len(set(ids)) == 3
 
 
-def test_a_figure_below_the_fold_waits_until_it_is_near(show):  # noqa: F811
+def test_a_figure_below_the_fold_waits_until_it_is_near(show):
     page = show(NormExplorer(id="near"), NormExplorer(id="far"), between=FAR)
     settle(page)
     assert page.locator("#far .dora").count() == 0
@@ -297,7 +297,7 @@ def test_a_figure_below_the_fold_waits_until_it_is_near(show):  # noqa: F811
     assert status(page, "far") == NormExplorer().sentence
 
 
-def test_without_script_the_sentence_and_the_numbers_are_there(show):  # noqa: F811
+def test_without_script_the_sentence_and_the_numbers_are_there(show):
     page = show(NormExplorer(id="hero"), ready=False, script=False)
     assert page.locator("figcaption").inner_text() == NormExplorer().sentence
     assert page.get_by_role("row").count() == 10
@@ -312,7 +312,7 @@ def test_without_script_the_sentence_and_the_numbers_are_there(show):  # noqa: F
         ('"state":{', '"state":{,', "JSON"),
     ],
 )
-def test_a_figure_that_throws_leaves_its_sentence_and_table(show, old, new, says):  # noqa: F811
+def test_a_figure_that_throws_leaves_its_sentence_and_table(show, old, new, says):
     html = NormExplorer(id="broken").to_html()
     assert old in html
     page = show(html.replace(old, new), NormExplorer(id="well"), ready=False)
@@ -324,7 +324,7 @@ def test_a_figure_that_throws_leaves_its_sentence_and_table(show, old, new, says
     assert status(page, "well") == NormExplorer().sentence
 
 
-def test_a_figure_that_throws_later_falls_back_too(show):  # noqa: F811
+def test_a_figure_that_throws_later_falls_back_too(show):
     html = NormExplorer([[1.0] * 90] * 50, id="large").to_html()
     page = show(re.sub(r'"across":\{"input":\[.*?\],', '"across":{', html))
     assert page.problems == []
@@ -358,7 +358,7 @@ def link_of(page, figure: str = "hero") -> str:
 
 
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_a_link_opens_the_figure_as_it_was_left(show, from_disk):  # noqa: F811
+def test_a_link_opens_the_figure_as_it_was_left(show, from_disk):
     page = show(NormExplorer(id="hero"), from_disk=from_disk)
     page.get_by_role("radio", name="input", exact=True).check()
     page.get_by_role("slider", name="Poke").focus()
@@ -377,7 +377,7 @@ def test_a_link_opens_the_figure_as_it_was_left(show, from_disk):  # noqa: F811
     assert link_of(again).split("#")[1] == "hero"
 
 
-def test_a_link_holds_every_figure_that_was_changed_and_shows_its_own(show):  # noqa: F811
+def test_a_link_holds_every_figure_that_was_changed_and_shows_its_own(show):
     page = show(NormExplorer(id="one"), NormExplorer(id="two"), between=FAR)
     page.get_by_role("radio", name="input", exact=True).first.check()
     page.locator("#two").scroll_into_view_if_needed()
@@ -392,7 +392,7 @@ def test_a_link_holds_every_figure_that_was_changed_and_shows_its_own(show):  # 
     assert status(again, "two") == NormExplorer(fan_in_fan_out=True).sentence
 
 
-def test_a_link_inside_the_page_sets_the_figure(show):  # noqa: F811
+def test_a_link_inside_the_page_sets_the_figure(show):
     page = show(NormExplorer(id="hero"), '<a href="#hero=storage:in%2Cout;fan_in_fan_out:true">as Conv1D stores it</a>')
     page.get_by_role("link").click()
     assert status(page) == NormExplorer(storage="in,out", fan_in_fan_out=True).sentence
@@ -407,18 +407,18 @@ def test_a_link_inside_the_page_sets_the_figure(show):  # noqa: F811
         "#hero=per:%E0%A4%A", "#other=per:input", "#hero=<img src=x onerror=alert(1)>", "#" + "a=b&" * 500, "#hero=weight:0.0~1e300",
     ],
 )  # fmt: skip
-def test_a_link_that_makes_no_sense_is_ignored_quietly(show, hash):  # noqa: F811
+def test_a_link_that_makes_no_sense_is_ignored_quietly(show, hash):
     page = show(NormExplorer(id="hero"), hash=hash)
     assert status(page) == NormExplorer().sentence
     assert page.problems == []
 
 
-def test_what_can_be_read_of_a_link_is_used(show):  # noqa: F811
+def test_what_can_be_read_of_a_link_is_used(show):
     page = show(NormExplorer(id="hero"), hash="#hero=per:input;poke:99;nonsense;output:2")
     assert status(page) == NormExplorer(per="input", output=2).sentence
 
 
-def test_the_link_can_be_copied_by_hand_where_there_is_no_clipboard(show):  # noqa: F811
+def test_the_link_can_be_copied_by_hand_where_there_is_no_clipboard(show):
     page = show(NormExplorer(id="hero"))
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     link_of(page)
@@ -431,7 +431,7 @@ def test_the_link_can_be_copied_by_hand_where_there_is_no_clipboard(show):  # no
 # For every reader
 
 
-def test_keys_pressed_in_a_figure_stay_in_it(show):  # noqa: F811
+def test_keys_pressed_in_a_figure_stay_in_it(show):
     page = show(NormExplorer(id="hero"))
     page.evaluate("window.heard = []; document.addEventListener('keydown', (event) => heard.push(event.key))")
     page.get_by_role("slider", name="Poke").focus()
@@ -441,7 +441,7 @@ def test_keys_pressed_in_a_figure_stay_in_it(show):  # noqa: F811
     assert page.get_by_role("slider", name="Poke").input_value() == "1.05"
 
 
-def test_every_control_is_reached_by_tab_and_shows_its_focus(show):  # noqa: F811
+def test_every_control_is_reached_by_tab_and_shows_its_focus(show):
     page = show(NormExplorer(id="hero"))
     page.get_by_text("Change the weight").click()
     reached = []
@@ -466,7 +466,7 @@ STATES = [
 
 @pytest.mark.parametrize("state", STATES, ids=range(len(STATES)))
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+def test_axe_finds_nothing(show, theme, state):
     page = show(NormExplorer(id="hero", **state), theme=theme, scheme=theme)
     page.evaluate("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
     page.get_by_role("button", name="Copy link").click()
@@ -475,7 +475,7 @@ def test_axe_finds_nothing(show, theme, state):  # noqa: F811
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_without_script(browser, show, theme):  # noqa: F811
+def test_axe_finds_nothing_without_script(browser, show, theme):
     page = show(
         NormExplorer(id="hero").to_html().replace("norm-explorer", "nothing"), theme=theme, scheme=theme, ready=False
     )
@@ -489,7 +489,7 @@ def assert_clean(page) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 360, 768])
-def test_nothing_scrolls_sideways(show, width):  # noqa: F811
+def test_nothing_scrolls_sideways(show, width):
     figures = [NormExplorer(id=f"f{i}", **state) for i, state in enumerate(STATES)]
     page = show(*figures, width=width)
     for figure in figures:
@@ -515,11 +515,11 @@ def ground(page) -> str:
     ("theme", "scheme", "expected"),
     [("light", "dark", LIGHT), ("dark", "light", DARK), (None, "light", LIGHT), (None, "dark", DARK)],
 )
-def test_the_theme_switch_wins_over_the_system(show, theme, scheme, expected):  # noqa: F811
+def test_the_theme_switch_wins_over_the_system(show, theme, scheme, expected):
     assert ground(show(NormExplorer(id="hero"), theme=theme, scheme=scheme)) == expected
 
 
-def test_a_picture_on_canvas_follows_the_theme_switch(show):  # noqa: F811
+def test_a_picture_on_canvas_follows_the_theme_switch(show):
     page = show(NormExplorer([[0.0] * 63 + [1.0]] * 64, id="hero"))
     pixel = "[...document.querySelector('.dora-ne-map').getContext('2d').getImageData(0, 0, 1, 1).data]"
     assert page.evaluate(pixel) == [255, 255, 255, 255]
@@ -545,7 +545,7 @@ def test_a_picture_on_canvas_has_its_colours_where_a_notebook_draws_it_before_it
     assert page.evaluate(first, ".dora-ne-lane") == [213, 94, 0, 255]
 
 
-def test_reduced_motion_and_forced_colours_are_respected(show):  # noqa: F811
+def test_reduced_motion_and_forced_colours_are_respected(show):
     page = show(NormExplorer(id="hero", poke=1.5), reduced_motion="reduce", forced_colors="active")
     page.get_by_role("radio", name="(in, out)").check()
     page.wait_for_timeout(60)

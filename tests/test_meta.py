@@ -155,6 +155,16 @@ def test_what_contributing_names_is_there():
         assert place.exists() or "your_figure" in file or "your-idea" in file or "..." in file, file
 
 
+# ---- the tests themselves
+
+
+def test_no_test_imports_a_test_and_no_fixture_is_imported():
+    """What tests share lies in tests/support, and a fixture that several ask for in conftest.py."""
+    files = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    assert [file for file, text in files.items() if re.search(r"^\s*(?:from|import) test_", text, re.M)] == []
+    assert [file for file, text in files.items() if re.search(r"noqa: F8[1]1", text)] == []
+
+
 # ---- links to other sites
 
 

@@ -10,7 +10,7 @@ import kept
 import mutate
 import mutate_js
 import pytest
-from mutants_js import MUTANTS
+from support.mutants_js import MUTANTS
 
 JS = pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{one.file}: {one.mistake}" for one in MUTANTS])
 

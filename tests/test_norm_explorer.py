@@ -12,7 +12,7 @@ from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer
 from dorabook.live.traits import as_matrix, from_front, to_front
-from live_page import drag, modules, settle, show  # noqa: F401 - show is a fixture
+from support.live_page import drag, modules, settle
 from torch import nn
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "rows.json").read_text())["cases"]
@@ -346,7 +346,7 @@ def says(page, **options) -> None:
     assert status(page) == NormExplorer(**options).sentence
 
 
-def test_every_switch_works_by_keyboard(show):  # noqa: F811
+def test_every_switch_works_by_keyboard(show):
     page = show(NormExplorer(id="hero"))
     says(page)
     for legend, key, options in [
@@ -365,7 +365,7 @@ def test_every_switch_works_by_keyboard(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_every_slider_works_by_keyboard(show):  # noqa: F811
+def test_every_slider_works_by_keyboard(show):
     page = show(NormExplorer(id="hero"))
     page.get_by_role("slider", name="Poke the magnitude of output 0").focus()
     press(page, "ArrowRight", 10)
@@ -412,7 +412,7 @@ def press(page, key: str, times: int) -> None:
         page.keyboard.press(key)
 
 
-def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):  # noqa: F811
+def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):
     page = show(NormExplorer(id="hero"))
     page.get_by_role("slider", name="weight of output 0 from input 2").focus()
     press(page, "ArrowUp", 5)
@@ -430,7 +430,7 @@ def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):  # n
     assert page.locator(":focus").get_attribute("aria-label") == "weight of output 0 from input 1"
 
 
-def test_a_cell_is_dragged_up_and_down(show):  # noqa: F811
+def test_a_cell_is_dragged_up_and_down(show):
     page = show(NormExplorer(id="hero"))
     cell = page.get_by_role("slider", name="weight of output 2 from input 1")
     x, y = drag(cell, 0, -40)
@@ -443,7 +443,7 @@ def test_a_cell_is_dragged_up_and_down(show):  # noqa: F811
     assert bar.locator(".dora-ne-number").inner_text() == str(int(weight[2].norm() * 100 + 0.5) / 100)
 
 
-def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):  # noqa: F811
+def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):
     page = show(NormExplorer(id="hero"))
     readout = page.locator(".dora-ne-readout")
     page.get_by_role("button", name=re.compile("^Norm of input 0")).hover()
@@ -458,7 +458,7 @@ def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):  # noqa: F811
     assert page.get_by_role("slider", name="Poke the magnitude of output 3").count() == 1
 
 
-def test_a_poke_marks_the_entries_and_outputs_that_move(show):  # noqa: F811
+def test_a_poke_marks_the_entries_and_outputs_that_move(show):
     page = show(NormExplorer(id="hero", poke=1.5), NormExplorer(id="other", poke=1.5, per="input"))
     page.wait_for_selector("#other[data-ready=true]")
     for name, entries, outputs in [("hero", 4, 1), ("other", 3, 3)]:
@@ -466,7 +466,7 @@ def test_a_poke_marks_the_entries_and_outputs_that_move(show):  # noqa: F811
         assert page.locator(f"#{name} .dora-ne-label.dora-moved").count() == outputs
 
 
-def test_the_matrix_turns_and_every_cell_keeps_its_number(show):  # noqa: F811
+def test_the_matrix_turns_and_every_cell_keeps_its_number(show):
     page = show(NormExplorer(id="hero"), reduced_motion="reduce")
     cell = page.get_by_role("slider", name="weight of output 1 from input 4")
     first = page.get_by_role("slider", name="weight of output 0 from input 0").bounding_box()
@@ -480,13 +480,13 @@ def test_the_matrix_turns_and_every_cell_keeps_its_number(show):  # noqa: F811
     assert (after["x"] - first["x"], after["y"] - first["y"]) == near((first["width"], 4 * first["height"]), abs=2)
 
 
-def test_an_update_that_does_not_fit_cannot_be_moved(show):  # noqa: F811
+def test_an_update_that_does_not_fit_cannot_be_moved(show):
     page = show(NormExplorer(id="hero", fan_in_fan_out=True, scaling=0.5))
     assert page.get_by_role("slider", name="The update sBA does not fit").is_disabled()
     assert "does not fit" in page.locator(".dora-ne-path").inner_text()
 
 
-def test_a_large_weight_shows_every_magnitude_and_no_control_that_needs_the_weight(show):  # noqa: F811
+def test_a_large_weight_shows_every_magnitude_and_no_control_that_needs_the_weight(show):
     figure = NormExplorer(drawn(0, 192, 576), id="k-proj")
     page = show(figure)
     assert status(page) == figure.sentence

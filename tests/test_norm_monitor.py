@@ -8,7 +8,7 @@ from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer, NormMonitor
 from dorabook.live.norm_explorer.norm_monitor import SEEN
-from live_page import live_host, modules
+from support.live_page import live_host, modules
 from torch import nn
 
 # A front end's model, with a figure that is drawn before it stands in the document: a box of ipywidgets does that.

@@ -19,8 +19,8 @@ from dorabook.live.parameter_counter.parameter_counter import (
     shapes,
 )
 from dorabook.models import smollm2
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from peft import LoraConfig, get_peft_model
+from support.live_page import modules, settle
 
 THE_LINE = "trainable params: 78,307,200 || all params: 212,823,360 || trainable%: 36.7945"
 OTHER_LINE = "trainable params: 78,301,440 || all params: 212,817,600 || trainable%: 36.7927"
@@ -158,7 +158,7 @@ def widths(page, selector):
 @pytest.mark.parametrize(
     "state", [{}, {"per": "input", "rank": 2}, {"model": "Llama-3.1-8B", "rank": 1}, {"rank": 512}]
 )
-def test_the_bars_are_to_scale(show, state):  # noqa: F811
+def test_the_bars_are_to_scale(show, state):
     page = show(ParameterCounter(**state))
     kept = ParameterCounter(**state).state()
     count, weights = counts(kept), sum(one.copies * one.in_features * one.out_features for one in shapes(kept))
@@ -179,7 +179,7 @@ def table(page):
     )
 
 
-def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):  # noqa: F811
+def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):
     rows = {row[0]: row[1:] for row in table(show(ParameterCounter()))}
     assert rows["k_proj"] == ["(192, 576)", "30", "5,898,240", "5,760", "17,280", "178% ✗ not low rank here"]
     assert rows["down_proj"] == ["(576, 1536)", "30", "16,220,160", "17,280", "46,080", "61.1%"]
@@ -198,14 +198,14 @@ def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):  # 
         ({"modules": ["q_proj", "o_proj"]}, ["One per input would print the same line"]),
     ],
 )
-def test_the_line_of_peft_says_which_axis_it_shows(show, state, says):  # noqa: F811
+def test_the_line_of_peft_says_which_axis_it_shows(show, state, says):
     text = show(ParameterCounter(**state)).locator(".dora-pc-peft").inner_text()
     for part in says:
         assert part in text
 
 
 @pytest.mark.parametrize("state", [{"model": "Llama-3.1-8B"}, {"model": ONE_LAYER}, {"modules": []}])
-def test_no_line_is_shown_where_peft_was_not_asked(show, state):  # noqa: F811
+def test_no_line_is_shown_where_peft_was_not_asked(show, state):
     page = show(ParameterCounter(**state))
     assert not page.locator(".dora-pc-peft").is_visible()
     assert "||" not in ParameterCounter(**state).sentence
@@ -219,7 +219,7 @@ def status(page):
     return page.locator("[role=status]").inner_text()
 
 
-def test_every_control_moves_by_keyboard(show):  # noqa: F811
+def test_every_control_moves_by_keyboard(show):
     page = show(ParameterCounter(id="counter"))
     page.get_by_role("radio", name="SmolLM2-135M").press("ArrowRight")
     assert status(page) == ParameterCounter("Llama-3.1-8B").sentence
@@ -240,7 +240,7 @@ def test_every_control_moves_by_keyboard(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_one_layer_has_sizes_of_its_own(show):  # noqa: F811
+def test_one_layer_has_sizes_of_its_own(show):
     page = show(ParameterCounter())
     assert not page.get_by_role("slider", name="Inputs of the layer").is_visible()
     page.get_by_role("radio", name="one layer").check(force=True)
@@ -255,7 +255,7 @@ def test_one_layer_has_sizes_of_its_own(show):  # noqa: F811
     assert page.get_by_role("checkbox").count() == 0
 
 
-def test_each_control_is_in_the_link(show):  # noqa: F811
+def test_each_control_is_in_the_link(show):
     page = show(ParameterCounter(id="counter"))
     page.get_by_role("checkbox", name="q_proj").uncheck()
     page.get_by_role("radio", name="Qwen2.5-7B").check(force=True)
@@ -267,7 +267,7 @@ def test_each_control_is_in_the_link(show):  # noqa: F811
     assert link.endswith("#counter=model:Qwen2.5-7B;per:none;q_proj:false;rank:16")
 
 
-def test_a_link_opens_the_state_it_names(show):  # noqa: F811
+def test_a_link_opens_the_state_it_names(show):
     hash = "#counter=model:one%20layer;per:input;rank:0;in_features:40;k_proj:maybe;out_features:7"
     page = show(ParameterCounter(id="counter"), hash=hash, from_disk=True)
     assert status(page) == ParameterCounter(ONE_LAYER, per="input", in_features=40, out_features=7).sentence
@@ -280,7 +280,7 @@ def test_a_link_opens_the_state_it_names(show):  # noqa: F811
 @pytest.mark.parametrize(
     "state", [STATES[0], STATES[3], STATES[5], STATES[6]], ids=["default", "two modules", "layer", "none"]
 )
-def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+def test_axe_finds_nothing(show, theme, state):
     page = show(ParameterCounter(id="counter", **state), theme=theme, scheme=theme)
     page.locator("summary").click()
     page.get_by_role("spinbutton", name="Rank, typed").fill("0")
@@ -289,7 +289,7 @@ def test_axe_finds_nothing(show, theme, state):  # noqa: F811
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_axe_finds_nothing_on_a_narrow_page_and_the_table_stays_one(show):  # noqa: F811
+def test_axe_finds_nothing_on_a_narrow_page_and_the_table_stays_one(show):
     page = show(ParameterCounter(rank=3), width=320)
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -297,7 +297,7 @@ def test_axe_finds_nothing_on_a_narrow_page_and_the_table_stays_one(show):  # no
 
 
 @pytest.mark.parametrize("width", [320, 360, 768])
-def test_nothing_scrolls_sideways(show, width):  # noqa: F811
+def test_nothing_scrolls_sideways(show, width):
     figures = [ParameterCounter(id=f"f{i}", **state) for i, state in enumerate(STATES)]
     page = show(*figures, width=width)
     for figure in figures:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from dorabook.layers import peft_style, raschka_style
-from peft import LoraConfig, get_peft_model
+from support.peft_layer import peft_layer
 from torch import nn
 
 PAGE = Path(__file__).parents[1] / "book" / "index.md"
@@ -19,11 +19,6 @@ def poke():
     names = {"torch": torch}
     exec(code, names)
     return names["poke"]
-
-
-def peft_layer(base):
-    config = LoraConfig(r=2, use_dora=True, target_modules=["0"])
-    return get_peft_model(nn.Sequential(base), config).base_model.model[0].eval()
 
 
 def moved_off_start(layer, lora_B, magnitude):

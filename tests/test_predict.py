@@ -8,8 +8,8 @@ import exercises
 import publish_notebooks
 import pytest
 from dorabook.live.predict import Predict
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from playwright.sync_api import expect
+from support.live_page import modules, settle
 
 QUESTION = "What shape has `m` of Linear(784, 128), weight (128, 784), per input?"
 OPTIONS = {
@@ -89,7 +89,7 @@ def test_page_and_python_say_the_same(browser, changes):
     assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
 
 
-def test_a_wrong_pick_gets_its_own_reply_and_another_pick_is_free(show):  # noqa: F811
+def test_a_wrong_pick_gets_its_own_reply_and_another_pick_is_free(show):
     page = show(shape_question())
     status = page.get_by_role("status")
     assert not status.is_visible()
@@ -103,7 +103,7 @@ def test_a_wrong_pick_gets_its_own_reply_and_another_pick_is_free(show):  # noqa
     assert page.problems == []
 
 
-def test_the_keyboard_answers(show):  # noqa: F811
+def test_the_keyboard_answers(show):
     page = show(shape_question())
     for _ in range(3):
         page.keyboard.press("Tab")
@@ -115,21 +115,21 @@ def test_the_keyboard_answers(show):  # noqa: F811
     expect(page.get_by_role("status")).to_be_hidden()
 
 
-def test_a_link_opens_the_reply_and_cannot_change_the_question(show):  # noqa: F811
+def test_a_link_opens_the_reply_and_cannot_change_the_question(show):
     page = show(shape_question(), hash="#shape=chosen:1;question:Send%20money;right:0")
     settle(page)
     expect(page.get_by_role("status")).to_have_text(begins("(b) is right."))
     assert "What shape has m" in page.locator(".dora-predict-question").inner_text()
 
 
-def test_markup_in_text_stays_text(show):  # noqa: F811
+def test_markup_in_text_stays_text(show):
     page = show(Predict("<img src=x onerror=alert(1)>?", {"<b>a</b>": "<i>", "b": "c"}, answer="b"))
     assert page.locator(".dora-predict img, .dora-predict b").count() == 0
     assert page.problems == []
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_it_fits_its_page(show, width):  # noqa: F811
+def test_it_fits_its_page(show, width):
     page = show(shape_question(chosen=0), width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -183,7 +183,7 @@ def again(page):
     page.wait_for_selector("figure[data-ready=true]")
 
 
-def test_an_answer_survives_a_reload_and_reset_forgets_it(show):  # noqa: F811
+def test_an_answer_survives_a_reload_and_reset_forgets_it(show):
     page = show(shape_question())
     page.get_by_role("button", name="(128, 1)").click()
     settle(page)
@@ -198,7 +198,7 @@ def test_an_answer_survives_a_reload_and_reset_forgets_it(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_an_answer_survives_on_a_page_from_disk(show):  # noqa: F811
+def test_an_answer_survives_on_a_page_from_disk(show):
     page = show(shape_question(), from_disk=True)
     page.get_by_role("button", name="(1, 784)").click()
     settle(page)
@@ -207,7 +207,7 @@ def test_an_answer_survives_on_a_page_from_disk(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_an_answer_belongs_to_its_page_and_its_question(show):  # noqa: F811
+def test_an_answer_belongs_to_its_page_and_its_question(show):
     page = show(shape_question(), Predict("Other?", {"a": "A.", "b": "B."}, answer="b", id="other"))
     page.get_by_role("button", name="(1, 784)").click()
     settle(page)
@@ -222,7 +222,7 @@ def test_an_answer_belongs_to_its_page_and_its_question(show):  # noqa: F811
     assert page.get_by_role("button", pressed=True).count() == 0
 
 
-def test_an_answer_is_kept_by_its_words(show):  # noqa: F811
+def test_an_answer_is_kept_by_its_words(show):
     """The options of a later edition may stand in another order; an option that is gone is no answer."""
     page = show(shape_question())
     key = "dora-answer:/page.html#shape"
@@ -234,7 +234,7 @@ def test_an_answer_is_kept_by_its_words(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("broken", ["getItem", "setItem", "all"])
-def test_where_the_browser_keeps_nothing_a_question_works_all_the_same(show, broken):  # noqa: F811
+def test_where_the_browser_keeps_nothing_a_question_works_all_the_same(show, broken):
     page = show(shape_question())
     refuse = "throw new DOMException('refused', 'SecurityError')"
     page.add_init_script(
@@ -249,14 +249,14 @@ def test_where_the_browser_keeps_nothing_a_question_works_all_the_same(show, bro
     assert page.problems == []
 
 
-def test_what_a_link_shows_is_not_taken_for_the_readers_answer(show):  # noqa: F811
+def test_what_a_link_shows_is_not_taken_for_the_readers_answer(show):
     page = show(shape_question(), hash="#shape=chosen:1")
     settle(page)
     expect(page.get_by_role("status")).to_have_text(begins("(b) is right."))
     assert page.evaluate(KEPT) == {}
 
 
-def test_a_link_to_another_figure_does_not_carry_the_readers_answer(show):  # noqa: F811
+def test_a_link_to_another_figure_does_not_carry_the_readers_answer(show):
     other = Predict("Other?", {"a": "A.", "b": "B."}, answer="b", id="other")
     page = show(shape_question(), other)
     page.get_by_role("button", name="(1, 784)").click()
@@ -269,7 +269,7 @@ def test_a_link_to_another_figure_does_not_carry_the_readers_answer(show):  # no
 KEPT_LINE = '<p class="kept" role="status" hidden><span></span> <button type="button">Forget my answers</button></p>'
 
 
-def test_one_button_forgets_all_answers_and_no_other_setting(show):  # noqa: F811
+def test_one_button_forgets_all_answers_and_no_other_setting(show):
     page = show(shape_question(), KEPT_LINE)
     line = page.locator(".kept")
     assert not line.is_visible()
@@ -301,7 +301,7 @@ def counted(page, *hands: str) -> None:
 ROOM = "#shape=room:votes"
 
 
-def test_a_room_is_counted_with_buttons_numbers_and_letters(show):  # noqa: F811
+def test_a_room_is_counted_with_buttons_numbers_and_letters(show):
     page = show(shape_question(), hash=ROOM)
     page.get_by_role("button", name="One hand more for (a)").click(click_count=3)
     field(page, "b").fill("12")
@@ -317,7 +317,7 @@ def test_a_room_is_counted_with_buttons_numbers_and_letters(show):  # noqa: F811
 
 
 @pytest.mark.parametrize(("typed", "count"), [("", "0"), ("-3", "0"), ("2.7", "2"), ("5000", "999")])
-def test_what_is_no_number_of_hands_becomes_one(show, typed, count):  # noqa: F811
+def test_what_is_no_number_of_hands_becomes_one(show, typed, count):
     page = show(shape_question(), hash=ROOM)
     field(page, "b").fill(typed)
     field(page, "b").press("Tab")
@@ -325,7 +325,7 @@ def test_what_is_no_number_of_hands_becomes_one(show, typed, count):  # noqa: F8
     counted(page, "0", count, "0")
 
 
-def test_keys_with_ctrl_and_letters_of_no_option_count_nothing(show):  # noqa: F811
+def test_keys_with_ctrl_and_letters_of_no_option_count_nothing(show):
     page = show(shape_question(), hash=ROOM)
     field(page, "a").focus()
     for key in ("Control+a", "Alt+b", "d", "e", "Enter"):
@@ -334,7 +334,7 @@ def test_keys_with_ctrl_and_letters_of_no_option_count_nothing(show):  # noqa: F
     counted(page, "0", "0", "0")
 
 
-def test_the_answer_is_nowhere_on_the_page_until_it_is_revealed(show):  # noqa: F811
+def test_the_answer_is_nowhere_on_the_page_until_it_is_revealed(show):
     page = show(shape_question(), hash="#shape=room:votes;hands:0~5,1~12")
     seen = page.locator("main").inner_text()
     for word in ("right", "not it", "784 lengths remain", "one per output: the norm"):
@@ -352,7 +352,7 @@ def test_the_answer_is_nowhere_on_the_page_until_it_is_revealed(show):  # noqa: 
 
 
 @pytest.mark.parametrize("from_disk", [False, True])
-def test_the_counts_are_in_the_address_and_survive_a_reload(show, from_disk):  # noqa: F811
+def test_the_counts_are_in_the_address_and_survive_a_reload(show, from_disk):
     page = show(shape_question(), hash=ROOM, from_disk=from_disk)
     page.get_by_role("button", name="One hand more for (c)").click(click_count=2)
     settle(page)
@@ -367,14 +367,14 @@ def test_the_counts_are_in_the_address_and_survive_a_reload(show, from_disk):  #
 
 
 @pytest.mark.parametrize("hands", ["0~-1", "1~0.5", "2~1000", "9~1", "0~x", "0.1~1"])
-def test_a_link_cannot_count_what_no_room_can_raise(show, hands):  # noqa: F811
+def test_a_link_cannot_count_what_no_room_can_raise(show, hands):
     page = show(shape_question(), hash=f"#shape=room:votes;hands:{hands}")
     settle(page)
     counted(page, "0", "0", "0")
     assert page.problems == []
 
 
-def test_a_readers_own_answer_is_not_shown_to_the_room_nor_lost(show):  # noqa: F811
+def test_a_readers_own_answer_is_not_shown_to_the_room_nor_lost(show):
     page = show(shape_question())
     page.get_by_role("button", name="(1, 784)").click()
     settle(page)
@@ -387,7 +387,7 @@ def test_a_readers_own_answer_is_not_shown_to_the_room_nor_lost(show):  # noqa: 
     expect(page.get_by_role("status")).to_have_text(begins("(b) is right."))
 
 
-def test_cleared_counts_are_cleared(show):  # noqa: F811
+def test_cleared_counts_are_cleared(show):
     page = show(shape_question(), hash="#shape=room:votes;hands:0~5,1~12")
     page.get_by_role("button", name="Clear the counts").click()
     settle(page)
@@ -396,7 +396,7 @@ def test_cleared_counts_are_cleared(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_a_vote_fits_its_page_and_is_larger_than_a_page_of_text(show, width):  # noqa: F811
+def test_a_vote_fits_its_page_and_is_larger_than_a_page_of_text(show, width):
     page = show(shape_question(), width=width, hash="#shape=room:answer;hands:0~5,1~12")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     size = page.locator(".dora-predict-question").evaluate("(node) => parseFloat(getComputedStyle(node).fontSize)")

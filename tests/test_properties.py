@@ -15,7 +15,7 @@ from dorabook.layers import DoRALinear, LoRALinear
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from test_checkpoint import ENDS, moved, partners, spread
+from support.adapters import ENDS, moved, partners, spread
 from torch import Tensor, nn
 
 OTHER = {"output": "input", "input": "output"}

@@ -17,8 +17,8 @@ from experiments.rates_analysis import PER_INPUT, PER_OUTPUT, Incomplete, Result
 from experiments.tasks import BadInput
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import bench, tiny_bert
 from scipy import stats
+from support.planted import bench, tiny_bert
 
 SIZE = 400  # planted test sentences
 QUIET = {"commit": "c0ffee", "say": lambda line: None}

@@ -5,9 +5,9 @@ import re
 
 import closure
 import pytest
-import recipes
 import standalone
 from dorabook.live import NormExplorer, NormMonitor
+from support import recipes
 
 CHAPTER = closure.BOOK / "4-shape-mismatch.ipynb"
 

@@ -15,9 +15,8 @@ import serve
 from bs4 import BeautifulSoup
 from dorabook.live import AxisDetective
 from dorabook.text import clipped
-from live_page import modules, show  # noqa: F401 - show is a fixture
 from playwright.sync_api import Browser, Page, expect
-from test_site import visit  # noqa: F401 - a fixture
+from support.live_page import modules
 
 ROOT = Path(__file__).parents[1]
 NEEDED = {
@@ -296,7 +295,7 @@ def ended(page: Page, begins: str) -> str:
 
 
 @pytest.fixture
-def detective(show):  # noqa: F811
+def detective(show):
     page = show(AxisDetective(id="detective"))
     page.before = page.evaluate(UNHARMED)
     assert page.before["strange"] == [] and page.before["keys"] == []
@@ -390,7 +389,7 @@ TRY = """async ([ids, keys, values]) => {
 }"""
 
 
-def test_no_address_harms_a_figure_of_any_page(site, address, visit):  # noqa: F811
+def test_no_address_harms_a_figure_of_any_page(site, address, visit):
     tried, known = 0, set()
     for name in [page.relative_to(site).as_posix() for page in pages(site) if "data-figure" in page.read_text("utf-8")]:
         figures = parsed(site / name).find_all("figure", attrs={"data-figure": True})
@@ -414,7 +413,7 @@ def test_no_address_harms_a_figure_of_any_page(site, address, visit):  # noqa: F
 
 
 @pytest.mark.parametrize("value", [VALUES[0], VALUES[1], "__proto__", "0.0~1e999", "x" * 20_000])
-def test_a_hostile_address_is_opened_from_disk_as_any_other(site, visit, value):  # noqa: F811
+def test_a_hostile_address_is_opened_from_disk_as_any_other(site, visit, value):
     [page, *_] = [page for page in pages(site) if "data-figure" in page.read_text("utf-8")]
     figure = parsed(page).find("figure", attrs={"data-figure": True})
     keys = json.loads(figure.find("script").string)["state"]
@@ -425,7 +424,7 @@ def test_a_hostile_address_is_opened_from_disk_as_any_other(site, visit, value):
 
 
 @pytest.mark.parametrize("asked", [NAMES[0], NAMES[1], NAMES[3], "__proto__", "constructor", "%E0%A4%A", "x" * 3000])
-def test_a_search_for_anything_shows_it_as_text(site, address, visit, asked):  # noqa: F811
+def test_a_search_for_anything_shows_it_as_text(site, address, visit, asked):
     from urllib.parse import quote
 
     for base in (address, f"{site.as_uri()}/"):

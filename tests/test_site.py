@@ -3,103 +3,12 @@
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
-import axe_playwright_python
 import pytest
-import yaml
-from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
-from playwright.sync_api import Browser, Page, expect
-
-ROOT = Path(__file__).parents[1]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-FILES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
-PAGES = [f"{file}.html" for file in FILES] + ["search.html"]
-CHAPTER = next(f"{file}.html" for file in FILES if re.search(r"/2-", file))
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-ALIKE = ".cell ~ .cell .cell_input pre"  # of the code cells that follow one another axe looks at the first
-# Colours are spans, two thirds of a chapter's elements, which axe would go through only to leave them out.
-PLAIN = "(code) => document.querySelectorAll(code).forEach((each) => { each.textContent = each.textContent; })"
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-
-
-LEFT = "net::ERR_ABORTED"  # the page was left while its icon was still on the way
-
-
-@pytest.fixture(params=["http", "disk"])
-def base(request: pytest.FixtureRequest, site: Path) -> str:
-    """Where a page is read from: a server, or the reader's disk."""
-    return request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator:
-    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw."""
-    contexts = []
-
-    def open_page(url: str, *, width: int = 1280, theme: str = "light", script: bool = True, **options) -> Page:
-        size = {"width": width, "height": 900}
-        context = browser.new_context(
-            viewport=size, color_scheme=theme, java_script_enabled=script, reduced_motion="reduce", **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.problems = []
-        home = re.match(r"https?://[^/]+/|file://", url)[0]
-        context.route(lambda asked: not asked.startswith((home, "data:")), lambda route: route.abort())
-        context.on("request", lambda asked: asked.url.startswith((home, "data:")) or page.problems.append(asked.url))
-        page.on("requestfailed", lambda asked: asked.failure != LEFT and page.problems.append(f"failed: {asked.url}"))
-        page.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-# A figure waits until it comes near, and on a slide that is not shown for its slide.
-UNFOLD = """async () => {
-    document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
-    const deadline = performance.now() + 20000;
-    for (const figure of document.querySelectorAll("figure[data-figure]")) {
-        figure.scrollIntoView();
-        while (figure.dataset.ready !== "true") {
-            if (performance.now() > deadline) throw new Error(`${figure.id} is ${figure.dataset.ready ?? "not ready"}`);
-            await new Promise(requestAnimationFrame);
-        }
-    }
-    await Promise.all([...document.images].map((image) => {
-        image.loading = "eager";
-        return image.decode();
-    }));
-}"""
-
-
-def unfold(page: Page) -> None:
-    """Open every fold, and wait until every live figure and picture is there: all that a reader can come to see."""
-    page.evaluate(UNFOLD)
-
-
-def violations(page: Page, *rules: str) -> list[str]:
-    """What axe sees of WCAG AA, or of some of its rules, of all but ALIKE."""
-    page.evaluate(AXE)
-    page.evaluate(PLAIN, ALIKE)
-    scope = {"exclude": [[ALIKE]]}
-    options = {"runOnly": list(rules) or LEVELS, "resultTypes": ["violations"]}
-    found = page.evaluate("([scope, options]) => axe.run(scope, options)", [scope, options])["violations"]
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
-
-
-@cache
-def parsed(file: Path) -> BeautifulSoup:
-    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
-
+from playwright.sync_api import expect
+from support.pages import CHAPTER, FILES, PAGES, parsed, unfold, violations
 
 # ---- every page
 

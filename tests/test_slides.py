@@ -5,13 +5,13 @@ import json
 import re
 from collections.abc import Callable
 
-import guards
 import pytest
 import slides
 import stored_cells
-from live_page import drag
 from playwright.sync_api import Page, expect
-from test_site import FILES, PAGES, ROOT, base, parsed, violations, visit  # noqa: F401
+from support import guards
+from support.live_page import drag
+from support.pages import FILES, PAGES, ROOT, parsed, violations
 
 DECK = "book/teach/slides.html"
 SOURCE = ROOT / "book" / "teach" / "slides.md"
@@ -19,10 +19,10 @@ CHAPTERS = [ROOT / f"{file}.ipynb" for file in FILES if (ROOT / f"{file}.ipynb")
 
 
 @pytest.fixture
-def show(visit) -> Callable[..., Page]:  # noqa: F811
+def show(visit) -> Callable[..., Page]:
     """show(base, ...) opens the deck in a window of 1280 × 720 and waits until every figure in it is alive."""
 
-    def open_deck(base: str, hash: str = "", *, width: int = 1280, height: int = 720, **options) -> Page:  # noqa: F811
+    def open_deck(base: str, hash: str = "", *, width: int = 1280, height: int = 720, **options) -> Page:
         page = visit(f"{base}{DECK}{hash}", width=width, **options)
         page.set_viewport_size({"width": width, "height": height})
         expect(page.locator("html")).to_have_attribute("data-deck", "ready", timeout=60_000)
@@ -231,7 +231,7 @@ def test_only_the_deck_loads_the_decks_scripts_and_its_policy_is_that_of_every_p
         assert any("/deck/" in file for file in loaded) == (name == DECK)
 
 
-def test_the_whole_deck_asks_nobody_else_and_logs_nothing(base, show, sections):  # noqa: F811
+def test_the_whole_deck_asks_nobody_else_and_logs_nothing(base, show, sections):
     page = show(base)
     steps = len(sections) + sum(len(slide.select(".fragment")) for slide in sections) - 1
     page.evaluate(EACH, [steps, "Reveal.next()"])
@@ -240,7 +240,7 @@ def test_the_whole_deck_asks_nobody_else_and_logs_nothing(base, show, sections):
     assert page.problems == []
 
 
-def test_keys_move_and_the_address_follows(base, show, sections):  # noqa: F811
+def test_keys_move_and_the_address_follows(base, show, sections):
     page = show(base)
     ids = [slide["id"] for slide in sections]
     assert here(page) == ids[0]
@@ -299,7 +299,7 @@ def test_escape_closes_what_the_bar_has_opened(name, opens, address, show):
 # ---- figures in place
 
 
-def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):  # noqa: F811
+def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):
     page = show(base, "#hero")
     slide = here(page)
     assert slide == slide_of(page, "hero")
@@ -373,13 +373,13 @@ def test_every_link_to_a_state_changes_its_figure(address, show, sections):
             expect(shown).not_to_have_text(before, use_inner_text=True)
 
 
-def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):  # noqa: F811
+def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):
     page = show(base, "#poke=per:input;poke:1.5;input:1")
     assert here(page) == slide_of(page, "poke")
     expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
 
 
-def test_hands_are_counted_and_the_next_key_reveals(base, show):  # noqa: F811
+def test_hands_are_counted_and_the_next_key_reveals(base, show):
     page = show(base, "#when-load")
     slide = here(page)
     page.locator("#when-load").get_by_role("button", name="One hand more for (a)").click()
@@ -401,7 +401,7 @@ def test_hands_are_counted_and_the_next_key_reveals(base, show):  # noqa: F811
 # ---- the speaker
 
 
-def test_notes_are_shown_beneath_the_slide(base, show):  # noqa: F811
+def test_notes_are_shown_beneath_the_slide(base, show):
     page = show(base)
     beneath = page.get_by_role("complementary", name="Notes to this slide")
     expect(beneath).to_be_hidden()
@@ -413,7 +413,7 @@ def test_notes_are_shown_beneath_the_slide(base, show):  # noqa: F811
     expect(beneath).to_be_hidden()
 
 
-def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):  # noqa: F811
+def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):
     page = show(base)
     with page.expect_popup() as opening:
         page.keyboard.press("s")
@@ -440,7 +440,7 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     assert page.problems == lost == []
 
 
-def test_the_speakers_page_alone_turns_by_itself(address, visit):  # noqa: F811
+def test_the_speakers_page_alone_turns_by_itself(address, visit):
     page = visit(f"{address}{DECK}?speaker")
     expect(page.locator("h1")).to_contain_text("1 / ")
     page.keyboard.press("ArrowRight")
@@ -458,7 +458,7 @@ def pages(pdf: bytes) -> int:
     return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
 
 
-def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(base, show, sections):  # noqa: F811
+def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(base, show, sections):
     page = show(base)
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
     assert pages(pdf) == len(sections)
@@ -554,7 +554,7 @@ def test_nothing_moves_for_who_asks_for_that(address, show):
     assert page.evaluate("Reveal.getConfig().transition") == "fade"
 
 
-def test_without_script_the_slides_are_a_page_with_its_notes(base, visit, sections):  # noqa: F811
+def test_without_script_the_slides_are_a_page_with_its_notes(base, visit, sections):
     page = visit(base + DECK, script=False)
     expect(page.locator(".slides h2").last).to_be_visible()
     expect(page.locator("aside.notes").last).to_be_visible()

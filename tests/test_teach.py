@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
 
-import guards
 import pytest
 import teach
-import test_field_guide
 import torch
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from dorabook.decompose import norms
 from dorabook.layers import peft_style, raschka_style
-from live_page import settle
 from playwright.sync_api import Page, expect
 from sphinx.errors import ExtensionError
-from test_poke import peft_layer
-from test_site import visit  # noqa: F401 - a fixture
+from support import field_guide, guards
+from support.live_page import settle
+from support.peft_layer import peft_layer
 from torch import nn
 
 ROOT = Path(__file__).parents[1]
@@ -204,7 +202,7 @@ def sheet_address(site: Path, session: str) -> str:
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):  # noqa: F811
+def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):
     address = sheet_address(site, session)
     page = visit(address)
     opened = [link for link in links(site, session) if not link.href.endswith("room:votes")]
@@ -228,13 +226,13 @@ def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):  
         ("hero=per:input", "per input", None),
     ],
 )  # fmt: skip
-def test_a_link_that_is_wrong_is_found(state, text, says, site, visit):  # noqa: F811
+def test_a_link_that_is_wrong_is_found(state, text, says, site, visit):
     address = sheet_address(site, "60-minutes")
     assert problems(visit(address), address, Opened(f"../4-shape-mismatch.html#{state}", text, says))
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_every_vote_opens_for_a_room_with_the_options_and_replies_of_the_sheet(session, site, visit):  # noqa: F811
+def test_every_vote_opens_for_a_room_with_the_options_and_replies_of_the_sheet(session, site, visit):
     address = sheet_address(site, session)
     page = visit(address)
     asked = built(site, session).select(".vote")
@@ -278,7 +276,7 @@ def pages(pdf: bytes) -> int:
     ("name", "least", "most"),
     [("handout", 1, 1), ("questions-on-paper", 1, 1), ("15-minutes", 1, 2), ("60-minutes", 2, 4), ("90-minutes", 3, 6)],
 )
-def test_a_sheet_fits_its_paper(name, least, most, paper, site, visit):  # noqa: F811
+def test_a_sheet_fits_its_paper(name, least, most, paper, site, visit):
     page = visit(sheet_address(site, name), theme="dark")
     assert least <= pages(on_paper(page, paper)) <= most
     page.emulate_media(media="print")
@@ -316,9 +314,9 @@ def entries(text: str) -> list[str]:
 def test_the_handout_names_every_library_of_the_field_guide_on_its_axis_and_no_other(site):
     small = axes(site)
     assert list(small) == ["output", "input", "either"]
-    for axis, section in zip(small, test_field_guide.AXES, strict=True):
+    for axis, section in zip(small, field_guide.AXES, strict=True):
         guide: dict[str, list[str]] = {}
-        for library, _, magnitude, _ in test_field_guide.rows(section):
+        for library, _, magnitude, _ in field_guide.rows(section):
             name, _, part = library.partition(", ")
             guide.setdefault(name, []).extend([part, f"m {magnitude}"] if axis == "either" else [part])
         listed = entries(small[axis])

@@ -24,6 +24,7 @@ import serve
 from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from support.makefile import make
 
 ROOT = Path(__file__).parents[1]
 DRAWING = """import matplotlib.pyplot as plt
@@ -246,16 +247,6 @@ def test_a_browser_that_is_there_is_not_installed_again(monkeypatch):
 # ---- the Makefile
 
 COMMANDS = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
-
-
-def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    for path in (ROOT / "Makefile", ROOT / "constraints.txt", *ROOT.glob("requirements*.txt")):
-        if not (folder / path.name).exists():
-            shutil.copy2(path, folder)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
-    return subprocess.run(
-        ["make", *arguments], cwd=folder, env={**clean, **environment}, capture_output=True, text=True
-    )
 
 
 def test_help_lists_every_command(tmp_path):

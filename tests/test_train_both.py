@@ -19,18 +19,14 @@ from experiments.tasks import BadInput, Examples, Rows
 from experiments.train_both import FILES, KEY, Bench, Job, Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import RECIPE, TASK, bench, draw, tiny_bert, tokenizer
 from scipy import stats
+from support.planted import RECIPE, TASK, bench, draw, grid, job, tiny_bert, tokenizer
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
 
 DATA = train_both.Path(train_both.__file__).parents[1] / "data"
 ADAPTED = [arm for arm in arms.ARMS if arm not in ("head", "full")]
 MAGNITUDES = [arm for arm in ADAPTED if arm in arms.DORA]
-
-
-def job(arm="lora", seed=1, rank=2):
-    return Job(TASK, arm, arms.rank_of(arm, rank), seed)
 
 
 def dressed(arm, seed=0, rank=2, encoder=None):
@@ -364,10 +360,6 @@ def test_the_rate_with_most_validated_sentences_wins_and_of_equals_the_smaller(t
 
 
 # Rows
-
-
-def grid():
-    return [job(arm) for arm in ("lora", "dora-input-graph", "magnitude-output")]
 
 
 def test_a_planted_row_is_made_again_bit_for_bit(tmp_path):

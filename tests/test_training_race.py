@@ -10,8 +10,8 @@ from dorabook.decompose import norms
 from dorabook.live import TrainingRace
 from dorabook.live.training_race.training_race import AXES, NAMES, STEPS, race
 from dorabook.race import Draws, problem, students
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
 from playwright.sync_api import expect
+from support.live_page import modules, settle
 
 START = TrainingRace().state()
 CORNERS = [
@@ -243,7 +243,7 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def test_nothing_moves_before_run_is_pressed_and_a_pause_stays(show):  # noqa: F811
+def test_nothing_moves_before_run_is_pressed_and_a_pause_stays(show):
     page = show(TrainingRace(id="race"))
     page.wait_for_timeout(400)
     says(page, TrainingRace().sentence)
@@ -258,7 +258,7 @@ def test_nothing_moves_before_run_is_pressed_and_a_pause_stays(show):  # noqa: F
     assert page.problems == []
 
 
-def test_it_runs_to_its_end_and_again(show):  # noqa: F811
+def test_it_runs_to_its_end_and_again(show):
     page = show(TrainingRace(id="race", steps=200))
     page.get_by_role("radio", name="fast").check(force=True)
     press(page, "Run")
@@ -271,7 +271,7 @@ def test_it_runs_to_its_end_and_again(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_one_step_and_to_the_start(show):  # noqa: F811
+def test_one_step_and_to_the_start(show):
     page = show(TrainingRace(steps=9))
     press(page, "One step")
     reaches(page, 10)
@@ -281,7 +281,7 @@ def test_one_step_and_to_the_start(show):  # noqa: F811
     says(page, TrainingRace().sentence)
 
 
-def test_the_sentence_is_spoken_when_a_run_has_ended_and_not_on_the_way(show):  # noqa: F811
+def test_the_sentence_is_spoken_when_a_run_has_ended_and_not_on_the_way(show):
     page = show(TrainingRace())
     status = page.get_by_role("status")
     press(page, "Run")
@@ -290,7 +290,7 @@ def test_the_sentence_is_spoken_when_a_run_has_ended_and_not_on_the_way(show):  
     expect(status).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
 
 
-def test_the_problem_can_be_changed_while_it_runs(show):  # noqa: F811
+def test_the_problem_can_be_changed_while_it_runs(show):
     page = show(TrainingRace(id="race"))
     page.get_by_role("radio", name="slow").check(force=True)
     press(page, "Run")
@@ -307,7 +307,7 @@ def test_the_problem_can_be_changed_while_it_runs(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("press_reset", [True, False], ids=["Reset", "a link"])
-def test_a_state_from_elsewhere_stops_the_run(show, press_reset):  # noqa: F811
+def test_a_state_from_elsewhere_stops_the_run(show, press_reset):
     page = show(TrainingRace(id="race", steps=20))
     press(page, "Run")
     expect(page.locator(".dora-race-count")).to_have_text(
@@ -331,7 +331,7 @@ def test_a_state_from_elsewhere_stops_the_run(show, press_reset):  # noqa: F811
         ("does all three", {"output": 1, "turn": 1}),
     ],
 )
-def test_a_teacher_is_one_press_and_starts_from_the_beginning(show, name, amounts):  # noqa: F811
+def test_a_teacher_is_one_press_and_starts_from_the_beginning(show, name, amounts):
     page = show(TrainingRace(steps=30))
     press(page, name)
     settle(page)
@@ -340,7 +340,7 @@ def test_a_teacher_is_one_press_and_starts_from_the_beginning(show, name, amount
     assert page.get_by_role("button", name="rescales inputs").get_attribute("aria-pressed") == "false"
 
 
-def test_every_slider_moves_by_keyboard(show):  # noqa: F811
+def test_every_slider_moves_by_keyboard(show):
     page = show(TrainingRace(steps=12))
     for name, key, change in [
         ("Rescale outputs", "ArrowRight", {"output": 0.05}),
@@ -356,12 +356,12 @@ def test_every_slider_moves_by_keyboard(show):  # noqa: F811
     assert page.problems == []
 
 
-def test_a_rate_between_the_sliders_stops_is_shown_as_it_is(show):  # noqa: F811
+def test_a_rate_between_the_sliders_stops_is_shown_as_it_is(show):
     page = show(TrainingRace(rate=0.03))
     assert page.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext") == "0.03"
 
 
-def test_run_is_pressed_by_keyboard(show):  # noqa: F811
+def test_run_is_pressed_by_keyboard(show):
     page = show(TrainingRace())
     page.get_by_role("button", name="Run", exact=True).focus()
     page.keyboard.press("Enter")
@@ -371,7 +371,7 @@ def test_run_is_pressed_by_keyboard(show):  # noqa: F811
     assert page.get_by_role("button", name="Run", exact=True).count() == 1
 
 
-def test_a_link_opens_the_race_at_its_step_and_is_what_the_figure_gives(show):  # noqa: F811
+def test_a_link_opens_the_race_at_its_step_and_is_what_the_figure_gives(show):
     hash = "#race=output:0.4;input:0;rank:3;rate:0.05;seed:77;steps:140;norm:in%20graph;turn:2"
     page = show(TrainingRace(id="race"), hash=hash, from_disk=True)
     reaches(page, 140)
@@ -382,7 +382,7 @@ def test_a_link_opens_the_race_at_its_step_and_is_what_the_figure_gives(show):  
     assert page.problems == []
 
 
-def test_less_motion_goes_in_jumps(show):  # noqa: F811
+def test_less_motion_goes_in_jumps(show):
     page = show(TrainingRace(id="race", steps=100), reduced_motion="reduce")
     page.evaluate("""() => {
         window.seen = [];
@@ -397,7 +397,7 @@ def test_less_motion_goes_in_jumps(show):  # noqa: F811
     says(page, TrainingRace(steps=STEPS).sentence)
 
 
-def test_it_waits_while_it_is_off_screen_and_goes_on_when_it_is_back(show):  # noqa: F811
+def test_it_waits_while_it_is_off_screen_and_goes_on_when_it_is_back(show):
     page = show(TrainingRace(id="race"), '<div style="height: 4000px"></div>')
     page.get_by_role("radio", name="slow").check(force=True)
     press(page, "Run")
@@ -414,7 +414,7 @@ def test_it_waits_while_it_is_off_screen_and_goes_on_when_it_is_back(show):  # n
     assert page.problems == []
 
 
-def test_two_races_on_a_page_keep_apart(show):  # noqa: F811
+def test_two_races_on_a_page_keep_apart(show):
     page = show(TrainingRace(id="one", steps=3), TrainingRace(id="two", steps=7, seed=2))
     page.locator("#two").scroll_into_view_if_needed()
     page.wait_for_selector("#two[data-ready=true]")
@@ -428,7 +428,7 @@ def test_two_races_on_a_page_keep_apart(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("steps", [0, 60, STEPS])
-def test_lines_and_dots_lie_where_the_numbers_are(show, steps):  # noqa: F811
+def test_lines_and_dots_lie_where_the_numbers_are(show, steps):
     page = show(TrainingRace(steps=steps))
     reaches(page, steps)
     settle(page)  # at another width the rules are drawn anew, and the lines with the next frame
@@ -457,7 +457,7 @@ def test_lines_and_dots_lie_where_the_numbers_are(show, steps):  # noqa: F811
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("state", [{}, {"steps": 90, "output": 1, "turn": 1}, {"input": 0}], ids=str)
-def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+def test_axe_finds_nothing(show, theme, state):
     page = show(TrainingRace(id="race", **state), theme=theme, scheme=theme)
     page.locator("summary").click()
     press(page, "Copy link to this state")
@@ -468,7 +468,7 @@ def test_axe_finds_nothing(show, theme, state):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [320, 344, 360, 768, 1280])
-def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F811
+def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):
     page = show(TrainingRace(id="race", steps=STEPS, input=1, output=1, rate=0.001), width=width)
     reaches(page, STEPS)
     page.locator("summary").click()
@@ -491,7 +491,7 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F81
         assert left - right >= 4, "a name keeps its distance from the next one's mark"
 
 
-def test_another_width_is_drawn_anew(show):  # noqa: F811
+def test_another_width_is_drawn_anew(show):
     page = show(TrainingRace(steps=60))
     reaches(page, 60)
     page.set_viewport_size({"width": 400, "height": 900})
@@ -504,7 +504,7 @@ def test_another_width_is_drawn_anew(show):  # noqa: F811
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_forced_colours_keep_lines_dots_and_names(show, scheme):  # noqa: F811
+def test_forced_colours_keep_lines_dots_and_names(show, scheme):
     page = show(TrainingRace(steps=60), theme="light", scheme=scheme, forced_colors="active")
     reaches(page, 60)
     strokes = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-line")]
@@ -516,7 +516,7 @@ def test_forced_colours_keep_lines_dots_and_names(show, scheme):  # noqa: F811
     assert {strokes[2][0], *names} == {text}, "in the system's colour of text, though the page's theme is light"
 
 
-def test_without_a_script_the_page_says_it_all(show):  # noqa: F811
+def test_without_a_script_the_page_says_it_all(show):
     page = show(TrainingRace(steps=60), script=False, ready=False)
     assert page.locator("figcaption").inner_text() == TrainingRace(steps=60).sentence
     assert page.locator("tbody tr").count() == 10

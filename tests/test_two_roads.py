@@ -9,7 +9,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from dorabook.live import TwoRoads
 from dorabook.live.two_roads.two_roads import MOST, MOST_RANK, SMALL, count, difference, example
-from live_page import modules, settle, show  # noqa: F401 - show is a fixture
+from support.live_page import modules, settle
 from torch.utils.flop_counter import FlopCounterMode
 
 MOST_OF = {"rows": MOST, "in_features": MOST, "out_features": MOST, "rank": MOST_RANK}
@@ -167,7 +167,7 @@ def middle(page, selector):
 
 
 @pytest.mark.parametrize("sizes", [(784, 128), (512, 512), (4096, 4096), (3, 2)])
-def test_one_line_marks_both_break_evens(show, sizes):  # noqa: F811
+def test_one_line_marks_both_break_evens(show, sizes):
     even = sizes[0] * sizes[1] / sum(sizes)
     nearest = max(1, round(even))
     page = show(TwoRoads(rows=nearest, rank=min(nearest, MOST_RANK), in_features=sizes[0], out_features=sizes[1]))
@@ -183,7 +183,7 @@ def test_one_line_marks_both_break_evens(show, sizes):  # noqa: F811
     assert line - thumbs[1] == pytest.approx(octave * torch.tensor(even / nearest).log2().item(), abs=1.5)
 
 
-def test_the_cheaper_road_is_named_in_words(show):  # noqa: F811
+def test_the_cheaper_road_is_named_in_words(show):
     page = show(TwoRoads())
     badges = page.locator(".dora-tr-badge")
     assert badges.all_inner_texts() == ["4.88% more", "✓ cheaper"]
@@ -196,7 +196,7 @@ def test_the_cheaper_road_is_named_in_words(show):  # noqa: F811
     assert page.locator("[role=status]").inner_text() == TwoRoads(rows=MOST, rank=MOST_RANK).sentence
 
 
-def test_small_shapes_show_their_own_numbers(show):  # noqa: F811
+def test_small_shapes_show_their_own_numbers(show):
     page = show(TwoRoads(rows=2, in_features=3, out_features=2, rank=1))
     assert page.get_by_text("Both roads at these shapes").count() == 1
     numbers = example(TwoRoads(rows=2, in_features=3, out_features=2, rank=1).state())
@@ -216,7 +216,7 @@ SLIDERS = {"Inputs of W": "in_features", "Outputs of W": "out_features", "Rank":
 
 
 @pytest.mark.parametrize(("name", "key"), SLIDERS.items())
-def test_every_slider_moves_by_keyboard(show, name, key):  # noqa: F811
+def test_every_slider_moves_by_keyboard(show, name, key):
     page = show(TwoRoads(id="roads"))
     start = TwoRoads().state()
     slider = page.get_by_role("slider", name=name, exact=True)
@@ -248,7 +248,7 @@ def test_every_slider_moves_by_keyboard(show, name, key):  # noqa: F811
 
 
 @pytest.mark.parametrize(("name", "key"), SLIDERS.items())
-def test_every_slider_moves_by_pointer(show, name, key):  # noqa: F811
+def test_every_slider_moves_by_pointer(show, name, key):
     page = show(TwoRoads())
     slider = page.get_by_role("slider", name=name, exact=True)
     box = slider.bounding_box()
@@ -258,7 +258,7 @@ def test_every_slider_moves_by_pointer(show, name, key):  # noqa: F811
 
 
 @pytest.mark.parametrize(("name", "key"), SLIDERS.items())
-def test_every_size_can_be_typed(show, name, key):  # noqa: F811
+def test_every_size_can_be_typed(show, name, key):
     page = show(TwoRoads())
     page.get_by_role("spinbutton", name=f"{name}, typed").fill("37")
     settle(page)
@@ -266,7 +266,7 @@ def test_every_size_can_be_typed(show, name, key):  # noqa: F811
     assert page.get_by_role("slider", name=name, exact=True).get_attribute("aria-valuetext") == "37"
 
 
-def test_what_is_no_size_is_named_and_the_last_good_one_stays(show):  # noqa: F811
+def test_what_is_no_size_is_named_and_the_last_good_one_stays(show):
     page = show(TwoRoads())
     before = page.locator("[role=status]").inner_text()
     field = page.get_by_role("spinbutton", name="Rows of x, typed")
@@ -287,7 +287,7 @@ def test_what_is_no_size_is_named_and_the_last_good_one_stays(show):  # noqa: F8
     assert page.problems == []
 
 
-def test_reset_goes_back(show):  # noqa: F811
+def test_reset_goes_back(show):
     page = show(TwoRoads(rank=3))
     page.get_by_role("slider", name="Rank").press("End")
     page.get_by_role("spinbutton", name="Rows of x, typed").fill("0")
@@ -298,7 +298,7 @@ def test_reset_goes_back(show):  # noqa: F811
     assert page.get_by_role("spinbutton", name="Rows of x, typed").input_value() == "64"
 
 
-def test_a_link_opens_the_state_it_names_and_is_what_the_figure_gives(show):  # noqa: F811
+def test_a_link_opens_the_state_it_names_and_is_what_the_figure_gives(show):
     page = show(TwoRoads(id="roads"), hash="#roads=rows:200;rank:16;in_features:5000;out_features:0.5", from_disk=True)
     settle(page)
     assert (
@@ -309,7 +309,7 @@ def test_a_link_opens_the_state_it_names_and_is_what_the_figure_gives(show):  # 
     assert page.problems == []
 
 
-def test_two_figures_on_a_page_keep_apart(show):  # noqa: F811
+def test_two_figures_on_a_page_keep_apart(show):
     page = show(TwoRoads(id="one"), TwoRoads(id="two", rank=9))
     page.locator("#two").scroll_into_view_if_needed()
     page.wait_for_selector("#two[data-ready=true]")
@@ -324,7 +324,7 @@ def test_two_figures_on_a_page_keep_apart(show):  # noqa: F811
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("state", [STATES[0], STATES[3], STATES[6]], ids=["default", "small", "largest"])
-def test_axe_finds_nothing(show, theme, state):  # noqa: F811
+def test_axe_finds_nothing(show, theme, state):
     page = show(TwoRoads(id="roads", **state), theme=theme, scheme=theme)
     page.locator("summary").click()
     page.get_by_role("button", name="Copy link").click()
@@ -335,7 +335,7 @@ def test_axe_finds_nothing(show, theme, state):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [320, 360, 768])
-def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):  # noqa: F811
+def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):
     figures = [TwoRoads(id=f"f{i}", **state) for i, state in enumerate(STATES)]
     page = show(*figures, width=width)
     for figure in figures:

@@ -8,7 +8,7 @@ import make_zip
 import pytest
 import standalone
 from playwright.sync_api import expect
-from test_site import CHAPTER, visit  # noqa: F401
+from support.pages import CHAPTER
 
 NOTEBOOK = f"{Path(CHAPTER).stem}.ipynb"
 
@@ -40,7 +40,7 @@ def test_the_archive_holds_the_site_the_notebooks_and_three_lines_to_read_first(
     assert f"notebooks/{NOTEBOOK}" in inside
 
 
-def test_a_figure_a_formula_and_the_search_work_from_disk(unpacked, visit):  # noqa: F811
+def test_a_figure_a_formula_and_the_search_work_from_disk(unpacked, visit):
     page = visit(f"{unpacked.as_uri()}/index.html")
     page.wait_for_url("**/book/index.html")
     page.goto(f"{unpacked.as_uri()}/{CHAPTER}")
@@ -61,7 +61,7 @@ def test_a_figure_a_formula_and_the_search_work_from_disk(unpacked, visit):  # n
     assert page.problems == []
 
 
-def test_the_download_gives_the_notebook_by_keyboard(address, site, visit):  # noqa: F811
+def test_the_download_gives_the_notebook_by_keyboard(address, site, visit):
     page = visit(address + CHAPTER, accept_downloads=True)
     page.get_by_role("link", name="Download this chapter").focus()
     with page.expect_download() as waiting:
@@ -70,7 +70,7 @@ def test_the_download_gives_the_notebook_by_keyboard(address, site, visit):  # n
     assert Path(waiting.value.path()).read_bytes() == (site / "notebooks" / NOTEBOOK).read_bytes()
 
 
-def test_from_disk_the_link_leads_to_the_notebook_in_the_archive(unpacked, visit):  # noqa: F811
+def test_from_disk_the_link_leads_to_the_notebook_in_the_archive(unpacked, visit):
     """A browser shows a file of the reader's own disk, whatever a link asks for."""
     page = visit(f"{unpacked.as_uri()}/{CHAPTER}")
     page.get_by_role("link", name="Download this chapter").focus()

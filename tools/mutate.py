@@ -295,7 +295,7 @@ class Answers:
         return self
 
     def pytest_collection_finish(self, session) -> None:
-        import live_page
+        from support import live_page
 
         real = live_page.modules
         for module in [*sys.modules.values()]:

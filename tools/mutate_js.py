@@ -1,4 +1,4 @@
-"""Is every mistake of tests/mutants_js.py noticed by the tests that drive the page's modules? Run by `make deep`.
+"""Is every mistake of tests/support/mutants_js.py noticed by the tests that drive the page's modules? Run by `make deep`.
 
     python tools/mutate_js.py [WORD ...]
 
@@ -15,7 +15,7 @@ import kept
 import mutate
 
 sys.path.insert(0, str(mutate.ROOT / "tests"))
-from mutants_js import MUTANTS, Mutant
+from support.mutants_js import MUTANTS, Mutant
 
 LIVE = mutate.PACKAGE / "live"
 ELSEWHERE = "test_figures.py"  # a module of other tests: the browser outlives the last test of one

@@ -14,9 +14,9 @@ import torch
 from bench.drag import explorer
 from bench.record import keep
 from bench.table import HEAD, Row, table
-from live_page import open_figures
 from playwright.sync_api import Page, sync_playwright
 from safetensors.torch import save_file
+from support.live_page import open_figures
 
 SIDE, RANK = 4096, 16
 BYTES = 1_000_000_000

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import torch
 from dorabook.live import NormExplorer
-from live_page import open_figures
 from playwright.sync_api import Browser, CDPSession, Page
+from support.live_page import open_figures
 
 FRAMES = 150
 WARM_UP = 30

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import browser as chromium
 import build_site
-import other_engines
 from bench.record import keep
 from bench.serving import Find, in_folder, serving
 from bench.table import HEAD, MISSING, Row, met, table
 from playwright.sync_api import Browser, sync_playwright
+from support import other_engines
 
 SITE = build_site.ROOT / "_build" / "html"
 NARROW = 360  # px

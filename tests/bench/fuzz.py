@@ -12,7 +12,6 @@ import resource
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -22,11 +21,12 @@ import browser as chromium
 from bench.record import keep
 from bench.table import Row, met
 from dorabook.checkpoint import Refused, read
-from fuzz_headers import mutants
-from live_page import modules
 from playwright.sync_api import sync_playwright
 from safetensors import SafetensorError, deserialize
-from test_checkpoint_page import JUDGE, assert_same, in_python
+from support import page_reader
+from support.both_readers import assert_same, in_python
+from support.fuzz_headers import mutants
+from support.live_page import modules
 
 NAME = "mutant.safetensors"
 BATCH = 500
@@ -38,8 +38,9 @@ Files = list[tuple[str, bytes]]
 def main(count: int = 100_000, seed: int = 0) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
-        page = modules(browser, "axis_detective/checkpoint/judging", "axis_detective/checkpoint/safetensors")
-        said, times = fuzz(seed, count, lambda files: page.evaluate(JUDGE, as_sources(files)))
+        page = modules(browser, *page_reader.MODULES)
+        judged = page_reader.reader(page)
+        said, times = fuzz(seed, count, lambda files: judged([[(NAME, raw)] for _, raw in files]))
         browser.close()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
@@ -118,10 +119,6 @@ def fuzz(seed: int, count: int, in_page: Callable[[Files], list]) -> tuple[Count
 def batches(files: Iterator) -> Iterator[Files]:
     while batch := list(islice(files, BATCH)):
         yield batch
-
-
-def as_sources(files: Files) -> list:
-    return [[[NAME, b64encode(raw).decode()]] for _, raw in files]
 
 
 def check(done: str, raw: bytes, python: dict | str, page: dict | str) -> None:

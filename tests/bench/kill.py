@@ -31,12 +31,12 @@ ROOT = Path(__file__).parents[2]
 CELL = "import time\nprint({version})\ntime.sleep(0.2)\nprint('{filler}')"
 TRAIN = """import sys
 from pathlib import Path
-import test_train_both as t
 from experiments import train_both
+from support import planted
 store = train_both.Store(Path(sys.argv[1]))
 for name in train_both.FILES:
     store.mend(name)
-train_both.go(t.bench(), store, t.grid(), say=print)"""
+train_both.go(planted.bench(), store, planted.grid(), say=print)"""
 Files = dict[str, bytes]
 
 

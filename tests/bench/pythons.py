@@ -15,7 +15,7 @@ from typing import TextIO
 
 import build_site
 from bench.clone import NOT_A_READERS
-from processes import free_port, running, waited
+from support.processes import free_port, running, waited
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 

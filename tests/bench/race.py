@@ -16,8 +16,8 @@ from bench.table import HEAD, Row, met, table
 from dorabook.live import TrainingRace
 from dorabook.live.training_race.training_race import NAMES, STEPS
 from dorabook.race import problem, students, train
-from live_page import modules, open_figures
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from support.live_page import modules, open_figures
 
 ROUNDS = 7
 WARM_UP = 20  # frames

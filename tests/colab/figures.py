@@ -15,9 +15,9 @@ import pytest
 from dorabook import live
 from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_client.kernelspec import KernelSpecManager
-from live_page import BOOK, drag, settle
 from playwright.sync_api import Page, Route
-from processes import waited
+from support.live_page import BOOK, drag, settle
+from support.processes import waited
 
 ORIGIN = "https://colab.test/"
 ANYWIDGET = "https://cdn.jsdelivr.net/npm/anywidget@~0.9"  # where a manager looks for a widget's scripts

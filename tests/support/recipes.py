@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-DRIVE = Path(__file__).parents[1] / "book" / "back" / "drive-from-python.md"
+DRIVE = Path(__file__).parents[2] / "book" / "back" / "drive-from-python.md"
 
 
 def blocks(page: Path = DRIVE) -> list[str]:

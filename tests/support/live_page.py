@@ -3,14 +3,12 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 sys.path.insert(0, str(BOOK / "_ext"))
 import live_host  # noqa: E402
 
@@ -18,23 +16,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'none'"
 )
 ORIGIN = "http://book.test/"
-
-
-@pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator:
-    """show(figure, ...) opens a page that holds the figures and waits until the first is ready."""
-    contexts: list[BrowserContext] = []
-
-    def open_page(*figures, ready: bool = True, **options) -> Page:
-        page = open_figures(browser, *figures, folder=tmp_path, **options)
-        contexts.append(page.context)
-        if ready:
-            page.wait_for_selector("figure[data-ready=true]")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def open_figures(

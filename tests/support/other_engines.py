@@ -17,7 +17,7 @@ from glob import glob
 from pathlib import Path
 from typing import NoReturn
 
-from processes import free_port, running, waited
+from support.processes import free_port, running, waited
 
 PATIENCE = 600_000  # ms for one script
 

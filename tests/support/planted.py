@@ -1,9 +1,9 @@
 """A BERT of two tiny blocks and a task planted in a dozen words: what the experiments' code is tried on."""
 
 import torch
-from experiments import tasks, training
+from experiments import arms, tasks, training
 from experiments.tasks import Examples, Rows
-from experiments.train_both import Bench
+from experiments.train_both import Bench, Job
 from transformers import BertConfig, BertModel
 
 WORDS = ["the", "my", "card", "is", "not", "here", "yet", "where", "can", "i", "find", "it", "today"]
@@ -46,3 +46,11 @@ def draw(rows, *, seed, validate=False):
 def bench(rows=lambda name: Rows(()), recipe=RECIPE):
     task = tasks.Task(TASK, 2, draw, lambda rows: planted(20, tasks.stream("planted test")))
     return Bench(tiny_bert(), tokenizer, rows, {TASK: recipe}, {TASK: task})
+
+
+def job(arm="lora", seed=1, rank=2):
+    return Job(TASK, arm, arms.rank_of(arm, rank), seed)
+
+
+def grid():
+    return [job(arm) for arm in ("lora", "dora-input-graph", "magnitude-output")]

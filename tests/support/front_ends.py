@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Error, Locator, Page
-from processes import free_port, running, waited
+from support.processes import free_port, running, waited
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOK_6 = ROOT / "_build" / "notebook6" / "bin" / "python"
 PATIENCE = 120  # seconds for one cell
 AGAIN = 5  # seconds after which a cell that has not started is asked once more: a page still loading can lose the keys
