@@ -124,7 +124,7 @@ def sources(notebook: dict) -> list[str]:
 def files(notebook: dict) -> list[str]:
     """The paths of the modules in a notebook, in order."""
     heads = [source.splitlines()[0].split() for source in sources(notebook) if source.startswith("%%dora_file")]
-    return [head[1] for head in heads if len(head) > 1]
+    return [head[1] for head in heads if head[-1].endswith(".py")]
 
 
 def run(notebook: dict, folder: Path) -> list[str]:
@@ -229,6 +229,18 @@ def test_what_is_taken_from_torch_is_named_in_full():
     assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}
 
 
+def test_data_that_a_module_names_and_that_lies_beside_it_travels_behind_it(tmp_path):
+    package = tmp_path / "dorabook"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text('TABLES = "one.csv", "rules.json", "not there.csv"\n')
+    for name in ("one.csv", "rules.json", "of nobody.csv"):
+        (package / name).write_text(name)
+    found = closure.needs("import dorabook.a", tmp_path).files
+    assert list(found) == [f"dorabook/{name}" for name in ("__init__.py", "a.py", "one.csv", "rules.json")]
+    assert found["dorabook/rules.json"] == "rules.json"
+
+
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"there is no module dorabook\.nothing"):
         closure.needs("from dorabook.nothing import x")
@@ -271,6 +283,14 @@ def test_folding_marks_for_colab_are_in_no_stored_notebook():
     assert [path for path in CHAPTERS if "cellView" in path.read_text(encoding="utf-8")] == []
 
 
+def test_the_set_up_begins_with_the_summary_of_its_source_and_none_of_what_is_for_who_writes_it(tmp_path, monkeypatch):
+    source = tmp_path / "setup.py"
+    source.write_text('"""What a reader wants to know.\n\nWhat an author does.\n"""\n\nimport os\n')
+    monkeypatch.setattr(standalone, "SETUP", source)
+    assert "# What a reader wants to know.\nimport os\n" in "\n".join(sources(small("1")))
+    assert "author" not in "\n".join(sources(small("1")))
+
+
 # ---- links
 
 
@@ -308,6 +328,11 @@ def test_a_notebook_runs_alone_and_its_set_up_says_nothing(folder):
     *before, said = run(notebook, folder)
     assert before == ["", "", ""]
     assert "out_features=192" in said
+
+
+def test_recorded_tables_are_read_where_nothing_else_of_the_book_is(folder):
+    said = run(small("from dorabook import recorded\nprint(recorded.sizes('bigram-shift'))"), folder)[-1]
+    assert said == "(1500, 2000)\n"
 
 
 def test_without_one_of_its_modules_a_notebook_says_which(folder):

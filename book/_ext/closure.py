@@ -1,9 +1,11 @@
-"""What travels with a chapter: the modules of dorabook that its code imports, what those import, and the scripts of its figures.
+"""What travels with a chapter: the modules of dorabook that its code imports, what those import, the data that such a module names
+and that lies beside it, and the scripts of its figures.
 
 Everything is read from sources: nothing here imports torch.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,6 +78,14 @@ def add_module(module: str, found: Needs, asked: Mapping[str, set[str]], book: P
     add(ast.parse(text), file, found, asked, book)
     del found.files[file]
     found.files[file] = text
+    found.files |= {data: (book / data).read_text(encoding="utf-8") for data in data_beside(text, file, book)}
+
+
+def data_beside(text: str, file: str, book: Path) -> list[str]:
+    words = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    named = {word for word in words if isinstance(word, str) and re.fullmatch(r"[\w-]+\.(csv|json)", word)}
+    beside = [Path(file).with_name(name).as_posix() for name in sorted(named)]
+    return [path for path in beside if (book / path).is_file()]
 
 
 def imports(tree: ast.Module, inside: str, book: Path) -> Iterable[tuple[str, list[str]]]:

@@ -31,9 +31,7 @@ STATIC = Path(__file__).parent / "themes" / "dora" / "static"
 UNUSED = ("basic.css", "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css")
 
 
-VERDICT = re.compile(r"[^.:]{0,20}\([a-c]\)")  # "It is (b).", "Five and four, (b)."
-ASKED_TWICE = "Predict. Choose before you read on."  # a question's figure begins with the same word
-OF_AN_OPTION = re.compile(r"(Answer|Against|Claim) \([a-c]\)")
+ANNOUNCED = "Predict. Choose before you read on."  # stands before a question, for Jupyter alone
 
 
 def word_prompts(app: Sphinx, document: nodes.document) -> None:
@@ -52,7 +50,7 @@ def tagged(document: nodes.document, tag: str) -> list[nodes.container]:
 
 
 def fold_answers(app: Sphinx, document: nodes.document) -> None:
-    """A predicted answer is folded whole: the cell that computes it and the sentences that say which option it is.
+    """A predicted answer is folded whole: the cell that computes it, its picture and the paragraph that says which option it is.
 
     Its code stands right under the options and names one of them.
     """
@@ -68,19 +66,19 @@ def ask_once(app: Sphinx, document: nodes.document) -> None:
     """In Jupyter a line announces a question before its cell is run. On a page the figure below it says so."""
     for cell in tagged(document, "predict"):
         before = cell.parent.children[max(cell.parent.index(cell) - 1, 0)]
-        if before.astext() == ASKED_TWICE:
+        if before.astext() == ANNOUNCED:
             before.parent.remove(before)
 
 
 def verdict(cell: nodes.container) -> list[nodes.Node]:
-    """What follows the cell and speaks of the options: its picture, and "It is (b)." to the last paragraph that names one."""
+    """What follows the cell and belongs to the answer: its picture, and one paragraph, which may go on after a formula."""
     after = cell.parent.children[cell.parent.index(cell) + 1 :]
     pictures = list(takewhile(lambda node: node.get("hide_mode") == "input", after))
     text = list(takewhile(lambda node: isinstance(node, nodes.paragraph | nodes.math_block), after[len(pictures) :]))
-    if not text or not re.match(VERDICT, text[0].astext()):
-        return []
-    last = max(n for n, node in enumerate(text) if n == 0 or re.match(OF_AN_OPTION, node.astext()))
-    return pictures + text[: last + 1]
+    end = 1
+    while text[end:] and isinstance(text[end], nodes.math_block):
+        end += 2
+    return pictures + text[:end]
 
 
 def mark_options(app: Sphinx, document: nodes.document) -> None:

@@ -1,6 +1,6 @@
-"""The first cell of a published notebook: what lets one file stand alone. publish.py puts this text into it.
+"""The first cell of a published notebook: what lets one file stand alone.
 
-Installs what is missing or too old, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
+Of these lines standalone.py puts the first into it. The code installs what is missing or too old, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
 nothing is written, so a folder that cannot be written to will do.
 """
 

@@ -62,12 +62,13 @@ def comment(file: str) -> str:
 
 
 def setup_text(found: Needs, chapter: str, book: Path) -> str:
-    body = ast.get_docstring(ast.parse(text := SETUP.read_text(encoding="utf-8")), clean=False)
-    intro = "\n".join(f"# {line}".rstrip() for line in body.split("publish.py")[0].strip().splitlines())
-    code = text.split('"""\n', 1)[1].strip()
+    text = SETUP.read_text(encoding="utf-8")
+    docstring, *_ = ast.parse(text).body
+    summary = docstring.value.value.splitlines()[0]
+    code = "\n".join(text.splitlines()[docstring.end_lineno :]).strip()
     packages = sorted(f"peft{least_peft(chapter, book)}" if name == "peft" else name for name in found.packages)
     return (
-        f"#@title Set up this notebook\n{intro}\n{code}\n\n\n"
+        f"#@title Set up this notebook\n# {summary}\n{code}\n\n\n"
         f"start({json.dumps(packages)}, {json.dumps(' '.join(sorted(found.torch)))})"
     )
 
