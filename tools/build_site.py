@@ -35,7 +35,7 @@ def main() -> int:
         with locked(build) as lock:
             return build_site(build / "work", build / "html", lock)
     except OSError as error:
-        print(disk.said(error, "The site"), file=sys.stderr)
+        print(disk.sentence(error, "The site"), file=sys.stderr)
         return 1
 
 
