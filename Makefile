@@ -47,7 +47,6 @@ deep: .venv/deep.done ## break the code on purpose, and try other versions of pe
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
-	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
 	@$(MAKE) frontends

@@ -8,6 +8,7 @@ import closure
 import colab
 import colab_manager
 import colab_versions
+import notebook_setup
 import peft_range
 import pytest
 
@@ -55,6 +56,7 @@ def test_the_list_names_what_the_chapters_import_each_in_one_version():
     for path in colab.publish_notebooks.chapters():
         needed |= closure.needs("\n\n".join(peft_range.cells(path))).packages
     assert "torch" in needed
+    needed -= notebook_setup.WELCOME
     assert {"scikit-learn" if name == "sklearn" else name for name in needed} <= set(versions)
     assert {"ipython", "ipykernel", "ipywidgets", "nbclient", "nbformat", "torchao"} <= set(versions)
 

@@ -224,6 +224,16 @@ def test_the_scripts_that_travel_are_those_the_figures_import():
     }
 
 
+def test_a_figure_asks_for_the_engine_that_says_its_sentence_and_goes_on_without(folder, tmp_path, monkeypatch):
+    published = small("from dorabook.live import Predict\nprint(Predict('Why?', {'so': 'a', 'not': 'b'}, answer='so'))")
+    assert "dorabook/javascript.py" in files(published)
+    assert '"quickjs"' in next(s for s in sources(published) if "Set up this notebook" in s).splitlines()[-1]
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "quickjs.py").write_text("raise ImportError('built for another machine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+    assert [said for said in run(published, folder) if said] == ["Predict\n"]
+
+
 def test_what_is_taken_from_torch_is_named_in_full():
     found = closure.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
     assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}
@@ -459,6 +469,18 @@ def test_a_package_is_looked_for_as_it_is_imported_and_installed_as_pip_calls_it
     notebook_setup.install(["sklearn"])
     assert pip.asked == ["scikit-learn"]
     assert capsys.readouterr().out == "Installed scikit-learn.\n"
+
+
+@pytest.mark.parametrize("stderr", ["", "ERROR: No matching distribution found for quickjs-ng\n"])
+def test_what_is_welcome_is_installed_and_not_missed_where_it_cannot_be(monkeypatch, capsys, stderr):
+    pip = Pip(monkeypatch, stderr, quickjs=None)
+    monkeypatch.setattr(notebook_setup, "get_ipython", lambda: SimpleNamespace(register_magic_function=lambda *_: None))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(notebook_setup, "forget", lambda: None)
+    monkeypatch.setattr(notebook_setup, "check_torch", lambda used: None)
+    notebook_setup.start(["matplotlib", "quickjs"], "")
+    assert pip.asked == ["quickjs-ng"]
+    assert capsys.readouterr().out == ("" if stderr else "Installed quickjs-ng.\n")
 
 
 @pytest.mark.parametrize("there", ["0.21.2", "0.21.10", "0.22.0.dev0", "1.0"])

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
 
+import live_host
 import pytest
+import stored_cells
 import teach
 import torch
 from bs4 import BeautifulSoup, Tag
@@ -195,6 +197,43 @@ def problems(page: Page, address: str, link: Opened) -> list[str]:
     elif sentence != authored and link.says in authored:
         found.append(f"the quotation {link.says!r} fits the figure without the link's state as well")
     return [f"{link.href}: {problem}" for problem in found]
+
+
+SAID = "One magnitude: m is (1, 5), and each of its numbers is the root of 1,024 squares. It runs from 0.4 to 1.1 and so on."
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("sentence 2", "It runs from 0.4 to 1.1 and so on."),
+        ("sentence 1, parts 1 to 2", "One magnitude: m is (1, 5)"),
+        ("sentence 1,\nparts 2 to 3", "m is (1, 5), and each of its numbers is the root of 1,024 squares"),
+        ("sentence 2, part 2", "so on"),
+    ],
+)
+def test_a_part_of_what_a_figure_says_is_named_by_its_place(which, words):
+    assert teach.quoted(SAID, which) == words
+
+
+@pytest.mark.parametrize(
+    "which", ["sentence 3", "sentence 0", "sentence 2, part 3", "sentence 1, parts 2 to 1", "m is (1, 5)"]
+)
+def test_a_quotation_of_what_is_not_there_stops_the_build(which):
+    with pytest.raises(ValueError, match=f"^there is no {which} in: One magnitude|is not: sentence 2"):
+        teach.quoted(SAID, which)
+
+
+@pytest.mark.parametrize(
+    "state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5", "poke:99", "nothing:1"]
+)
+def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
+    shown = stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "hero")
+    page = show(shown, hash=f"#hero={state}")
+    settle(page)
+    assert (
+        live_host.opened("norm-explorer", stored_cells.kept(shown), state)
+        == page.locator(".dora-sentence").inner_text()
+    )
 
 
 def sheet_address(site: Path, session: str) -> str:

@@ -40,6 +40,11 @@ def figure(cells: list[Cell], id: str) -> str:
     return only([shown for _, shown in outputs(cells, "text/html") if opening.search(shown)], f"live figures {id!r}")
 
 
+def name(shown: str) -> str:
+    """Which figure it is: "norm-explorer"."""
+    return re.search(r'data-figure="([^"]+)"', shown)[1]
+
+
 def kept(shown: str) -> dict[str, Any]:
     """What a figure's HTML keeps for the page's script: `state`, and for each of its names what a link may set."""
     return json.loads(STATE.search(shown)[2])
