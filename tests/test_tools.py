@@ -291,8 +291,9 @@ def called(tmp_path):
         (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
         (folder / ".venv" / name).chmod(0o755)
     (folder / "calls").touch()
-    (folder / "_build" / "notebook6").mkdir(parents=True)
-    (folder / "_build" / "notebook6" / "done").touch()
+    for name in ("notebook6", "newest"):
+        (folder / "_build" / name).mkdir(parents=True)
+        (folder / "_build" / name / "done").touch()
 
     def call(*arguments: str) -> list[str]:
         done = make(folder, *arguments)

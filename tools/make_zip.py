@@ -38,7 +38,7 @@ def main() -> None:
         with build_site.locked(BUILD):  # no build may change the site meanwhile
             made = make(BUILD / "html", BUILD)
     except OSError as error:
-        sys.exit(disk.said(error, "The archive"))
+        sys.exit(disk.sentence(error, "The archive"))
     print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
 
 

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
         made = standalone.write_notebooks(chapters(), folder, site=site())
         made += exercises.write_copies(chapters(), folder / exercises.FOLDER, site=site())
     except OSError as error:
-        sys.exit(disk.said(error, arguments[0]))
+        sys.exit(disk.sentence(error, arguments[0]))
     for path in made:
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
