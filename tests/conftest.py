@@ -1,7 +1,9 @@
 """The built site, a server for it and a browser, made once and only for the tests that ask for them."""
 
 import fcntl
+import os
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +12,15 @@ import browser as chromium
 import build_site
 import pytest
 import serve
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 from support import page_reader
 from support.live_page import modules, open_figures
 
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 LEFT = "net::ERR_ABORTED"  # the page was left while its icon was still on the way
+
+sys.modules["rfc3987_syntax"] = None  # nbformat tries it, for two seconds in each process, and needs none of it
+os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
 
 # A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
 # while the next three go on without it.
@@ -29,7 +35,14 @@ LONG = (
 )
 
 
+SLOW = {"site", "browser"}  # what is made for a test that asks for it; and files of kernels, of servers and of training
+ELSEWHERE = ("test_exercises", "test_publish", "test_front_ends", "test_warm_kernel", "test_train_both", "test_rates")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW & set(getattr(item, "fixturenames", ())) or item.path.stem in ELSEWHERE:
+            item.add_marker("slow")
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
@@ -61,7 +74,7 @@ def address(site: Path) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     """A real Chromium; without one the tests fail, they never skip."""
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+        found = playwright.chromium.launch(executable_path=chromium.find(), args=[*chromium.SWITCHES, NO_NETWORK])
         yield found
         found.close()
 
@@ -102,31 +115,51 @@ def base(request: pytest.FixtureRequest, site: Path) -> str:
     return request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator:
-    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw."""
-    contexts = []
+@pytest.fixture(scope="session")
+def reader(browser: Browser) -> Iterator[BrowserContext]:
+    """One reader of the site, whose browser has the scripts at hand that a test before has loaded."""
+    with browser.new_context(reduced_motion="reduce") as context:
+        yield context
 
-    def open_page(url: str, *, width: int = 1280, theme: str = "light", script: bool = True, **options) -> Page:
-        size = {"width": width, "height": 900}
-        context = browser.new_context(
-            viewport=size, color_scheme=theme, java_script_enabled=script, reduced_motion="reduce", **options
-        )
-        contexts.append(context)
+
+@pytest.fixture
+def visit(browser: Browser, reader: BrowserContext) -> Iterator:
+    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw.
+
+    The first of a test that asks for nothing special is the reader's, who remembers nothing of the tests before.
+    """
+    listening = []
+
+    def open_page(url: str, *, width=1280, theme="light", script=True, before="", **options) -> Page:
+        special = listening or options or not script
+        context = browser.new_context(java_script_enabled=script, **options) if special else reader
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.problems = []
         home = re.match(r"https?://[^/]+/|file://", url)[0]
-        context.route(lambda asked: not asked.startswith((home, "data:")), lambda route: route.abort())
-        context.on("request", lambda asked: asked.url.startswith((home, "data:")) or page.problems.append(asked.url))
+
+        def asks(asked: Request) -> None:
+            if not asked.url.startswith((home, "data:")):
+                page.problems.append(asked.url)
+
+        context.on("request", asks)  # a window that the page opens is of the same context
+        listening.append((context, asks))
         page.on("requestfailed", lambda asked: asked.failure != LEFT and page.problems.append(f"failed: {asked.url}"))
         page.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
         page.on("pageerror", lambda error: page.problems.append(str(error)))
+        forget = {"origin": re.match("file://|https?://[^/]+", url)[0], "storageTypes": "local_storage"}
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
+        if before:
+            page.add_init_script(before)
         page.goto(url)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for context, asks in listening:
+        context.remove_listener("request", asks)
+    for page in reader.pages:
+        page.close()
 
 
 @pytest.fixture(scope="module")

@@ -256,7 +256,7 @@ def test_a_copy_has_every_exercise_and_links_that_lead_somewhere(path, role):
 def run(notebook: dict, folder: Path) -> list[tuple[list[str], str]]:
     """Run a notebook in a kernel that does not find the package. Gives each code cell's tags and what it said."""
     made = nbformat.reads(standalone.written(notebook), as_version=4)
-    NotebookClient(made, kernel_name="python3", timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(made, kernel_name="warm", timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     said = []
     for one in [one for one in made.cells if one.cell_type == "code"]:
         texts = [o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in one.outputs]

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import expect
-from support.pages import CHAPTER, FILES, PAGES, parsed, unfold, violations
+from support.pages import CHAPTER, FILES, PAGES, parsed, unfold, unreadable, violations
 
 # ---- every page
 
@@ -25,9 +25,37 @@ def test_page_is_accessible_in_both_themes(name, address, visit):
     page = visit(address + name)
     unfold(page)
     assert page.locator("html").get_attribute("data-theme") == "light"
-    assert violations(page) == []
+    assert unreadable(page) == []
     page.get_by_role("button", name="Dark theme").click()
-    assert violations(page, "color-contrast", "link-in-text-block") == []
+    assert unreadable(page) == []
+    page.get_by_role("button", name="Dark theme").click()
+    assert violations(page) == []
+
+
+FAINT = '<p style="color: #999">One word</p>'
+
+
+@pytest.mark.parametrize(
+    ("body", "unread", "axe"),
+    [
+        (FAINT, 1, ["color-contrast"]),
+        (2 * FAINT, 2, ["color-contrast"]),  # alike, so axe looks at one of them
+        (f'<p>A word</p><div style="background: #333">{FAINT.replace("999", "555")}</div>', 1, ["color-contrast"]),
+        (
+            '<p>Words, and <a href="#x" style="color: #036; text-decoration: none">more</a>.</p>',
+            1,
+            ["link-in-text-block"],
+        ),
+        ('<p>Words, and <a href="#x" style="color: #036">more</a>.</p>', 0, []),
+        ("<button></button>", 0, ["button-name"]),
+    ],
+)
+def test_what_cannot_be_read_is_seen(body, unread, axe, reader):
+    page = reader.new_page()
+    page.set_content(f"<html lang=en><title>A page</title><main><h1>A page</h1>{body}</main></html>")
+    assert len(unreadable(page)) == unread
+    assert [line.split(":")[0] for line in violations(page)] == axe
+    page.close()
 
 
 @pytest.mark.parametrize("name", PAGES)

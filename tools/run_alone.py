@@ -17,6 +17,7 @@ from pathlib import Path
 import publish_notebooks
 
 standalone = publish_notebooks.standalone
+KERNELS = Path(__file__).resolve().parents[1] / "tests" / "support" / "jupyter"
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +49,9 @@ def lay_out(path: Path, folder: Path) -> None:
 
 
 def run(alone: Path, options: list[str]) -> int:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {
+        "JUPYTER_PATH": str(KERNELS)
+    }
     if not subprocess.run(
         [sys.executable, "-c", "import dorabook"], cwd=alone, env=environment, capture_output=True
     ).returncode:

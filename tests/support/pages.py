@@ -8,6 +8,7 @@ import axe_playwright_python
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page
+from support.contrast import faint
 
 ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -42,14 +43,64 @@ def unfold(page: Page) -> None:
     page.evaluate(UNFOLD)
 
 
+# Behind a word axe looks through the whole page, for seconds a page. So it looks behind one of all words that are painted
+# alike, in colour, size and weight on the same grounds; `unreadable` measures every word.
+ONE_OF_EACH = """() => {
+    axe.configure({ rules: [{ id: "color-contrast", selector: "[data-one-of-each]" }] });
+    const grounds = new Map([[null, ""]]), seen = new Set();
+    const ground = (node) => {
+        if (!grounds.has(node)) {
+            const { backgroundColor, backgroundImage, opacity, position } = getComputedStyle(node);
+            const own = [backgroundColor, backgroundImage, opacity, position].join().replace("rgba(0, 0, 0, 0),none,1,static", "");
+            grounds.set(node, ground(node.parentElement) + own);
+        }
+        return grounds.get(node);
+    };
+    const written = (node) => node.matches("input, textarea") || [...node.childNodes].some((one) => one.nodeType === Node.TEXT_NODE && one.data.trim());
+    for (const node of [...document.body.querySelectorAll("*")].filter(written)) {
+        const { color, fill, fontSize, fontWeight, textShadow } = getComputedStyle(node);
+        const painted = [ground(node), color, fill, fontSize, fontWeight, textShadow, node.checkVisibility({ visibilityProperty: true })].join();
+        node.toggleAttribute("data-one-of-each", !seen.has(painted));
+        seen.add(painted);
+    }
+}"""
+# Links in running text that only their colour tells from it.
+UNMARKED = """() => [...document.querySelectorAll("main :is(p, li, td, dd) a[href]")].filter((link) => {
+    const block = link.closest("p, li, td, dd").cloneNode(true);
+    for (const other of block.querySelectorAll("a, script, style")) other.remove();
+    const { textDecorationLine, borderBottomStyle } = getComputedStyle(link);
+    return /\\w/.test(block.textContent) && link.checkVisibility() && !link.matches(".headerlink")
+        && textDecorationLine !== "underline" && borderBottomStyle === "none";
+}).map((link) => `no line under ${link.outerHTML.slice(0, 120)}`)"""
+
+
 def violations(page: Page, *rules: str) -> list[str]:
     """What axe sees of WCAG AA, or of some of its rules, of all but ALIKE."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     page.evaluate(PLAIN, ALIKE)
+    page.evaluate(ONE_OF_EACH)
     scope = {"exclude": [[ALIKE]]}
     options = {"runOnly": list(rules) or LEVELS, "resultTypes": ["violations"]}
     found = page.evaluate("([scope, options]) => axe.run(scope, options)", [scope, options])["violations"]
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def unclean(page: Page) -> list[str]:
+    """All that axe sees with all its rules, as the page is, and every word that is hard to read in either theme."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+    lines = [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+    for theme in ("dark", "light"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        lines += [f"{theme}: {line}" for line in unreadable(page)]
+    return lines
+
+
+def unreadable(page: Page) -> list[str]:
+    """Every word that its ground makes hard to read, and every link that only its colour tells, in the theme as it is."""
+    return [*faint(page.locator("body")), *page.evaluate(UNMARKED)]
 
 
 @cache
