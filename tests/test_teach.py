@@ -227,13 +227,10 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
     "state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5", "poke:99", "nothing:1"]
 )
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
-    shown = stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "hero")
-    page = show(shown, hash=f"#hero={state}")
+    page = show(hero(), hash=f"#hero={state}")
     settle(page)
-    assert (
-        live_host.opened("norm-explorer", stored_cells.kept(shown), state)
-        == page.locator(".dora-sentence").inner_text()
-    )
+    opened = live_host.opened("norm-explorer", stored_cells.kept(hero()), state)
+    assert opened == page.locator(".dora-sentence").inner_text()
 
 
 def sheet_address(site: Path, session: str) -> str:
@@ -250,24 +247,37 @@ def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):
     assert page.problems == []
 
 
+@cache
+def hero() -> str:
+    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "hero")
+
+
+def said_of(state: str, which: str) -> str:
+    return teach.quoted(live_host.opened("norm-explorer", stored_cells.kept(hero()), state), which)
+
+
+AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"
+
+
 @pytest.mark.parametrize(
     ("state", "text", "says"),
     [
-        ("hero=per:sideways", "per sideways", "One magnitude per output: m is (4, 1)"),  # a dead value
-        ("hero=axis:input", "per output", "One magnitude per output: m is (4, 1)"),  # a dead key
-        ("hero=per:output", "per output", "One magnitude per output: m is (4, 1)"),  # how it stands anyway
-        ("hero=per:input;poke:9", "per input, poked to 9 times", "One magnitude per input: m is (1, 5)"),  # out of reach
-        ("hero=per:input", "the other one", "One magnitude per input: m is (1, 5)"),  # words that name nothing
-        ("hero=poke:1.5", "per input, poked to 1.5 times", "so output 1 alone can change"),  # words that name the other
-        ("hero=poke:1.5", "output 2 poked to 1.5 times", "so output 1 alone can change"),
-        ("hero=per:input", "per input", "One magnitude per output: m is (4, 1)"),  # a quotation of another state
-        ("hero=poke:1.5", "poked to 1.5 times", "One magnitude per output: m is (4, 1)"),  # one that was there before
+        ("hero=per:sideways", "per sideways", ("", AXIS)),  # a dead value
+        ("hero=axis:input", "per output", ("", AXIS)),  # a dead key
+        ("hero=per:output", "per output", ("", AXIS)),  # how it stands anyway
+        ("hero=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
+        ("hero=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
+        ("hero=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
+        ("hero=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
+        ("hero=per:input", "per input", ("", AXIS)),  # a quotation of another state
+        ("hero=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
         ("hero=per:input", "per input", None),
     ],
-)  # fmt: skip
+)
 def test_a_link_that_is_wrong_is_found(state, text, says, site, visit):
     address = sheet_address(site, "60-minutes")
-    assert problems(visit(address), address, Opened(f"../4-shape-mismatch.html#{state}", text, says))
+    quotation = says and said_of(*says)
+    assert problems(visit(address), address, Opened(f"../4-shape-mismatch.html#{state}", text, quotation))
 
 
 @pytest.mark.parametrize("session", SESSIONS)
