@@ -49,7 +49,7 @@ class Needs:
 
     files: dict[str, str] = field(
         default_factory=dict
-    )  # "dorabook/decompose.py" -> source, each after those it imports
+    )  # "dorabook/decompose.py" -> source, each after those it imports and the data it reads
     figures: list[str] = field(default_factory=list)  # names of live figures
     packages: set[str] = field(default_factory=set)  # import names of installed packages
     torch: set[str] = field(default_factory=set)  # parts of torch taken by name: "torch.linalg.vector_norm"
@@ -103,7 +103,13 @@ def add_module(module: str, found: Needs, asked: Mapping[str, set[str]], book: P
     found.files[file] = ""  # being added: two modules may import each other
     add(ast.parse(text), file, found, asked, book)
     del found.files[file]
+    found.files |= {data: (book / data).read_text(encoding="utf-8") for data in data_of(text, file)}
     found.files[file] = text
+
+
+def data_of(text: str, file: str) -> Iterable[str]:
+    """The JSON files that a module reads beside itself."""
+    return (Path(file).with_name(name).as_posix() for name in re.findall(r'with_name\("(\w+\.json)"\)', text))
 
 
 def imports(tree: ast.Module, inside: str, book: Path) -> Iterable[tuple[str, list[str]]]:
@@ -187,12 +193,12 @@ def figures_of(tree: ast.Module) -> Iterable[str]:
 
 
 def scripts(figures: list[str]) -> dict[str, str]:
-    """The scripts and style sheets of these figures, by their paths in the package."""
+    """The scripts, data and style sheets of these figures, by their paths in the book."""
     esm = live_host.joiner()
     texts = esm.modules(*map(esm.source, figures))
     sheets = [esm.FOLDER / "live.css", *(esm.source(name).with_suffix(".css") for name in figures)]
     texts |= {sheet: sheet.read_text(encoding="utf-8") for sheet in sheets if sheet.exists()}
-    return {f"{PACKAGE}/live/{path.relative_to(esm.FOLDER).as_posix()}": text for path, text in texts.items()}
+    return {path.relative_to(BOOK).as_posix(): text for path, text in texts.items()}
 
 
 # ---- the notebook
@@ -222,7 +228,7 @@ def cells_before(found: Needs, name: str, site: str, book: Path, *, what: str = 
     for file, text in found.files.items():
         yield folded(name, file, f"%%dora_file {file}\n#@title {file}\n{text}")
     if found.figures:
-        files = scripts(found.figures)
+        files = {file: text for file, text in scripts(found.figures).items() if file not in found.files}
         parts = "\n".join(f"{comment(file)}\n{text.strip()}\n" for file, text in files.items())
         yield folded(name, "scripts", f"%%dora_file\n#@title Scripts and styles of the live figures\n{parts}")
 

@@ -1,0 +1,92 @@
+"""dorabook.checkpoint and the page's reader on the same files: `in_page`, in the embedded engine, `in_python`, and `assert_same`."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import javascript
+import live_host
+import pytest
+from dorabook.checkpoint import Refused, judge
+
+REASON = re.compile(r"(?<= cannot be read) \(.*\)(?=: download or save it again$)")
+Files = list[tuple[str, bytes]]
+
+# What a browser has and the engine has not.
+BROWSER = """class TextDecoder {
+  decode(bytes) { return decodeURIComponent(Array.from(bytes, (byte) => "%" + byte.toString(16).padStart(2, "0")).join("")); }
+}
+"""
+JUDGE = """function judgeAll(groups) {
+  const { judge } = $axis_detective_checkpoint_judging, { atOnce } = $axis_detective_checkpoint_safetensors;
+  const source = ([name, letters]) => {
+    const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    return { name, size: bytes.length, bytes };
+  };
+  return groups.map((files) => {
+    try {
+      const { sentence, columns, rows, remedy, layers } = atOnce(judge(files.map(source)));
+      const numbers = layers.map(({ slopes, distance }) => [distance, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]]);
+      return { sentence, columns, rows, remedy, numbers, far: layers.map(({ far }) => far), families: layers.map(({ family }) => family.name) };
+    } catch (error) {
+      return error.message;
+    }
+  });
+}"""
+
+
+@cache
+def engine(source: str, name: str) -> Callable:
+    return javascript.function(BROWSER + source, name)
+
+
+def asked(module: str, name: str, script: str) -> Callable:
+    """The function `name` of `script`, which sees what `module` of dorabook/live and all it imports are joined to."""
+    esm = live_host.joiner()
+    return engine(f"{esm.definitions(esm.FOLDER / f'{module}.js')}\n{script}", name)
+
+
+def in_page(groups: list[Files]) -> list[dict | str]:
+    """What the page's reader says of each group of files: a report, or the one sentence of a refusal."""
+    judged = asked("axis_detective/checkpoint/judging", "judgeAll", JUDGE)
+    return judged([[(name, data.decode("latin-1")) for name, data in files] for files in groups])
+
+
+def in_python(adapter: Path, base: Path | None = None) -> dict | str:
+    try:
+        report = judge(adapter, base)
+    except Refused as refused:
+        return str(refused)
+    return {
+        "sentence": report.sentence,
+        "columns": ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"],
+        "rows": [list(row) for row in report.rows],
+        "remedy": report.remedy,
+        "numbers": [[layer.distance, layer.slopes and [*vars(layer.slopes).values()]] for layer in report.layers],
+        "far": [layer.far for layer in report.layers],
+        "families": [layer.family for layer in report.layers],
+    }
+
+
+def same_refusal(page: dict | str, python: dict | str, what: str) -> bool:
+    """Whether both refuse a broken file: in one sentence, but for the reason, which in Python is the safetensors library's."""
+    assert isinstance(page, str) == isinstance(python, str), what
+    if isinstance(page, str):
+        assert REASON.sub("", page) == REASON.sub("", python), what
+    return isinstance(page, str)
+
+
+def assert_same(page: dict | str, python: dict | str, what: str) -> None:
+    if isinstance(page, str) or isinstance(python, str):
+        assert page == python, what
+        return
+    for key in ("sentence", "columns", "rows", "remedy", "far", "families"):
+        assert page[key] == python[key], f"{what}: {key}"
+    assert [one[1] is None for one in page["numbers"]] == [one[1] is None for one in python["numbers"]]
+    for one, other in zip(flat(page["numbers"]), flat(python["numbers"]), strict=True):
+        assert one == pytest.approx(other, rel=1e-9, abs=1e-9), what
+
+
+def flat(numbers: list) -> list[float]:
+    return [value for distance, slopes in numbers for value in ([distance, *(slopes or [])]) if value is not None]
