@@ -1,6 +1,8 @@
 """dorabook.checkpoint and the page's reader on the same files: `in_page`, in the embedded engine, `in_python`, and `assert_same`."""
 
 import re
+import tempfile
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,6 +11,8 @@ import javascript
 import live_host
 import pytest
 from dorabook.checkpoint import Refused, judge
+from random_adapters import Made
+from safetensors import SafetensorError, deserialize
 
 REASON = re.compile(r"(?<= cannot be read) \(.*\)(?=: download or save it again$)")
 Files = list[tuple[str, bytes]]
@@ -90,3 +94,59 @@ def assert_same(page: dict | str, python: dict | str, what: str) -> None:
 
 def flat(numbers: list) -> list[float]:
     return [value for distance, slopes in numbers for value in ([distance, *(slopes or [])]) if value is not None]
+
+
+def check_valid(drawn: list[Made]) -> Counter:
+    """Both readers on valid adapters: the same report, and a true one. How many layers of each family were named."""
+    named = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for made, page in zip(drawn, in_page([made.files for made in drawn]), strict=True):
+            for name, data in made.files:
+                Path(folder, name).write_bytes(data)
+            python = in_python(*(Path(folder, name) for name, _ in made.files))
+            assert_same(page, python, made.what)
+            assert not wrong(made, python), f"{made.what}: {wrong(made, python)}"
+            named.update(python["families"])
+    return named
+
+
+def wrong(made: Made, said: dict | str) -> list:
+    """Rows that are sure of another axis than the one drawn, or tell none where shapes do."""
+    if isinstance(said, str):
+        return [said]
+    rows = {row[0]: row for row in said["rows"]}
+    sure = [name for name in made.axes if rows[name][4] in ("certain", "high") and rows[name][3] != made.axes[name]]
+    return [rows[name] for name in [*sure, *(name for name in made.told if rows[name][3] == "cannot tell")]]
+
+
+STRICTER = "stricter: "
+
+
+def check_broken(made: list[tuple[str, bytes]]) -> Counter:
+    """Both readers on broken files: Python takes what the safetensors library takes, and the page no more than that."""
+    seen = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.safetensors")
+        for (done, raw), page in zip(made, in_page([[(path.name, raw)] for _, raw in made]), strict=True):
+            path.write_bytes(raw)
+            python, valid = in_python(path), is_valid(raw)
+            readable = (
+                isinstance(python, dict)
+                or " has no DoRA magnitudes" in python
+                or ", whose numbers are quantised" in python
+            )
+            assert readable == valid, f"{done}: {python}"
+            seen.update({"valid" if valid else "invalid": 1, "judged": isinstance(page, dict)})
+            if valid and REASON.search(str(page)):
+                seen[STRICTER + REASON.search(page)[0].strip(" ()")] += 1
+            elif not same_refusal(page, python, done):
+                assert_same(page, python, done)
+    return seen
+
+
+def is_valid(raw: bytes) -> bool:
+    try:
+        deserialize(raw)
+    except SafetensorError:
+        return False
+    return True

@@ -222,6 +222,17 @@ def test_the_scripts_that_travel_are_those_the_figures_import():
     }
 
 
+def test_the_data_that_modules_and_scripts_read_travels_once():
+    rules = "dorabook/checkpoint/rules.json"
+    found = publish.needs("from dorabook.checkpoint import judge\nfrom dorabook.live import AxisDetective")
+    assert (
+        found.files[rules] == publish.scripts(["axis-detective"])[rules] == (ROOT / "book" / rules).read_text("utf-8")
+    )
+    cells = list(publish.cells_before(found, "7-which-axis", "", publish.BOOK))
+    assert sum('"magnitude": "lora_magnitude_vector"' in cell["source"] for cell in cells) == 1
+    assert rules not in publish.needs("from dorabook.live import Predict").files
+
+
 def test_what_is_taken_from_torch_is_named_in_full():
     found = publish.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
     assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}
