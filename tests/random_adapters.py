@@ -76,7 +76,7 @@ def adapter(draw: random.Random, numbers: torch.Generator) -> Made:
         m = (norms(weight, kind, axis) * (1 + 0.02 * randn(len(norms(weight, kind, axis)), of=numbers))).float()
         scale = draw.choice((1, 1, 1, 1e5, 1e-5))
         flat = scale * m
-        shape = kept(draw, family["name"], kind, axis, len(m))
+        shape = kept(draw, family["name"], kind, axis, len(m), has_base=has_base)
         key = family["magnitude"] + named + draw.choice(("", ".weight") if "adapter" in family else ("",))
         tensors[f"{name}.{key}"] = flat.reshape(shape).to(dtype if 1e-3 < scale < 1e3 else torch.float32)
         tensors |= {f"{name}.{end.format(adapter=named)}": randn(*sides, of=numbers).to(dtype)
@@ -159,12 +159,15 @@ def with_kernel(shape: list[int], words: list[str], form: dict, kind: Kind, inne
     return [*shape, *(kind.kernel if "inputs" in words else inner)]
 
 
-def kept(draw: random.Random, family: str, kind: Kind, axis: str, n: int) -> tuple[int, ...]:
-    """The shape of m: flat, or with its dimensions where the library keeps them."""
+def kept(draw: random.Random, family: str, kind: Kind, axis: str, n: int, *, has_base: bool) -> tuple[int, ...]:
+    """The shape of m: flat, or with its dimensions where the library keeps them.
+
+    Without the base nothing tells how many groups a convolution has, and so not whether a flat m has a number per input.
+    """
     ones = (1,) * len(kind.kernel)
     if family == "peft":
         return (1, n, *ones) if kind.kernel else (n,)
-    if family not in KEPT or draw.random() < 0.4:
+    if family not in KEPT or (draw.random() < 0.4 and (has_base or kind.groups == 1)):
         return (n,)
     return (n, 1, *ones) if axis == "output" else (1, n, *ones)
 

@@ -10,6 +10,7 @@ from base64 import b64encode
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from both_readers import in_page
+from dorabook.checkpoint.rules import RULES
 from dorabook.live import AxisDetective
 from dorabook.live.axis_detective.examples import example_files
 from live_page import modules, settle, show  # noqa: F401 - show is a fixture
@@ -76,7 +77,8 @@ NO_JSON, NOT_WRITTEN = unread("its header is not JSON"), unread("its header is n
 NO_HEADER = unread("it has no header of at most 32,000,000 bytes")
 IMPROPER = unread("w has no dtype, shape and place that fit together")
 APART = unread("its tensors do not lie one after another")
-NOTHING = "has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m"
+*ENDS, LAST = dict.fromkeys(family["magnitude"] for family in RULES["families"])
+NOTHING = f"has no DoRA magnitudes: no key ends in {', '.join(ENDS)} or {LAST}"
 BAD = {
     "empty": (b"", f"is empty: {AGAIN}"),
     "short": (b"\1\2\3", NO_HEADER),

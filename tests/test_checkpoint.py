@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -366,6 +367,21 @@ def test_every_float_dtype_is_read(saved, dtype):
         **partners("peft", 32, 32), **{"block.lora_magnitude_vector": moved(weight.double().norm(dim=1)).to(dtype)}
     )
     assert told(compare(saved("base", **{"block.weight": weight}), adapter)) == [("per output", "high")]
+
+
+def test_a_base_of_twenty_gigabytes_is_read_only_where_the_layers_are(tmp_path, saved):
+    """A file with a hole in it: what is not written takes no disk, and reads as zeros."""
+    end = 10**7 * 1024 * 2
+    places = {"embed.weight": ("F16", [10**7, 1024], [0, end]), "x.weight": ("F32", [4, 2], [end, end + 32])}
+    header = {key: dict(zip(("dtype", "shape", "data_offsets"), place, strict=True)) for key, place in places.items()}
+    base, raw, done = tmp_path / "base.safetensors", packed(header), []
+    with base.open("wb") as file:
+        file.write(raw)
+        file.truncate(len(raw) + end + 32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    [layer] = judge(saved(**{"x.dora_scale": drawn(1, 2)}), base, progress=lambda *call: done.append(call)).layers
+    assert (layer.base_key, layer.axis, done) == ("x.weight", "per input", [(32, 32)])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
 def test_a_quantised_base_is_refused_by_its_dtype(saved):
