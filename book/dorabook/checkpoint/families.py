@@ -81,4 +81,4 @@ def groups_of(ranks: list[int], inputs: int, *, convolution: bool) -> int | None
     a, b = ranks
     if a == b:
         return 1
-    return a // b if convolution and b and a % b == 0 and inputs % (a // b) == 0 else None
+    return a // b if convolution and a and b and a % b == 0 and inputs % (a // b) == 0 else None

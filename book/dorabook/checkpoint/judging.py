@@ -109,9 +109,8 @@ def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) ->
         check_same_model(found, adapter, base)
     if not any(place.stored == "square" for place in placed):
         return placed
-    others = [
-        (place.layer.name, place.stored) for place in found if not place.layer.embedding
-    ]  # they are (in, out) anyway
+    # embeddings are (in, out) anyway
+    others = [(place.layer.name, place.stored) for place in found if not place.layer.embedding]
     ways = {turned: square_stored(turned, others, base) for turned in (False, True)}
     return [
         replace(place, stored=ways[may_be_turned(place.layer.name)]) if place.stored == "square" else place
@@ -252,7 +251,10 @@ def reshaped(verdict: LayerVerdict, fit: values.Fit) -> LayerVerdict:
 
 def with_distance(verdict: LayerVerdict, magnitude: Tensor, norms: dict[str, Tensor]) -> LayerVerdict:
     norm = norms["output" if verdict.axis == "per output" else "input"]
-    zeros, largest = int((norm == 0).sum()), norm.max()  # all are divided by the largest, so that no square overflows
+    zeros, largest = (
+        int((norm == 0).sum()),
+        max(norm.tolist(), default=0),
+    )  # by which all are divided: no square overflows
     if len(norm) == len(magnitude) and largest > 0:
         off = float(((magnitude - norm) / largest).norm() / (norm / largest).norm())
         far = off > FAR
