@@ -13,8 +13,7 @@ import build_site
 import pytest
 import serve
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
-from support import page_reader
-from support.live_page import modules, open_figures
+from support.live_page import open_figures
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 LEFT = "net::ERR_ABORTED"  # the page was left while its icon was still on the way
@@ -160,11 +159,3 @@ def visit(browser: Browser, reader: BrowserContext) -> Iterator:
         context.remove_listener("request", asks)
     for page in reader.pages:
         page.close()
-
-
-@pytest.fixture(scope="module")
-def in_page(browser: Browser) -> Iterator:
-    """in_page(groups of files) gives what the page's AxisDetective says of each."""
-    page = modules(browser, *page_reader.MODULES)
-    yield page_reader.reader(page)
-    page.close()

@@ -4,8 +4,11 @@ import io
 import itertools
 import json
 import math
+import re
+import resource
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import dorabook.checkpoint as checkpoint
@@ -13,13 +16,14 @@ import pytest
 import torch
 from dorabook.checkpoint import Refused, __main__, compare, families, files, judge, read, values
 from dorabook.checkpoint import base as weights
+from dorabook.checkpoint import safetensors as stored
 from dorabook.checkpoint.judging import FAR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize, safe_open
 from safetensors.torch import load_file, save_file
 from support.adapters import ENDS, drawn, moved, partners, spread
-from support.broken_files import BAD, packed
+from support.broken_files import AGAIN, BAD, packed
 from support.fuzz_headers import mutants
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -48,7 +52,9 @@ def test_a_bad_file_is_answered_in_one_sentence(tmp_path, data, says):
     path.write_bytes(data)
     with pytest.raises(Refused) as refused:
         judge(path)
-    assert str(refused.value) == f"a.safetensors {says}"
+    unread = says.startswith("cannot be read (")  # for a reason, in the library's words
+    told = str(refused.value).removeprefix("a.safetensors ")
+    assert re.fullmatch(rf"cannot be read \(.+\): {AGAIN}", told) if unread else told == says
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -64,19 +70,6 @@ def test_a_broken_header_gives_a_verdict_or_one_sentence(tmp_path, seed):
             said = report.sentence
             json.dumps(report.to_json())
         assert said.startswith("a.safetensors") and "\n" not in said, done
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_what_the_library_refuses_is_refused_here_too(tmp_path, seed):
-    path = tmp_path / "a.safetensors"
-    for done, raw in mutants(seed + 100, 100):
-        path.write_bytes(raw)
-        try:
-            read(path)
-        except Refused:
-            continue
-        with safe_open(path, framework="pt") as file:
-            assert sorted(file.keys()) == sorted(read(path).entries), done
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path):
@@ -314,13 +307,13 @@ def test_a_zero_row_of_the_base_is_counted(saved):
 
 
 def test_a_base_weight_is_summed_along_both_sides_in_pieces(monkeypatch, saved):
-    monkeypatch.setattr(files, "PIECE", 16)
+    monkeypatch.setattr(stored, "PIECE", 16)
     for shape in ((7, 5), (3, 40), (4, 3, 3, 3), (50, 2), (1, 1)):
         weight = drawn(*shape).float()
         sizes: list[int] = []
-        with files.open_files() as tensors:
+        with stored.open_files() as tensors:
             entry = read(saved(w=weight)).entries["w"]
-            first, second = files.sums_of_squares(tensors(entry), sizes.append)
+            first, second = stored.sums_of_squares(tensors(entry), sizes.append)
         squares = weight.double().square()
         rest = tuple(range(2, len(shape)))
         torch.testing.assert_close(first, squares.sum((1, *rest)))
@@ -335,6 +328,21 @@ def test_every_float_dtype_is_read(saved, dtype):
         **partners("peft", 32, 32), **{"block.lora_magnitude_vector": moved(weight.double().norm(dim=1)).to(dtype)}
     )
     assert told(compare(saved("base", **{"block.weight": weight}), adapter)) == [("per output", "high")]
+
+
+def test_a_base_of_twenty_gigabytes_is_read_only_where_the_layers_are(tmp_path, saved):
+    """A file with a hole in it: what is not written takes no disk, and reads as zeros."""
+    end = 10**7 * 1024 * 2
+    places = {"embed.weight": ("F16", [10**7, 1024], [0, end]), "x.weight": ("F32", [4, 2], [end, end + 32])}
+    header = {key: dict(zip(("dtype", "shape", "data_offsets"), place, strict=True)) for key, place in places.items()}
+    base, raw, done = tmp_path / "base.safetensors", packed(header), []
+    with base.open("wb") as file:
+        file.write(raw)
+        file.truncate(len(raw) + end + 32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    [layer] = judge(saved(**{"x.dora_scale": drawn(1, 2)}), base, progress=lambda *call: done.append(call)).layers
+    assert (layer.base_key, layer.axis, done) == ("x.weight", "per input", [(32, 32)])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
 def test_a_quantised_base_is_refused_by_its_dtype(saved):
@@ -507,8 +515,6 @@ class Model(torch.nn.Module):
 @pytest.fixture(scope="module")
 def peft_files(tmp_path_factory) -> tuple[Path, Path]:
     """An adapter of Model that peft trained for a few steps and saved, and the base."""
-    import warnings
-
     from peft import LoraConfig, get_peft_model
 
     folder = tmp_path_factory.mktemp("peft")
@@ -665,7 +671,7 @@ def test_a_base_is_read_by_one_thread(saved):
 
 def test_summing_leaves_the_weight_and_the_magnitude_as_they_are():
     weight = drawn(5, 3)
-    for read_it in (lambda: files.sums_of_squares(weight, lambda size: None), lambda: files.numbers(weight).zero_()):
+    for read_it in (lambda: stored.sums_of_squares(weight, lambda size: None), lambda: stored.numbers(weight).zero_()):
         read_it()
         assert torch.equal(weight, drawn(5, 3))
 
@@ -674,13 +680,13 @@ def test_the_library_s_reason_is_given_where_a_tensor_cannot_be_read(saved, monk
     path = saved(w=drawn(2, 2))
 
     def refuse(*_, **__):
-        raise files.SafetensorError("because " * 100)
+        raise stored.SafetensorError("because " * 100)
 
     entry = read(path).entries["w"]
-    monkeypatch.setattr(files, "safe_open", refuse)
+    monkeypatch.setattr(stored, "safe_open", refuse)
     with (
-        files.open_files() as tensors,
-        pytest.raises(Refused, match=rf"cannot be read \({'because ' * 25}\)"),
+        stored.open_files() as tensors,
+        pytest.raises(Refused, match=rf"cannot be read \({'because ' * 15}…\)"),
     ):
         tensors(entry)
 
@@ -826,16 +832,16 @@ def test_a_file_that_the_system_keeps_is_named_with_its_reason(monkeypatch, save
 
 def test_a_file_is_opened_once_and_one_that_changed_since_is_named(monkeypatch, saved):
     path, opened = saved(a=drawn(2, 2), b=drawn(3)), []
-    monkeypatch.setattr(
-        files, "safe_open", lambda *args, **options: opened.append(args[0]) or safe_open(*args, **options)
-    )
     entries = read(path).entries
-    with files.open_files() as tensors:
+    monkeypatch.setattr(
+        stored, "safe_open", lambda *args, **options: opened.append(args[0]) or safe_open(*args, **options)
+    )
+    with stored.open_files() as tensors:
         assert [tuple(tensors(entries[key]).shape) for key in ("a", "b", "a")] == [(2, 2), (3,), (2, 2)]
     assert opened == [path]
     path.write_bytes(b"{}")
     with (
-        files.open_files() as tensors,
+        stored.open_files() as tensors,
         pytest.raises(Refused, match=r"^adapter\.safetensors cannot be read \(.+\): download"),
     ):
         tensors(entries["a"])
@@ -858,7 +864,7 @@ def test_every_dtype_has_the_size_that_the_library_gives_it(tmp_path, dtype):
         else:
             with pytest.raises(SafetensorError):
                 deserialize(raw)
-            with pytest.raises(Refused, match="which is not its size"):
+            with pytest.raises(Refused, match="cannot be read"):
                 read(path)
 
 
@@ -867,36 +873,21 @@ def test_half_a_character_is_no_name(tmp_path, half):
     header = f'{{"{half}": {{"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}}}'.encode()
     path = tmp_path / "a.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"0")
-    with pytest.raises(Refused, match="has a header that is not JSON"):
+    with pytest.raises(Refused, match="cannot be read"):
         read(path)
 
 
 def test_an_index_larger_than_any_header_is_not_read(tmp_path):
     index = tmp_path / "model.safetensors.index.json"
     text = json.dumps({"weight_map": {}})
-    for size, refused in ((files.LONGEST_HEADER, False), (files.LONGEST_HEADER + 1, True)):
+    for size, refused in ((files.LONGEST_INDEX, False), (files.LONGEST_INDEX + 1, True)):
         index.write_text(text.ljust(size))
         if refused:
             with pytest.raises(Refused, match="has no weight_map"):
                 read(index)
         else:
             assert read(index) == checkpoint.Checkpoint("model.safetensors.index.json", {})
-    assert files.LONGEST_HEADER == 32_000_000
-
-
-@pytest.mark.parametrize(
-    ("sides", "result"),
-    [([], 1), ([3], 3), ([2, 3, 7], 42), ([5, 0, 2**60], 0), ([0], 0), ([2**31, 2**22], 2**53), ([2**60, 2**60, 0], 0)],
-)
-def test_a_product_of_sides_is_exact_and_0_where_a_side_is(sides, result):
-    assert files.product(sides) == result
-
-
-def test_a_product_stops_where_no_file_could_be_so_large():
-    most = 8 * (2**53 - 1)
-    assert files.product([most, 2]) == 2 * most
-    assert files.product([most + 1, 2]) == most + 1
-    assert most < files.product([2**60] * 100_000) <= 2**120
+    assert files.LONGEST_INDEX == 32_000_000
 
 
 # The command line
@@ -1044,11 +1035,50 @@ def test_a_square_convolution_s_magnitude_that_was_reshaped_is_told_by_its_value
     assert (layer.axis, layer.confidence) == ("cannot tell", "none") and layer.evidence.endswith("m was reshaped.")
 
 
-def test_a_grouped_convolution_s_inputs_have_no_norms_to_be_far_from(saved):
+@pytest.mark.parametrize(
+    ("shape", "axis", "sure"),
+    [
+        ((1, 2, 1, 1), "per input", "certain"),  # the norms of a weight (4, 2, 3, 3) are 4 or 2
+        ((4, 1, 1, 1), "per output", "certain"),
+        ((4,), "per output", "certain"),
+        ((2,), "per input", "certain"),
+        ((1, 6, 1, 1), "cannot tell", "none"),
+    ],
+)
+def test_a_grouped_convolution_has_as_many_inputs_as_a_group(saved, shape, axis, sure):
+    weight = drawn(4, 2, 3, 3)
+    squares = weight.square()
+    norms = {4: squares.sum((1, 2, 3)).sqrt(), 2: squares.sum((0, 2, 3)).sqrt(), 6: torch.ones(6).double()}[max(shape)]
     factors = {"c.lora_down.weight": drawn(2, 6, 3, 3), "c.lora_up.weight": drawn(4, 2, 1, 1)}
-    adapter = saved(**factors, **{"c.dora_scale": drawn(1, 6, 1, 1)})
-    [layer] = judge(adapter, saved("base", **{"c.weight": drawn(4, 2, 3, 3)})).layers
-    assert (layer.axis, layer.distance) == ("per input", None)
+    adapter = saved(**factors, **{"c.dora_scale": norms.reshape(shape)})
+    [layer] = judge(adapter, saved("base", **{"c.weight": weight})).layers
+    assert (layer.axis, layer.confidence, layer.outputs, layer.inputs) == (axis, sure, 4, 2)
+    assert layer.distance == (None if axis == "cannot tell" else pytest.approx(0))
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_grouped_convolution_that_peft_wrote_is_per_output(tmp_path, groups):
+    """Its B is a convolution in groups too, so that the ranks of A and B differ by the number of groups."""
+    from peft import LoraConfig, get_peft_model
+
+    model = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, groups=groups))
+    save_file(model.state_dict(), tmp_path / "base.safetensors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of peft, that such a layer cannot be merged
+        get_peft_model(model, LoraConfig(r=4, use_dora=True, target_modules=["0"])).save_pretrained(tmp_path)
+    for base in ((), (tmp_path / "base.safetensors",)):
+        [layer] = judge(tmp_path / "adapter_model.safetensors", *base).layers
+        assert (layer.axis, layer.confidence, layer.outputs, layer.inputs) == ("per output", "certain", 8, 8 // groups)
+    assert layer.distance == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1e5, "more than 100,000"), (900, "89900"), (1e-5, "100")])
+def test_a_distance_beyond_a_thousand_times_the_norms_is_no_number(saved, scale, told):
+    weight = drawn(5, 3)
+    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": scale * weight.norm(dim=1)})
+    [layer] = compare(saved("base", **{"block.weight": weight}), adapter).layers
+    assert f"It is {told} % from the base's norms, too far for a training" in layer.evidence
+    assert layer.far and layer.distance == pytest.approx(min(abs(scale - 1), 1000))
 
 
 @pytest.mark.parametrize(("scale", "percent"), [(1.0, 50), (1e-3, 50), (0.0, None)])
@@ -1123,8 +1153,8 @@ def test_a_name_longer_than_any_is_not_looked_for(length, looked_for):
 # Which side of a weight is which, and which tensors belong to a magnitude
 
 
-def entries(**shapes: tuple[int, ...]) -> dict[str, files.Entry]:
-    return {key: files.Entry(Path("a.safetensors"), key, "F32", shape) for key, shape in shapes.items()}
+def entries(**shapes: tuple[int, ...]) -> dict[str, stored.Entry]:
+    return {key: stored.Entry(Path("a.safetensors"), key, "F32", shape) for key, shape in shapes.items()}
 
 
 def layer_of(key: str, **shapes: tuple[int, ...]) -> families.Layer:
@@ -1153,13 +1183,13 @@ def sizes(layer: families.Layer) -> tuple:
     ],
 )
 def test_the_sides_of_a_base_weight_are_told_by_the_sizes_of_a_and_b(outputs, inputs, shape, found):
-    magnitude = files.Entry(Path("a"), "m", "F32", (4,))
+    magnitude = stored.Entry(Path("a"), "m", "F32", (4,))
     assert weights.stored(families.Layer("x", magnitude, "peft", outputs, inputs), shape) == found
 
 
 @pytest.mark.parametrize(("shape", "found"), [((9, 4), "in, out"), ((4, 9), None), ((9, 9), None)])
 def test_an_embedding_is_stored_a_token_a_row(shape, found):
-    magnitude = files.Entry(Path("a"), "m", "F32", (4,))
+    magnitude = stored.Entry(Path("a"), "m", "F32", (4,))
     assert weights.stored(families.Layer("wte", magnitude, "peft", 4, 9, embedding=True), shape) == found
 
 
@@ -1227,8 +1257,12 @@ def test_a_lokr_convolution_tells_its_inputs_unless_the_kernel_is_in_its_factor(
 
 
 @pytest.mark.parametrize(
-    ("A", "B"), [((3,), (4, 2)), ((2, 3), (4,)), ((3,), (4,)), ((2, 3), (4, 5))], ids=["A", "B", "both", "ranks"]
-)
+    ("A", "B"),
+    [
+        ((3,), (4, 2)), ((2, 3), (4,)), ((3,), (4,)), ((2, 3), (4, 5)), ((4, 2), (6, 2)),
+        ((3, 6, 1), (4, 2, 1)), ((4, 3, 1), (4, 2, 1)), ((0, 3, 1), (4, 2, 1)), ((2, 3, 1), (4, 0, 1)),  # no groups either
+    ],
+)  # fmt: skip
 def test_factors_that_do_not_belong_together_are_kept_as_they_are(A, B):
     plain = layer_of("x.lora_magnitude_vector", **{"x.lora_A.weight": A, "x.lora_B.weight": B})
     assert (plain.ranks, sizes(plain), plain.embedding) == ((A, B), (None, None), False)
@@ -1246,11 +1280,6 @@ def test_the_last_word_of_a_name_says_whether_mlx_adapts_an_embedding(name, embe
 
 def test_a_file_that_is_one_layer_has_no_name():
     assert layer_of("lora_magnitude_vector").name == ""
-
-
-def test_the_tensor_that_is_named_twice_is_the_one_that_is_said():
-    pairs = [("a", 1), ("b", 2), ("c", 3), ("b", 4)]
-    assert files.with_twice(pairs).key == "b"
 
 
 def test_all_names_that_are_promised_are_there():

@@ -1,25 +1,39 @@
 """The page's AxisDetective and dorabook.checkpoint on the same files: the same sentences, rows, numbers and remedies."""
 
+import re
 from pathlib import Path
 
+import dorabook.checkpoint
 import pytest
 import torch
+from dorabook.checkpoint.rules import RULES
 from safetensors.torch import load_file, save_file
 from support.adapters import drawn
-from support.both_readers import assert_same, in_python
+from support.both_readers import assert_same, check_broken, check_valid, in_page, in_python
 from support.fuzz_headers import mutants
+from support.random_adapters import FAMILIES, adapters
 
+CHECKPOINT = Path(dorabook.checkpoint.__file__).parent
 FIXTURES = Path(__file__).parent / "fixtures"
 LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false"]
 
 
+def test_valid_adapters_drawn_at_random_get_one_report_and_a_true_one():
+    assert set(check_valid(list(adapters(seed=0, count=64)))) == {family["name"] for family in FAMILIES}
+
+
 @pytest.mark.parametrize("seed", range(4))
-def test_broken_headers_get_the_same_sentence(in_page, tmp_path, seed):
-    path = tmp_path / "a.safetensors"
-    made = list(mutants(seed, 150))
-    for (done, raw), said in zip(made, in_page([[(path.name, raw)] for _, raw in made]), strict=True):
-        path.write_bytes(raw)
-        assert_same(said, in_python(path), done)
+def test_broken_headers_get_the_same_sentence(seed):
+    check_broken(list(mutants(seed, 150)))
+
+
+def test_every_sentence_is_said_by_both_and_written_in_neither():
+    folders = {"py": CHECKPOINT, "js": CHECKPOINT.parent / "live/axis_detective/checkpoint"}
+    for ending, folder in folders.items():
+        code = "".join(path.read_text("utf-8") for path in folder.glob(f"*.{ending}"))
+        for name, sentence in RULES["sentences"].items():
+            known = name in RULES["files"]["kinds"] or re.search(rf"""["']{name.removesuffix(" untold")}["']""", code)
+            assert known and (" " not in sentence or sentence not in code), f"{ending}: {name}"
 
 
 def pairs() -> dict[str, tuple[str, str | None]]:
@@ -34,7 +48,7 @@ def pairs() -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(("adapter", "base"), pairs().values(), ids=pairs())
-def test_trained_adapters_get_the_same_verdicts(in_page, adapter, base):
+def test_trained_adapters_get_the_same_verdicts(adapter, base):
     paths = [FIXTURES / f"{name}.safetensors" for name in (adapter, base) if name]
     [said] = in_page([[(path.name, path.read_bytes()) for path in paths]])
     assert_same(said, in_python(*paths), adapter)
@@ -65,7 +79,7 @@ def squares(seed: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_square_layers_get_the_same_verdicts_and_numbers(in_page, tmp_path, seed):
+def test_square_layers_get_the_same_verdicts_and_numbers(tmp_path, seed):
     adapter, base = squares(seed)
     paths = [tmp_path / "adapter.safetensors", tmp_path / "base.safetensors"]
     for path, tensors in zip(paths, (adapter, base), strict=True):
@@ -83,7 +97,7 @@ def test_the_fixtures_are_small_and_trained():
     assert (magnitude[:, 0] - base.norm(dim=1)).abs().min() > 1e-4
 
 
-def test_a_model_of_every_kind_of_layer_gets_the_same_verdicts(in_page, tmp_path):
+def test_a_model_of_every_kind_of_layer_gets_the_same_verdicts(tmp_path):
     adapter = {
         "embed.lora_magnitude_vector": drawn(8, seed=1).abs(),
         "embed.lora_embedding_A": drawn(2, 20, seed=2),

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import live_host
 import pytest
-from dorabook import live
+from dorabook import javascript, live
 from dorabook.live import FigureBox, LiveFigure, NormExplorer, TrainingRace
 from dorabook.live import figure as live_figure
 from dorabook.live.figure import Description
@@ -57,6 +57,22 @@ def test_modules_are_joined_once_each_and_their_names_stay_apart(folder, browser
         f"import('data:text/javascript,' + encodeURIComponent({json.dumps(text)})).then(m => m.default.render())"
     ) == [1, 11, 100]
     page.close()
+
+
+def test_data_of_the_package_is_joined_by_its_keys(tmp_path, monkeypatch):
+    monkeypatch.setattr(esm, "FOLDER", tmp_path / "live")
+    (tmp_path / "live").mkdir()
+    (tmp_path / "rules.json").write_text('{\n "most": 8,\n "export": "import { x } from"\n}')
+    write(
+        tmp_path / "live" / "figure",
+        figure='import { most as least } from "../../rules.json";\nexport const found = () => least;\n',
+    )
+    entry = tmp_path / "live" / "figure" / "figure.js"
+    assert list(esm.modules(entry)) == [tmp_path / "rules.json", entry]
+    assert javascript.function(f"{esm.definitions(entry)}\nconst {{ found }} = $figure_figure;", "found")() == 8
+    entry.write_text('import most from "../../rules.json";\n')
+    with pytest.raises(ValueError, match=r"figure\.js, line 1: cannot join 'import most from"):
+        esm.definitions(entry)
 
 
 @pytest.mark.parametrize(

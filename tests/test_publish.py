@@ -234,6 +234,17 @@ def test_a_figure_asks_for_the_engine_that_says_its_sentence_and_goes_on_without
     assert [said for said in run(published, folder) if said] == ["Predict\n"]
 
 
+def test_the_data_that_modules_and_scripts_read_travels_once():
+    rules = "dorabook/checkpoint/rules.json"
+    found = closure.needs("from dorabook.checkpoint import judge\nfrom dorabook.live import AxisDetective")
+    assert (
+        found.files[rules] == closure.scripts(["axis-detective"])[rules] == (ROOT / "book" / rules).read_text("utf-8")
+    )
+    cells = list(standalone.cells_before(found, "7-which-axis", "", closure.BOOK))
+    assert sum('"magnitude": "lora_magnitude_vector"' in cell["source"] for cell in cells) == 1
+    assert rules not in closure.needs("from dorabook.live import Predict").files
+
+
 def test_what_is_taken_from_torch_is_named_in_full():
     found = closure.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
     assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}

@@ -169,9 +169,9 @@ def figures_of(tree: ast.Module) -> Iterable[str]:
 
 
 def scripts(figures: list[str]) -> dict[str, str]:
-    """The scripts and style sheets of these figures, by their paths in the package."""
+    """The scripts, data and style sheets of these figures, by their paths in the book."""
     esm = live_host.joiner()
     texts = esm.modules(*map(esm.source, figures))
     sheets = [esm.FOLDER / "live.css", *(esm.source(name).with_suffix(".css") for name in figures)]
     texts |= {sheet: sheet.read_text(encoding="utf-8") for sheet in sheets if sheet.exists()}
-    return {f"{PACKAGE}/live/{path.relative_to(esm.FOLDER).as_posix()}": text for path, text in texts.items()}
+    return {path.relative_to(BOOK).as_posix(): text for path, text in texts.items()}

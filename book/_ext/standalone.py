@@ -52,7 +52,7 @@ def cells_before(found: Needs, name: str, site: str, book: Path, *, what: str = 
     for file, text in found.files.items():
         yield folded(name, file, f"%%dora_file {file}\n#@title {file}\n{text}")
     if found.figures:
-        files = scripts(found.figures)
+        files = {file: text for file, text in scripts(found.figures).items() if file not in found.files}
         parts = "\n".join(f"{comment(file)}\n{text.strip()}\n" for file, text in files.items())
         yield folded(name, "scripts", f"%%dora_file\n#@title Scripts and styles of the live figures\n{parts}")
 

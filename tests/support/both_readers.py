@@ -1,9 +1,55 @@
-"""dorabook.checkpoint and the page's AxisDetective on the same files."""
+"""dorabook.checkpoint and the page's reader on the same files: `in_page`, in the embedded engine, `in_python`, and `assert_same`."""
 
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import live_host
 import pytest
+from dorabook import javascript
 from dorabook.checkpoint import Refused, judge
+from safetensors import SafetensorError, deserialize
+from support.random_adapters import Made
+
+REASON = re.compile(r"(?<= cannot be read) \(.*\)(?=: download or save it again$)")
+Files = list[tuple[str, bytes]]
+
+JUDGE = """function judgeAll(groups) {
+  const { judge } = $axis_detective_checkpoint_judging, { atOnce } = $axis_detective_checkpoint_safetensors;
+  const source = ([name, letters]) => {
+    const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    return { name, size: bytes.length, bytes };
+  };
+  return groups.map((files) => {
+    try {
+      const { sentence, columns, rows, remedy, layers } = atOnce(judge(files.map(source)));
+      const numbers = layers.map(({ slopes, distance }) => [distance, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]]);
+      return { sentence, columns, rows, remedy, numbers, far: layers.map(({ far }) => far), families: layers.map(({ family }) => family.name) };
+    } catch (error) {
+      return error.message;
+    }
+  });
+}"""
+
+
+@cache
+def engine(source: str, name: str) -> Callable:
+    return javascript.function(source, name)
+
+
+def asked(module: str, name: str, script: str) -> Callable:
+    """The function `name` of `script`, which sees what `module` of dorabook/live and all it imports are joined to."""
+    esm = live_host.joiner()
+    return engine(f"{esm.definitions(esm.FOLDER / f'{module}.js')}\n{script}", name)
+
+
+def in_page(groups: list[Files]) -> list[dict | str]:
+    """What the page's reader says of each group of files: a report, or the one sentence of a refusal."""
+    judged = asked("axis_detective/checkpoint/judging", "judgeAll", JUDGE)
+    return judged([[(name, data.decode("latin-1")) for name, data in files] for files in groups])
 
 
 def in_python(adapter: Path, base: Path | None = None) -> dict | str:
@@ -11,22 +57,30 @@ def in_python(adapter: Path, base: Path | None = None) -> dict | str:
         report = judge(adapter, base)
     except Refused as refused:
         return str(refused)
-    numbers = [[layer.distance, layer.slopes and [*vars(layer.slopes).values()]] for layer in report.layers]
-    said = {"sentence": report.sentence, "columns": ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"]}
-    rows = [list(row) for row in report.rows]
-    return said | {
-        "rows": rows,
+    return {
+        "sentence": report.sentence,
+        "columns": ["Layer", "m", "Weight", "Axis", "Confidence", "Evidence"],
+        "rows": [list(row) for row in report.rows],
         "remedy": report.remedy,
-        "numbers": numbers,
+        "numbers": [[layer.distance, layer.slopes and [*vars(layer.slopes).values()]] for layer in report.layers],
         "far": [layer.far for layer in report.layers],
+        "families": [layer.family for layer in report.layers],
     }
+
+
+def same_refusal(page: dict | str, python: dict | str, what: str) -> bool:
+    """Whether both refuse a broken file: in one sentence, but for the reason, which in Python is the safetensors library's."""
+    assert isinstance(page, str) == isinstance(python, str), what
+    if isinstance(page, str):
+        assert REASON.sub("", page) == REASON.sub("", python), what
+    return isinstance(page, str)
 
 
 def assert_same(page: dict | str, python: dict | str, what: str) -> None:
     if isinstance(page, str) or isinstance(python, str):
         assert page == python, what
         return
-    for key in ("sentence", "columns", "rows", "remedy", "far"):
+    for key in ("sentence", "columns", "rows", "remedy", "far", "families"):
         assert page[key] == python[key], f"{what}: {key}"
     assert [one[1] is None for one in page["numbers"]] == [one[1] is None for one in python["numbers"]]
     for one, other in zip(flat(page["numbers"]), flat(python["numbers"]), strict=True):
@@ -35,3 +89,59 @@ def assert_same(page: dict | str, python: dict | str, what: str) -> None:
 
 def flat(numbers: list) -> list[float]:
     return [value for distance, slopes in numbers for value in ([distance, *(slopes or [])]) if value is not None]
+
+
+def check_valid(drawn: list[Made]) -> Counter:
+    """Both readers on valid adapters: the same report, and a true one. How many layers of each family were named."""
+    named = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for made, page in zip(drawn, in_page([made.files for made in drawn]), strict=True):
+            for name, data in made.files:
+                Path(folder, name).write_bytes(data)
+            python = in_python(*(Path(folder, name) for name, _ in made.files))
+            assert_same(page, python, made.what)
+            assert not wrong(made, python), f"{made.what}: {wrong(made, python)}"
+            named.update(python["families"])
+    return named
+
+
+def wrong(made: Made, said: dict | str) -> list:
+    """Rows that are sure of another axis than the one drawn, or tell none where shapes do."""
+    if isinstance(said, str):
+        return [said]
+    rows = {row[0]: row for row in said["rows"]}
+    sure = [name for name in made.axes if rows[name][4] in ("certain", "high") and rows[name][3] != made.axes[name]]
+    return [rows[name] for name in [*sure, *(name for name in made.told if rows[name][3] == "cannot tell")]]
+
+
+STRICTER = "stricter: "
+
+
+def check_broken(made: list[tuple[str, bytes]]) -> Counter:
+    """Both readers on broken files: Python takes what the safetensors library takes, and the page no more than that."""
+    seen = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.safetensors")
+        for (done, raw), page in zip(made, in_page([[(path.name, raw)] for _, raw in made]), strict=True):
+            path.write_bytes(raw)
+            python, valid = in_python(path), is_valid(raw)
+            readable = (
+                isinstance(python, dict)
+                or " has no DoRA magnitudes" in python
+                or ", whose numbers are quantised" in python
+            )
+            assert readable == valid, f"{done}: {python}"
+            seen.update({"valid" if valid else "invalid": 1, "judged": isinstance(page, dict)})
+            if valid and REASON.search(str(page)):
+                seen[STRICTER + REASON.search(page)[0].strip(" ()")] += 1
+            elif not same_refusal(page, python, done):
+                assert_same(page, python, done)
+    return seen
+
+
+def is_valid(raw: bytes) -> bool:
+    try:
+        deserialize(raw)
+    except SafetensorError:
+        return False
+    return True

@@ -28,6 +28,8 @@ FACTORS = ("test_detective_parity.py::test_sizes_are_taken_from_factors_alike",)
 FIT = ("test_detective_parity.py::test_slopes_and_what_they_mean_are_the_same",)
 SHARDS = ("test_detective_parity.py::test_sharded_bases_are_read_and_refused_alike",)
 SQUARES = ("test_checkpoint_page.py::test_square_layers_get_the_same_verdicts_and_numbers",)
+ADAPTERS = ("test_checkpoint_page.py::test_valid_adapters_drawn_at_random_get_one_report_and_a_true_one",)
+RULES = "../checkpoint/rules.json"  # which Python has read already, rightly
 KINDS = ("test_checkpoint_page.py::test_a_model_of_every_kind_of_layer_gets_the_same_verdicts",)
 
 
@@ -50,7 +52,7 @@ MUTANTS = [
     Mutant("the update not transposed with the weight", "norm_explorer/explain.js", "agrees(state) ? update : transpose(update)", "update", FLAG),
     Mutant("a transpose that turns the shape and leaves the numbers", "core/matrix.js", "out.data[j * m.rows + i] =", "out.data[i * m.columns + j] =", FLAG),
     Mutant("magnitudes per output counted over inputs", "parameter_counter/counting.js", "output: sum(layers.map(({ out, copies }) => copies * out))", "output: sum(layers.map(({ into, copies }) => copies * into))", COUNTS),
-    Mutant("a length that is the outputs' taken for the inputs'", "axis_detective/checkpoint/judging.js", 'told(n === outputs ? "per output" : across', 'told(n === inputs ? "per output" : across', SHAPES),
+    Mutant("a length that is the outputs' taken for the inputs'", "axis_detective/checkpoint/judging.js", 'axisOf(layer, n === outputs), "certain"', 'axisOf(layer, n === inputs), "certain"', SHAPES),
     Mutant("a matrix stored (in, out) read as (out, in)", "axis_detective/checkpoint/judging.js", 'return stored === "in, out" ?', 'return stored === "out, in" ?', FAMILIES),
     Mutant("m measured against the norms of the other axis", "axis_detective/checkpoint/judging.js", 'norms[layer.axis === "per output" ? "output" : "input"]', 'norms[layer.axis === "per output" ? "input" : "output"]', FAMILIES),
     # the norm
@@ -85,28 +87,33 @@ MUTANTS = [
     # the header reader
     Mutant("the header begins a byte too early", "axis_detective/checkpoint/safetensors.js", "{ source, start: 8, end: 8 + length }", "{ source, start: 7, end: 7 + length }", EXAMPLES),
     Mutant("the last byte of the header left out", "axis_detective/checkpoint/safetensors.js", "{ source, start: 8, end: 8 + length }", "{ source, start: 8, end: 7 + length }", EXAMPLES),
-    Mutant("data counted from the start of the file", "axis_detective/checkpoint/safetensors.js", "start: from + entry.start, end: from + entry.end", "start: entry.start, end: entry.end", EXAMPLES),
+    Mutant("data counted from the start of the file", "axis_detective/checkpoint/safetensors.js", "start: from + start, end: from + end", "start, end", EXAMPLES),
     Mutant("a header that ends after the file let through", "axis_detective/checkpoint/safetensors.js", "if (8 + length > size)", "if (length > size)", HEADERS),
-    Mutant("tensors in the same place let through", "axis_detective/checkpoint/safetensors.js", "if (start < at) refuse", "if (start < 0) refuse", HEADERS),
-    Mutant("bytes between tensors let through", "axis_detective/checkpoint/safetensors.js", "if (start > at) refuse", "if (start > size) refuse", HEADERS),
-    Mutant("bytes after the last tensor let through", "axis_detective/checkpoint/safetensors.js", "if (more > 0) refuse", "if (more > 8) refuse", HEADERS),
-    Mutant("bits taken for bytes", "axis_detective/checkpoint/safetensors.js", "bits !== 8n * BigInt(bytes)", "bits !== BigInt(bytes)", EXAMPLES),
+    Mutant("tensors in the same place let through", "axis_detective/checkpoint/safetensors.js", "if (start !== at) broken", "if (start > at) broken", HEADERS),
+    Mutant("bytes between tensors let through", "axis_detective/checkpoint/safetensors.js", "if (start !== at) broken", "if (start < at) broken", HEADERS),
+    Mutant("bytes after the last tensor let through", "axis_detective/checkpoint/safetensors.js", "if (more > 0) broken", "if (more > 8) broken", HEADERS),
+    Mutant("bits taken for bytes", "axis_detective/checkpoint/safetensors.js", "bits === 8n * BigInt(", "bits === BigInt(", EXAMPLES),
     Mutant("a whole number read from its high byte first", "axis_detective/checkpoint/safetensors.js", ".getBigUint64(0, true)", ".getBigUint64(0, false)", EXAMPLES),
     Mutant("bfloat16 read as if its bits were float32's low ones", "axis_detective/checkpoint/safetensors.js", "bits[i] << 16", "bits[i]", SUMS),
     Mutant("float16's exponent off by one", "axis_detective/checkpoint/safetensors.js", "2 ** (exponent - 15)", "2 ** (exponent - 16)", SUMS),
     Mutant("a row that goes over two pieces begun anew", "axis_detective/checkpoint/safetensors.js", "column = at % width", "column = 0", SUMS),
     # which axis, by names and values
-    Mutant("the factors of mlx-lm read as peft's", "axis_detective/checkpoint/families.js", "{ rankOfA: 1, inOfA: 0, outOfB: 1, rankOfB: 0 }", "{ rankOfA: 0, inOfA: 1, outOfB: 0, rankOfB: 1 }", FAMILIES),
-    Mutant("LoKr's sides added, not multiplied", "axis_detective/checkpoint/families.js", "outputs: one[0] * two[0]", "outputs: one[0] + two[0]", FACTORS),
-    Mutant("any name that ends in a magnitude's taken for one", "axis_detective/checkpoint/families.js", "key !== end && !key.endsWith(`.${end}`)", "!key.endsWith(end)", KEYS),
+    Mutant("a convolution in groups given the inputs of all", "axis_detective/checkpoint/judging.js", "layer.inputs = b;", "layer.inputs *= 1;", ADAPTERS),
+    Mutant("the ranks of a convolution in groups believed not to belong together", "axis_detective/checkpoint/families.js", "a % b === 0 &&", "a % b === 1 &&", ADAPTERS),
+    Mutant("a distance given as a number however far", "axis_detective/checkpoint/judging.js", "off > distance.farthest ?", "off < 0 ?", ADAPTERS),
+    Mutant("a library's word before a name left there", "axis_detective/checkpoint/base.js", "name = name.slice(word.length + 1);", "name = name.slice(word.length);", ADAPTERS),
+    Mutant("peft's convolutions read as LyCORIS's", RULES, '"convolution_side": 1', '"convolution_side": 0', ADAPTERS),
+    Mutant("the factors of mlx-lm read as peft's", RULES, '"lora_a": ["inputs", "rank"], "lora_b": ["rank", "outputs"]', '"lora_a": ["rank", "inputs"], "lora_b": ["outputs", "rank"]', FAMILIES),
+    Mutant("LoKr's sides added, not multiplied", "axis_detective/checkpoint/families.js", "all * side, 1)", "all + side, 0)", FACTORS),
+    Mutant("any name that ends in a magnitude's taken for one", "axis_detective/checkpoint/families.js", "(?:(.*)\\\\.)?${", "(?:(.*))?${", KEYS),
     Mutant("a square base weight believed to be (out, in)", "axis_detective/checkpoint/base.js", 'if (fits && turned) return "square";', 'if (fits && turned) return "out, in";', SQUARES),
     Mutant("the first of two weights with one name taken", "axis_detective/checkpoint/base.js", "return all.length === 1 ? all[0] : null", "return all[0]", NAMES),
     Mutant("the bias on the side of the inputs", "axis_detective/checkpoint/base.js", 'if (bias[0] === a) found.push({ name, stored: "out, in" })', 'if (bias[0] === a) found.push({ name, stored: "in, out" })', SQUARES),
-    Mutant("an index whose files are not all there let through", "axis_detective/checkpoint/files.js", "if (missing) throw", "if (missing && !opened.length) throw", SHARDS),
+    Mutant("an index whose files are not all there let through", "axis_detective/checkpoint/files.js", "if (missing) refuse", "if (missing && !opened.length) refuse", SHARDS),
     Mutant("magnitudes compared with norms, not their logarithms", "axis_detective/checkpoint/values.js", "Math.log(all[i])", "all[i]", FIT),
     Mutant("one slope fitted without the other", "axis_detective/checkpoint/values.js", "(sxp * sqq - sxq * spq) / determinant", "sxp / spp", FIT),
     Mutant("the variance of the fit without its degrees of freedom", "axis_detective/checkpoint/values.js", "dot(left, left) / (k - 3)", "dot(left, left) / k", FIT),
-    Mutant("seven numbers thought enough", "axis_detective/checkpoint/values.js", "if (k < 8) return", "if (k < 7) return", FIT),
+    Mutant("seven numbers thought enough", "axis_detective/checkpoint/values.js", "if (k < fit.fewest) return", "if (k < fit.fewest - 1) return", FIT),
     Mutant("one far channel left as it is", "axis_detective/checkpoint/values.js", "reach > 0 ?", "reach < 0 ?", FIT),
     Mutant("a name shown with its control characters", "axis_detective/checkpoint/text.js", '.replace(UNSEEN, "?")', "", NAMES),
     Mutant("a tuple of one side without its comma", "axis_detective/checkpoint/text.js", "`(${sides[0]},)`", "`(${sides[0]})`", SHAPES),

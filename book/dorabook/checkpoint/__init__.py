@@ -6,9 +6,10 @@ compare(base="base.safetensors", adapter="adapter.safetensors")
 
 from pathlib import Path
 
-from .files import Checkpoint, Refused, read
+from .files import Checkpoint, read
 from .judging import LayerVerdict, Progress, judged, open_checkpoint
 from .report import Report
+from .safetensors import Refused
 
 __all__ = ["Checkpoint", "LayerVerdict", "Refused", "Report", "compare", "judge", "read"]
 

@@ -6,25 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from .families import Layer, part
-from .files import Checkpoint, Entry
+from .files import Checkpoint
+from .rules import RULES, matched
+from .safetensors import Entry
 
-# Leading words that say where a layer was, not which one it is; the longest first.
-LEADING = [
-    "lora_transformer",
-    "diffusion_model",
-    "text_encoder",
-    "transformer",
-    "base_model",
-    "lora_unet",
-    "lora_te1",
-    "lora_te2",
-    "lora_te",
-    "lycoris",
-    "model",
-    "unet",
-]
-LONGEST = 1000  # characters of a layer's name; no model has longer ones
-OWN = ("base.weight", "base_layer.weight", "linear.weight", "weight")
+NAMES = RULES["names"]
+LONGEST = NAMES["longest"]  # characters of a layer's name; no model has longer ones
 
 Stored = Literal["out, in", "in, out", "square", "unknown"]
 
@@ -48,7 +35,7 @@ class Finder:
     def find(self, layer: Layer) -> Entry | None:
         if key := self._in_base(layer.name):
             return self.base[key]
-        own = (self.own.get(part(layer.name, end)) for end in OWN)
+        own = (self.own.get(part(layer.name, end)) for end in NAMES["own"])
         return next((entry for entry in own if entry and len(entry.shape) >= 2), None)
 
     def _in_base(self, layer: str) -> str | None:
@@ -64,11 +51,14 @@ class Finder:
 
 
 def variants(name: str) -> Iterator[str]:
-    """The name, and the name after each of the LEADING words it begins with."""
-    while name is not None:
+    """The name, and the name after each of the leading words, which say where a layer was, not which one it is."""
+    yield name
+    for _ in range(NAMES["most_leading"]):
+        word = next((word for word in NAMES["leading"] if name.startswith(f"{word}_")), None)
+        if word is None:
+            return
+        name = name[len(word) + 1 :]
         yield name
-        word = next((word for word in LEADING if name.startswith(f"{word}_")), None)
-        name = name[len(word) + 1 :] if word else None
 
 
 def stored(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
@@ -111,4 +101,4 @@ def by_bias(base: Checkpoint) -> Iterator[tuple[str, Stored]]:
 
 def may_be_turned(name: str) -> bool:
     """GPT-2's names: its layers are Conv1D, stored (in, out), and others use the names for Linear, stored (out, in)."""
-    return bool(re.search(r"(^|[._])c_(attn|proj|fc)\Z", name))
+    return bool(matched(NAMES["turned"], name))

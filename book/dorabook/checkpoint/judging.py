@@ -3,42 +3,33 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..text import clipped, number, plural, shaped
+from ..text import clipped, number
 from . import values
 from .base import Finder, Stored, may_be_turned, square_stored, stored
-from .families import Layer, layers_of
-from .files import (
-    BITS,
-    Checkpoint,
-    Entry,
-    Opener,
-    Refused,
-    numbers,
-    one_thread,
-    open_files,
-    product,
-    read,
-    sums_of_squares,
-)
+from .families import FAMILIES, Layer, layers_of
+from .files import Checkpoint, read
+from .rules import RULES, say
+from .safetensors import BITS, Entry, Opener, Refused, numbers, one_thread, open_files, sums_of_squares
 
 Axis = Literal["per output", "per input", "per token", "cannot tell"]
 Confidence = Literal["certain", "high", "fair", "none"]
-FAR = 0.5  # of the base's norms: no training seen goes a tenth of that way
-BROKEN = "m holds NaN or infinity: the training broke, or the file is damaged."
+FAR = RULES["distance"]["far"]  # of the base's norms: no training seen goes a tenth of that way
+FARTHEST = RULES["distance"]["farthest"]  # beyond it no number is given
 
 
 @dataclass(frozen=True)
 class LayerVerdict:
     """What is known of one layer's magnitude.
 
-    `evidence` is in sentences. `far`: m does not fit the base. `distance` is |m - norms| / |norms| on the told axis,
-    `slopes` the fit of m to both norms of a square base weight; each None where there is none.
+    `evidence` is in sentences. `far`: m does not fit the base. `distance` is |m - norms| / |norms| on the told axis, FARTHEST at
+    most, `slopes` the fit of m to both norms of a square base weight; each None where there is none.
     """
 
     name: str
@@ -75,9 +66,8 @@ def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | No
     if not layers:
         raise Refused(no_magnitudes(adapter))
     placed = places(layers, adapter, base)
-    size = sum(
-        product(place.weight.shape) * BITS[place.weight.dtype] // 8 for place in placed if place.weight and place.stored
-    )
+    read = [place.weight for place in placed if place.weight and place.stored]
+    size = sum(prod(weight.shape) * BITS[weight.dtype] // 8 for weight in read)
     meter = Meter(size, progress)
     with open_files() as tensors, one_thread():
         verdicts = [judge_layer(place, base is not None, tensors, meter) for place in placed]
@@ -98,11 +88,9 @@ class Meter:
 
 
 def no_magnitudes(adapter: Checkpoint) -> str:
-    without = " (it is a LoRA without them)" if any("lora" in key for key in adapter.entries) else ""
-    return (
-        f"{adapter.name} has no DoRA magnitudes: no key ends in lora_magnitude_vector, dora_scale, magnitude or m"
-        f"{without}: give a DoRA adapter"
-    )
+    *others, last = dict.fromkeys(family["magnitude"] for family in FAMILIES.values())
+    sentence = "a LoRA" if any("lora" in key for key in adapter.entries) else "no magnitudes"
+    return say(sentence, name=adapter.name, ends=f"{', '.join(others)} or {last}")
 
 
 def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) -> list[Place]:
@@ -113,15 +101,16 @@ def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) ->
         how = stored(layer, weight.shape) if weight else None
         if weight and layer.outputs is None and not layer.ranks:
             layer = replace(layer, outputs=weight.shape[0], inputs=weight.shape[1])
+        elif how == "out, in" and len(weight.shape) > 2:
+            layer = replace(layer, inputs=weight.shape[1])  # in groups, it has norms of a group's inputs
         placed.append(Place(layer, weight, how))
     found = [place for place in placed if place.weight]
     if base:
         check_same_model(found, adapter, base)
     if not any(place.stored == "square" for place in placed):
         return placed
-    others = [
-        (place.layer.name, place.stored) for place in found if not place.layer.embedding
-    ]  # they are (in, out) anyway
+    # embeddings are (in, out) anyway
+    others = [(place.layer.name, place.stored) for place in found if not place.layer.embedding]
     ways = {turned: square_stored(turned, others, base) for turned in (False, True)}
     return [
         replace(place, stored=ways[may_be_turned(place.layer.name)]) if place.stored == "square" else place
@@ -131,25 +120,24 @@ def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) ->
 
 def check_same_model(found: list[Place], adapter: Checkpoint, base: Checkpoint) -> None:
     if not found:
-        raise Refused(f"{base.name} has none of the layers of {adapter.name}: they belong to different models")
+        raise Refused(say("no layers", base=base.name, adapter=adapter.name))
     if not any(place.stored for place in found):
-        raise Refused(
-            f"{base.name} has other shapes than {adapter.name} needs, first {shown(found[0].layer.name)}: they belong to different models"
-        )
+        first = shown(found[0].layer.name)
+        raise Refused(say("other shapes", base=base.name, adapter=adapter.name, layer=first))
 
 
 def shown(name: str) -> str:
-    return clipped(name) if name else "the layer itself"
+    return clipped(name) if name else say("itself")
 
 
 def judge_layer(place: Place, has_base: bool, tensors: Opener, meter: Meter) -> LayerVerdict:
     layer, weight = place.layer, place.weight
     magnitude = numbers(tensors(layer.magnitude))
     verdict = replace(by_shape(layer, magnitude), base_key=weight.key if weight else None)
-    norms = base_norms(place, tensors, meter) if weight and place.stored and verdict.evidence != BROKEN else None
+    norms = base_norms(place, tensors, meter) if weight and place.stored and verdict.evidence != say("broken") else None
     finite = norms if norms and all(bool(torch.isfinite(one).all()) for one in norms.values()) else None
     if finite and place.stored == "unknown":
-        verdict = replace(verdict, evidence=STORED_UNKNOWN) if verdict.open else verdict
+        verdict = replace(verdict, evidence=say("stored")) if verdict.open else verdict
     elif finite:
         verdict = by_value(verdict, layer, magnitude, finite)
     verdict = noted(verdict, about_base(place, has_base, norms is not finite))
@@ -162,59 +150,49 @@ def noted(verdict: LayerVerdict, sentences: str) -> LayerVerdict:
 
 def about_base(place: Place, has_base: bool, broken: bool) -> str:
     if place.weight and not place.stored:
-        return f" The base's weight is {shaped(place.weight.shape)}, which does not fit: another base model."
+        return say("base misfit", shape=place.weight.shape)
     if has_base and not place.weight:
-        return " The base has no weight for this layer."
-    return " The base weight holds NaN or infinity." if broken else ""
+        return say("base without")
+    return say("base broken") if broken else ""
 
 
 def by_shape(layer: Layer, magnitude: Tensor) -> LayerVerdict:
     """The verdict that the shape of m allows, given how many outputs and inputs the layer has."""
-    shape, text = layer.magnitude.shape, shaped(layer.magnitude.shape)
+    shape = layer.magnitude.shape
     if len(magnitude) == 0 or sum(side > 1 for side in shape) > 1:
-        return untold(layer, f"m is {text}, expected one number per output or per input.")
+        return untold(layer, "shape")
     if not torch.isfinite(magnitude).all():
-        return untold(layer, BROKEN)
+        return untold(layer, "broken")
     if layer.ranks:
-        a, b = map(shaped, layer.ranks)
-        return untold(layer, f"A is {a} and B is {b}: their ranks differ, so they do not belong together.")
+        return untold(layer, "ranks")
     long = next((place for place, side in enumerate(shape) if side > 1), None)
     return by_side(layer, long) if len(shape) > 1 and long in (0, 1) else by_length(layer, len(magnitude))
 
 
 def by_side(layer: Layer, long: int) -> LayerVerdict:
     """m keeps its dimensions, and its long side, the first or second, tells, unless the layer's sizes say otherwise."""
-    shape, text, n = layer.magnitude.shape, shaped(layer.magnitude.shape), max(layer.magnitude.shape)
-    convolution = layer.family == "peft" and len(shape) > 2  # peft transposes a convolution's norms: (1, out, 1, 1)
-    outward = long == (1 if convolution else 0)
+    shape, n = layer.magnitude.shape, max(layer.magnitude.shape)
+    side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0  # peft has (1, out, 1, 1)
+    outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
     if own is None or own == n:
-        evidence = f"m is {text}, a shape that keeps its dimensions: one number {axis_of(layer, outward)}."
-        if convolution:
-            evidence = f"m is {text}: peft writes a convolution's output channels on the second side."
-        sure = "high" if convolution and layer.outputs == layer.inputs else "certain"
-        return told(layer, axis_of(layer, outward), sure, evidence)
+        sure = "high" if side and layer.outputs == layer.inputs else "certain"
+        return told(layer, axis_of(layer, outward), sure, "convolution" if side else "kept")
     if other == n:
         what = things(layer) if outward else "outputs"
-        evidence = f"m is {text}, written along the other side, but its length {n:,} is the number of {what}."
-        return told(layer, axis_of(layer, not outward), "fair", evidence)
-    return untold(
-        layer, f"m is {text}, but the layer has {layer.outputs:,} outputs and {layer.inputs:,} {things(layer)}."
-    )
+        return told(layer, axis_of(layer, not outward), "fair", "other side", n=n, things=what)
+    return untold(layer, "neither side")
 
 
 def by_length(layer: Layer, n: int) -> LayerVerdict:
     """m is flat, so only its length can tell."""
-    text = shaped(layer.magnitude.shape)
     if layer.outputs is None:
-        return untold(layer, f"m is {text}: without A, B or the base weight its length says nothing.")
+        return untold(layer, "no sizes")
     if layer.outputs == layer.inputs == n:
-        evidence = f"The layer is square and m is {text}: only the base weight's norms can tell its axis."
-        return replace(untold(layer, evidence), open=True)
-    sizes = f"the layer {layer.outputs:,} outputs and {layer.inputs:,} {things(layer)}."
+        return replace(untold(layer, "square"), open=True)
     if n not in (layer.outputs, layer.inputs):
-        return untold(layer, f"m has {n:,} numbers, but {sizes}")
-    return told(layer, axis_of(layer, n == layer.outputs), "certain", f"m has {n:,} numbers, and {sizes}")
+        return untold(layer, "other length", n=n)
+    return told(layer, axis_of(layer, n == layer.outputs), "certain", "length", n=n)
 
 
 def axis_of(layer: Layer, outward: bool) -> Axis:
@@ -225,13 +203,17 @@ def things(layer: Layer) -> str:
     return "tokens" if layer.embedding else "inputs"
 
 
-def told(layer: Layer, axis: Axis, confidence: Confidence, evidence: str) -> LayerVerdict:
+def told(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **values: object) -> LayerVerdict:
+    """A verdict whose evidence is this sentence about m and its layer."""
     entry, sizes = layer.magnitude, (layer.outputs, layer.inputs)
+    known = {"m": entry.shape, "axis": axis, "family": layer.family, "outputs": sizes[0], "inputs": sizes[1]}
+    known |= dict(zip("AB", layer.ranks or (), strict=False)) | {"things": things(layer)} | values
+    evidence = say(sentence, **known)
     return LayerVerdict(layer.name, entry.key, layer.family, entry.shape, *sizes, None, axis, confidence, evidence)
 
 
-def untold(layer: Layer, evidence: str) -> LayerVerdict:
-    return told(layer, "cannot tell", "none", evidence)
+def untold(layer: Layer, sentence: str, **values: object) -> LayerVerdict:
+    return told(layer, "cannot tell", "none", sentence, **values)
 
 
 def base_norms(place: Place, tensors: Opener, meter: Meter) -> dict[str, Tensor]:
@@ -249,9 +231,9 @@ def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict
     axis = axis_of(layer, fit.axis == "per output") if fit.axis else None
     if not verdict.open:
         return reshaped(verdict, fit) if fit.confidence == "high" and axis != verdict.axis else verdict
-    if fit.why in ("few", "alike"):
-        return replace(verdict, evidence=NO_FIT[fit.why].format(plural(fit.compared, "number")))
-    evidence = f"The layer is square, so values decide: {fit.slopes}{AFTER[fit.why]}"
+    evidence = say(fit.why, count=fit.compared, slopes=str(fit.slopes))
+    if not fit.slopes:
+        return replace(verdict, evidence=evidence)
     return replace(
         verdict,
         axis=axis or "cannot tell",
@@ -262,38 +244,24 @@ def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict
     )
 
 
-STORED_UNKNOWN = (
-    "The layer is square, and nothing tells whether its base weight is stored (out, in) or (in, out), as GPT-2's is."
-)
-NO_FIT = {
-    "few": "Only {} can be compared: too few.",
-    "alike": "The base's norms per output and per input are alike: nothing to tell them apart by.",
-}
-AFTER = {
-    "tell": ".",
-    "drifted": ": too close, or m moved too far in training.",
-    "neither": ": m follows neither, so this may be another base model.",
-}
-
-
 def reshaped(verdict: LayerVerdict, fit: values.Fit) -> LayerVerdict:
-    evidence = f"m is {shaped(verdict.shape)}, which says {verdict.axis}, but {fit.slopes}: m was reshaped."
+    evidence = say("reshaped", m=verdict.shape, axis=verdict.axis, slopes=str(fit.slopes))
     return replace(verdict, axis="cannot tell", confidence="none", evidence=evidence, slopes=fit.slopes)
 
 
 def with_distance(verdict: LayerVerdict, magnitude: Tensor, norms: dict[str, Tensor]) -> LayerVerdict:
     norm = norms["output" if verdict.axis == "per output" else "input"]
-    zeros, size = int((norm == 0).sum()), float(norm.square().sum())
-    if len(norm) == len(magnitude) and size > 0:
-        distance = float(((magnitude - norm).square().sum() / size).sqrt())
-        far = distance > FAR
-        why = ", too far for a training: another base model, or m was rescaled" if far else ""
-        verdict = replace(verdict, distance=distance, far=far)
-        verdict = noted(verdict, f" It is {number(100 * distance)} % from the base's norms{why}.")
-    are, them = ("is", "it") if zeros == 1 else ("are", "them")
-    return (
-        noted(verdict, f" {plural(zeros, 'norm')} of the base {are} 0: DoRA divides by {them}.") if zeros else verdict
-    )
+    zeros, largest = (
+        int((norm == 0).sum()),
+        max(norm.tolist(), default=0),
+    )  # by which all are divided: no square overflows
+    if len(norm) == len(magnitude) and largest > 0:
+        off = float(((magnitude - norm) / largest).norm() / (norm / largest).norm())
+        far = off > FAR
+        percent = say("farthest", percent=100 * FARTHEST) if off > FARTHEST else number(100 * off)
+        verdict = replace(verdict, distance=min(off, FARTHEST), far=far)
+        verdict = noted(verdict, say("far" if far else "near", percent=percent))
+    return noted(verdict, say("zeros", zeros=zeros)) if zeros else verdict
 
 
 def with_neighbours(verdict: LayerVerdict, certain: Counter) -> LayerVerdict:
@@ -305,11 +273,10 @@ def with_neighbours(verdict: LayerVerdict, certain: Counter) -> LayerVerdict:
         return verdict
     if len(certain) == 1:
         [(axis, count)] = certain.items()
-        are = "layer of this file is" if count == 1 else "layers of this file are"
-        evidence = f" {count:,} other {are} {axis}, and a training writes one axis."
+        evidence = say("neighbours", count=count, axis=axis)
         return replace(noted(verdict, evidence), axis=axis, confidence="fair")
-    if verdict.family in ("peft", "torchtune"):
-        return noted(verdict, f" {verdict.family} writes per output, but a converted file may not.")
+    if writes := FAMILIES[verdict.family].get("writes"):
+        return noted(verdict, say("converted", family=verdict.family, axis=writes))
     return verdict
 
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from ..text import shaped
 from .judging import LayerVerdict, shown
 from .remedy import remedies
+from .rules import RULES, say
 
-AXES = ("per output", "per input", "per token", "cannot tell")
-COLUMNS = ("Layer", "m", "Weight", "Axis", "Confidence", "Evidence")
+AXES, COLUMNS = (tuple(RULES["report"][name]) for name in ("axes", "columns"))
 WIDE = 92  # characters
 SHOWN = 40  # rows of a table in a terminal or a notebook; `rows` and JSON have all
 
@@ -32,8 +32,9 @@ class Report:
     @property
     def sentence(self) -> str:
         far = sum(layer.far for layer in self.layers)
-        also = f" In {far:,} of them m is far from the base's norms." if far else ""
-        return f"{self.adapter}: {summary(self.counts)}.{also}"
+        return say("summary", name=self.adapter, counts=summary(self.counts)) + (
+            say("summary far", far=far) if far else ""
+        )
 
     @property
     def remedy(self) -> list[str]:
@@ -89,18 +90,13 @@ def cells(row: tuple[str, ...]) -> str:
 
 
 def row(layer: LayerVerdict) -> tuple[str, ...]:
-    size = "unknown" if layer.outputs is None else f"{layer.outputs:,} × {layer.inputs:,}"
+    size = say("no size") if layer.outputs is None else say("size", outputs=layer.outputs, inputs=layer.inputs)
     return shown(layer.name), shaped(layer.shape), size, layer.axis, layer.confidence, layer.evidence
 
 
 def summary(counts: dict[str, int]) -> str:
     if len(counts) > 1:
-        return ", ".join(f"{count:,} {axis}" for axis, count in counts.items())
+        return ", ".join(say("several", axis=axis, count=count) for axis, count in counts.items())
     [(axis, count)] = counts.items()
-    if axis == "cannot tell":
-        return (
-            "the axis of its magnitude cannot be told"
-            if count == 1
-            else f"the axis of all {count:,} magnitudes cannot be told"
-        )
-    return f"its magnitude is {axis}" if count == 1 else f"all {count:,} magnitudes are {axis}"
+    untold = " untold" if axis == "cannot tell" else ""
+    return say(f"{'one' if count == 1 else 'all'}{untold}", axis=axis, count=count)

@@ -13,13 +13,17 @@ from typing import Literal
 from torch import Tensor
 
 from ..text import fixed
+from .rules import RULES, say
 
-FEWEST = 8  # numbers to fit two slopes, a constant and a spread
-LEAST_VARIANCE = 1e-8  # of ln m: a hundredth of a percent, finer than half precision stores
-FURTHEST = 4.5  # median distances from the median: three standard deviations of normal numbers
-ALIKE = 1e-6  # 1 - squared correlation of the two sets of norms
-# (z, furthest own slope from 1, furthest other slope from 0); calibrated by tests/bench/calibrate.py
-HIGH, FAIR = (8, 0.4, 0.3), (5, 0.5, 0.5)
+FIT = RULES["fit"]
+FEWEST = FIT["fewest"]  # numbers to fit two slopes, a constant and a spread
+LEAST_VARIANCE = FIT["least_variance"]  # of ln m: a hundredth of a percent, finer than half precision stores
+FURTHEST = FIT["furthest"]  # median distances from the median: three standard deviations of normal numbers
+ALIKE = FIT["alike"]  # 1 - squared correlation of the two sets of norms
+HIGH, FAIR = (
+    FIT["high"],
+    FIT["fair"],
+)  # (z, furthest own slope from 1, furthest other slope from 0); by tests/bench/calibrate.py
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,8 @@ class Slopes:
     z: float
 
     def __str__(self) -> str:
-        per_output = f"{fixed(self.output, 2)} ± {fixed(self.output_error, 2)}"
-        per_input = f"{fixed(self.input, 2)} ± {fixed(self.input_error, 2)}"
-        return f"m follows the base's norms per output with slope {per_output} and per input with slope {per_input}"
+        numbers = {name: fixed(value, 2) for name, value in vars(self).items()}
+        return say("slopes", **numbers)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def decided(slopes: Slopes, count: int) -> Fit:
         if told := confidence(own, other, z):
             return Fit("tell", count, axis, told, slopes)
     below = [
-        slope + 5 * error < 0.5
+        slope + FIT["errors"] * error < FIT["half"]
         for slope, error in ((slopes.output, slopes.output_error), (slopes.input, slopes.input_error))
     ]
     return Fit("neither" if all(below) else "drifted", count, slopes=slopes)

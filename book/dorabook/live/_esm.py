@@ -6,10 +6,12 @@ order its importers need: names inside it stay inside it, so two modules may use
 Standard library only, and imported by path in the site's build, where torch is not installed. Texts come from
 this module's loader, which reads files here and memory in a published notebook, so paths are compared as written.
 
-A module here writes `import { a, b as c } from "./x.js";`, `export function`, `export const`, `export class`
-and `export default`, each at the start of a line; anything else is refused by name and line.
+A module here writes `import { a, b as c } from "./x.js";`, or from a .json file of the package, whose keys these are,
+`export function`, `export const`, `export class` and `export default`, each at the start of a line; anything else is
+refused by name and line.
 """
 
+import json
 import os
 import re
 from contextlib import suppress
@@ -76,8 +78,10 @@ def modules(*entries: Path) -> dict[Path, str]:
 
 
 def variable(path: Path) -> str:
-    """The name a joined module goes by: core/decompose.js is $core_decompose."""
-    return "$" + re.sub(r"\W", "_", str(_plain(path).relative_to(FOLDER).with_suffix("")))
+    """The name a joined module goes by: core/decompose.js is $core_decompose, and the package's checkpoint/rules.json $checkpoint_rules."""
+    path = _plain(path)
+    home = FOLDER if path.is_relative_to(FOLDER) else FOLDER.parent
+    return "$" + re.sub(r"\W", "_", str(path.relative_to(home).with_suffix("")))
 
 
 def _collect(path: Path, texts: dict[Path, str], *, below: tuple[Path, ...]) -> None:
@@ -86,7 +90,7 @@ def _collect(path: Path, texts: dict[Path, str], *, below: tuple[Path, ...]) -> 
     if path in texts:
         return
     text = read(path)
-    for _, target in _IMPORT.findall(text):
+    for _, target in _IMPORT.findall(text) if path.suffix == ".js" else ():
         _collect(_plain(path.parent / target), texts, below=(*below, path))
     texts[path] = text
 
@@ -97,6 +101,9 @@ def _plain(path: Path) -> Path:
 
 
 def _wrap(path: Path, text: str) -> str:
+    if path.suffix == ".json":
+        return f"const {variable(path)} = {json.dumps(json.loads(text), separators=(',', ':'))};"
+
     def take(match: re.Match) -> str:
         names = " ".join(match[1].split()).rstrip(", ").replace(" as ", ": ")
         return f"const {{ {names} }} = {variable(path.parent / match[2])};"

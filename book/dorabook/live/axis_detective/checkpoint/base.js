@@ -1,9 +1,8 @@
 // Which tensor of a base model an adapter's layer belongs to, and which of its sides is which.
+import { names as rules } from "../../../checkpoint/rules.json";
+import { matched } from "./rules.js";
 
-const LEADING = ["lora_transformer", "diffusion_model", "text_encoder", "transformer", "base_model", "lora_unet", "lora_te1", "lora_te2", "lora_te", "lycoris", "model", "unet"];
-const MOST_LEADING = 8, PAUSE = 256; // words taken off a name; keys between two pauses
-const LONGEST = 1000; // characters of a layer's name; no model has longer ones
-const OWN = ["base.weight", "base_layer.weight", "linear.weight", "weight"];
+const PAUSE = 256; // keys between two pauses
 
 /** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end }, or null. */
 export function* baseFinder(layers, adapter, base) {
@@ -11,7 +10,7 @@ export function* baseFinder(layers, adapter, base) {
   return function find(layer) {
     const key = base && belongs(layer.name, names);
     if (key) return base.tensors.get(key);
-    for (const end of OWN) {
+    for (const end of rules.own) {
       const own = layer.name ? `${layer.name}.${end}` : end;
       const tensor = adapter.tensors.get(own);
       if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor };
@@ -25,13 +24,13 @@ export function* baseFinder(layers, adapter, base) {
  * all ends of all names may be far more than the header that they came in.
  */
 function* index(tensors, layers) {
-  const wanted = new Set(layers.filter(({ name }) => name.length <= LONGEST).flatMap(({ name }) => variants(name.replaceAll(".", "_"))));
+  const wanted = new Set(layers.filter(({ name }) => name.length <= rules.longest).flatMap(({ name }) => variants(name.replaceAll(".", "_"))));
   const lengths = new Set([...wanted].map((name) => name.length));
   const names = new Map();
   let count = 0;
   for (const [key, { shape }] of tensors) {
     if ((count += 1) % PAUSE === 0) yield null;
-    if (key.length > LONGEST || shape.length < 2 || !/(^|\.)weight$/.test(key)) continue;
+    if (key.length > rules.longest || shape.length < 2 || !/(^|\.)weight$/.test(key)) continue;
     const name = key.replace(/(^|\.)(base_layer\.)?weight$/, "").replaceAll(".", "_");
     for (let at = 0; at >= 0; at = name.indexOf("_", at) + 1 || -1) {
       if (at && !lengths.has(name.length - at)) continue;
@@ -46,7 +45,7 @@ function* index(tensors, layers) {
 }
 
 function belongs(layer, names) {
-  if (layer.length > LONGEST) return null;
+  if (layer.length > rules.longest) return null;
   const name = layer.replaceAll(".", "_");
   for (const variant of variants(name)) {
     const { whole, ending } = names.get(variant) ?? { whole: [], ending: [] };
@@ -60,18 +59,18 @@ function belongs(layer, names) {
   return null;
 }
 
-/** The name, and the name after each leading word, eight at most, that says where it was, not which layer it is. */
+/** The name, and the name after each of the leading words, which say where a layer was, not which one it is. */
 function variants(name) {
   const all = [name];
   for (;;) {
-    const word = LEADING.find((one) => name.startsWith(`${one}_`));
-    if (!word || all.length > MOST_LEADING) return all;
+    const word = rules.leading.find((one) => name.startsWith(`${one}_`));
+    if (!word || all.length > rules.most_leading) return all;
     name = name.slice(word.length + 1);
     all.push(name);
   }
 }
 
-/** How a base weight is stored: "out, in", "in, out", "?" for a square one of which nothing tells, null where it does not fit. */
+/** How a base weight is stored: "out, in", "in, out", "square" where nothing tells, null where it does not fit. */
 export function storage({ outputs, inputs, embedding }, shape) {
   const [a, b] = shape;
   if (embedding) return a === inputs && b === outputs ? "in, out" : null;
@@ -108,4 +107,4 @@ function biases(tensors) {
 }
 
 /** GPT-2's names, whose layers some libraries store turned. */
-export const mayBeTurned = (name) => /(^|[._])c_(attn|proj|fc)$/.test(name);
+export const mayBeTurned = (name) => matched(rules.turned, name) !== null;

@@ -1,9 +1,9 @@
 // Which of the chosen files is the adapter and which the base: by what they hold, in whatever order they come.
-import { clipped } from "./text.js";
+import { files as rules } from "../../../checkpoint/rules.json";
 import { layersOf } from "./families.js";
+import { say } from "./rules.js";
 import { Refused, readHeader } from "./safetensors.js";
-
-const LONGEST_INDEX = 32_000_000; // bytes
+import { clipped } from "./text.js";
 
 /** { adapter: { source, tensors }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }. */
 export function* openFiles(sources) {
@@ -27,8 +27,8 @@ export function* openFiles(sources) {
 
 /** The index of a sharded model: Map of tensor name to file name. */
 function* weightMap(source) {
-  const refuse = () => { throw new Refused(`${clipped(source.name)} has no weight_map of tensor names to file names: give the index that belongs to the .safetensors files`); };
-  if (source.size > LONGEST_INDEX) refuse();
+  const refuse = () => { throw new Refused(say("no map", { name: clipped(source.name) })); };
+  if (source.size > rules.longest_header) refuse();
   const bytes = source.size ? yield { source, start: 0, end: source.size } : new Uint8Array();
   let map = null;
   try {
@@ -46,10 +46,11 @@ function sharded({ source, shards }, opened) {
   const files = new Map(opened.map((one) => [one.source.name, one]));
   const tensors = new Map();
   const missing = shards.find(([, shard]) => !files.has(shard));
-  if (missing) throw new Refused(`${clipped(source.name)} names the file ${clipped(missing[1])}, which is not there: download it too, next to the index`);
+  const refuse = (sentence, shard, key = "") => { throw new Refused(say(sentence, { name: clipped(source.name), shard: clipped(shard), key: clipped(key) })); };
+  if (missing) refuse("no shard", missing[1]);
   for (const [key, shard] of shards) {
     const file = files.get(shard), tensor = file.tensors.get(key);
-    if (!tensor) throw new Refused(`${clipped(source.name)} says that ${clipped(shard)} has ${clipped(key)}, which it has not: download both again`);
+    if (!tensor) refuse("no tensor", shard, key);
     tensors.set(key, { source: file.source, key, ...tensor });
   }
   return { name: source.name, tensors };

@@ -1,7 +1,7 @@
 // A square layer's axis from its values: which of the base's two norms does ln m follow?
+import { fit } from "../../../checkpoint/rules.json";
+import { say } from "./rules.js";
 import { fixed } from "../../core/text.js";
-
-const FURTHEST = 4.5; // median distances from the median: three standard deviations of normal numbers
 
 /**
  * magnitude, perOutput, perInput: Float64Arrays of one length; the latter are norms of the base weight.
@@ -11,14 +11,14 @@ const FURTHEST = 4.5; // median distances from the median: three standard deviat
 export function fitAxis(magnitude, perOutput, perInput) {
   const kept = [...magnitude.keys()].filter((i) => magnitude[i] > 0 && perOutput[i] > 0 && perInput[i] > 0);
   const k = kept.length;
-  if (k < 8) return { axis: null, confidence: "none", slopes: null, why: "few", k };
+  if (k < fit.fewest) return { axis: null, confidence: "none", slopes: null, why: "few", k };
   const [x, p, q] = [magnitude, perOutput, perInput].map((all) => centred(tamed(kept.map((i) => Math.log(all[i])))));
   const spp = dot(p, p), sqq = dot(q, q), spq = dot(p, q), sxp = dot(x, p), sxq = dot(x, q);
   const determinant = spp * sqq - spq * spq;
-  if (spp === 0 || sqq === 0 || determinant <= 1e-6 * spp * sqq) return { axis: null, confidence: "none", slopes: null, why: "alike", k };
+  if (spp === 0 || sqq === 0 || determinant <= fit.alike * spp * sqq) return { axis: null, confidence: "none", slopes: null, why: "alike", k };
   const a = (sxp * sqq - sxq * spq) / determinant, b = (sxq * spp - sxp * spq) / determinant;
   const left = x.map((value, i) => value - a * p[i] - b * q[i]);
-  const variance = Math.max(dot(left, left) / (k - 3), 1e-8);
+  const variance = Math.max(dot(left, left) / (k - 3), fit.least_variance);
   const slopes = {
     output: a,
     outputError: Math.sqrt((variance * sqq) / determinant),
@@ -33,28 +33,29 @@ function verdict({ output, outputError, input, inputError, z }) {
   const told = confidence(output, input, z), other = confidence(input, output, -z);
   if (told) return { axis: "per output", confidence: told, why: "tell" };
   if (other) return { axis: "per input", confidence: other, why: "tell" };
-  const neither = output + 5 * outputError < 0.5 && input + 5 * inputError < 0.5;
+  const neither = [[output, outputError], [input, inputError]].every(([slope, error]) => slope + fit.errors * error < fit.half);
   return { axis: null, confidence: "none", why: neither ? "neither" : "drifted" };
 }
 
 function confidence(own, other, z) {
-  if (z >= 8 && own >= 0.6 && own <= 1.4 && Math.abs(other) <= 0.3) return "high";
-  if (z >= 5 && own >= 0.5 && own <= 1.5 && Math.abs(other) <= 0.5) return "fair";
-  return null;
+  return ["high", "fair"].find((word) => {
+    const [least, off, most] = fit[word];
+    return z >= least && own >= 1 - off && own <= 1 + off && Math.abs(other) <= most;
+  });
 }
 
 /** Fisher's z of the partial correlation behind t, in a form that does not overflow. */
 const fisher = (t, k) => Math.asinh(t / Math.sqrt(k - 3)) * Math.sqrt(k - 4);
 
 export function slopesInWords({ output, outputError, input, inputError }) {
-  const slope = (value, error) => `${fixed(value, 2)} \u00b1 ${fixed(error, 2)}`;
-  return `m follows the base's norms per output with slope ${slope(output, outputError)} and per input with slope ${slope(input, inputError)}`;
+  const [one, oneError, other, otherError] = [output, outputError, input, inputError].map((value) => fixed(value, 2));
+  return say("slopes", { output: one, output_error: oneError, input: other, input_error: otherError });
 }
 
 /** `values` with the far ones drawn in, so that one huge channel that two models share decides nothing. */
 function tamed(values) {
   const middle = median(values);
-  const reach = FURTHEST * median(values.map((value) => Math.abs(value - middle)));
+  const reach = fit.furthest * median(values.map((value) => Math.abs(value - middle)));
   return reach > 0 ? values.map((value) => Math.min(Math.max(value, middle - reach), middle + reach)) : values;
 }
 

@@ -1,0 +1,16 @@
+// The sentences of the rules that this reader and dorabook.checkpoint share.
+import { sentences } from "../../../checkpoint/rules.json";
+import { shaped } from "./text.js";
+import { whole } from "../../core/whole.js";
+
+/** A sentence of the rules: `{n}` is a number, a shape or a word, and `{n|one|many}` a word that follows the number n. */
+export function say(sentence, values = {}) {
+  return sentences[sentence].replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (place, name, one, many) => {
+    const value = values[name];
+    if (one !== undefined) return value === 1 ? one : many;
+    return Array.isArray(value) ? shaped(value) : typeof value === "number" ? whole(value) : value;
+  });
+}
+
+/** What `pattern` finds in the whole text, whose lines may end anywhere, or null. */
+export const matched = (pattern, text) => new RegExp(`^(?:${pattern})$`, "su").exec(text);
