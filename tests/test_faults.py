@@ -30,6 +30,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from support import dying
 from support.makefile import make
 
+pytestmark = pytest.mark.deep
+
 ROOT = Path(__file__).parents[1]
 SIGNALS = [signal.SIGKILL, signal.SIGTERM]
 LONG = "0123456789" * 2000  # 20 kB: more than Python or a pipe takes at once
