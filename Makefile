@@ -35,7 +35,7 @@ run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not deep and not slow" --doctest-modules book/dorabook tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
 
 # Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again. loadfile keeps a notebook's cells in one kernel. A browser test mostly
 # waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
