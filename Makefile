@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run check test deep frontends colab remake links bench clean
+.PHONY: help site serve zip run check test deep frontends newest colab remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -53,14 +53,17 @@ deep: .venv/deep.done ## test the tools, break the code on purpose, and try othe
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m deep tests
-	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.kill
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
 	@$(MAKE) frontends
+	@$(MAKE) newest
 
 frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 7 and Notebook 6; needs a network
 	@$(BIN)/python tools/browser.py
 	@FRONT_ENDS="jupyterlab notebook7 notebook6" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/test_front_ends.py
+
+newest: _build/newest/done ## build the site with the newest Sphinx, without Jupyter Book, and list what differs; needs a network
+	@$(BIN)/python tools/newest_sphinx.py
 
 colab: .venv/all.done ## run the notebooks and drive the figures with Google Colab's versions; needs a network
 	@$(BIN)/python tools/colab.py
@@ -116,6 +119,12 @@ _build/notebook6/done: requirements-notebook6.txt .venv/all.done
 	@$(BIN)/python -m venv --clear _build/notebook6
 	@_build/notebook6/bin/python $(PIP) -r requirements-notebook6.txt
 	@$(BIN)/python -c 'import site; print(*site.getsitepackages())' > $$(echo _build/notebook6/lib/python3*/site-packages)/book.pth
+	@touch $@
+
+_build/newest/done: requirements-newest.txt .venv/site.done
+	@echo "Installing the newest Sphinx into _build/newest"
+	@$(BIN)/python -m venv --clear _build/newest
+	@_build/newest/bin/python $(PIP) -r requirements-newest.txt
 	@touch $@
 
 .venv/deep.done: requirements-deep.txt .venv/all.done

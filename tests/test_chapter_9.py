@@ -11,9 +11,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from dorabook import figures, paired, recorded, recorded_rows
+from dorabook import figures, paired, recorded
 from dorabook.layers import DoRALinear
-from experiments import analysis, arms, rows, train_both
+from experiments import analysis, arms, excerpt, train_both
 from experiments.tasks import TASKS, BadInput
 from experiments.train_both import KEY, Store
 from matplotlib import pyplot as plt
@@ -33,7 +33,8 @@ def stored(name):
 
 
 def test_the_rows_that_travel_are_made_from_the_recorded_files():
-    assert rows.MODULE.read_text(encoding="utf-8") == rows.module(), "run: cd book && python -m experiments.rows"
+    there = {path.name: path.read_text(encoding="utf-8") for path in excerpt.FOLDER.glob("*.csv")}
+    assert there == excerpt.tables(), "run: cd book && python -m experiments.excerpt"
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -75,10 +76,10 @@ def test_losses_and_moves_are_the_recorded_ones_to_the_digits_kept():
     for arm, losses in recorded.losses().items():
         assert losses == pytest.approx([float(r["loss"]) for r in stored("train_both_losses") if r["arm"] == arm], 1e-4)
     kept = {(m["arm"], str(m["layer"]), m["kind"], m["per"], str(m["quarter"])): m for m in recorded.moves()}
-    assert Counter(key[0] for key in kept) == dict.fromkeys(rows.MOVE_ARMS, 6 * 6 * 2 * 4)
+    assert Counter(key[0] for key in kept) == dict.fromkeys(excerpt.MOVE_ARMS, 6 * 6 * 2 * 4)
     seen = 0
     for row in stored("train_both_deltas"):
-        move = kept.get((row["arm"], row["layer"], rows.KINDS[row["kind"]], row["per"], row["quarter"]))
+        move = kept.get((row["arm"], row["layer"], excerpt.KINDS[row["kind"]], row["per"], row["quarter"]))
         if move:
             assert (move["dM"], move["dD"]) == pytest.approx((float(row["dM"]), float(row["dD"])), rel=5.1e-3)
             seen += 1
@@ -99,27 +100,26 @@ def plant(folder, seeds, lacking=()):
 
 def test_a_seed_that_lacks_an_arm_does_not_travel(tmp_path):
     plant(tmp_path, 3, lacking={("bigram-shift", "lora", 1)})
-    space = {}
-    exec(rows.module(tmp_path), space)
-    kept = [tuple(line.split(",")[:3]) for line in space["RUNS"].splitlines()[1:]]
+    tables = excerpt.tables(tmp_path)
+    kept = [tuple(line.split(",")[:3]) for line in tables["runs.csv"].splitlines()[1:]]
     assert {seed for task, _, seed in kept if task == "bigram-shift"} == {"0", "2"}
     assert {seed for task, _, seed in kept if task == "banking77"} == {"0", "1", "2"}
-    assert [line.split(",")[1] for line in space["ANSWERS"].splitlines()[1:]] == ["0", "2"] * 2
+    assert [line.split(",")[1] for line in tables["answers.csv"].splitlines()[1:]] == ["0", "2"] * 2
 
 
 def test_without_a_complete_seed_nothing_is_written(tmp_path, monkeypatch, capsys):
     plant(tmp_path, 1, lacking={("banking77", "full", 0)})
     with pytest.raises(BadInput, match="has no complete seed of banking77"):
-        rows.module(tmp_path)
-    monkeypatch.setattr(rows, "MODULE", tmp_path / "module.py")
-    monkeypatch.setattr(rows, "module", partial(rows.module, tmp_path))
-    assert rows.main() == 1
+        excerpt.tables(tmp_path)
+    monkeypatch.setattr(excerpt, "FOLDER", tmp_path / "tables")
+    monkeypatch.setattr(excerpt, "tables", partial(excerpt.tables, tmp_path))
+    assert excerpt.main() == 1
     assert "has no complete seed" in capsys.readouterr().err
-    assert not (tmp_path / "module.py").exists()
+    assert not (tmp_path / "tables").exists()
 
 
 def test_answers_are_read_bit_by_bit_from_the_highest(monkeypatch):
-    monkeypatch.setattr(recorded_rows, "ANSWERS", "arm,seed,bits\nx,0,8f\nx,1,01\ny,0,ff\n")
+    monkeypatch.setattr(recorded, "_text", {"answers.csv": "arm,seed,bits\nx,0,8f\nx,1,01\ny,0,ff\n"}.get)
     assert recorded.answers("x").tolist() == [
         [True, False, False, False, True, True, True, True],
         [False] * 7 + [True],

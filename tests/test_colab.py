@@ -4,11 +4,12 @@ import re
 import subprocess
 import sys
 
+import closure
 import colab
 import colab_manager
 import colab_versions
+import notebook_setup
 import peft_range
-import publish
 import pytest
 
 pytestmark = pytest.mark.deep
@@ -55,8 +56,9 @@ def test_the_list_names_what_the_chapters_import_each_in_one_version():
     versions = colab_versions.listed(colab_versions.PATH.read_text(encoding="utf-8"))
     needed = set()
     for path in colab.publish_notebooks.chapters():
-        needed |= publish.needs("\n\n".join(peft_range.cells(path))).packages
+        needed |= closure.needs("\n\n".join(peft_range.cells(path))).packages
     assert "torch" in needed
+    needed -= notebook_setup.WELCOME
     assert {"scikit-learn" if name == "sklearn" else name for name in needed} <= set(versions)
     assert {"ipython", "ipykernel", "ipywidgets", "nbclient", "nbformat", "torchao"} <= set(versions)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import exercises
 import nbformat
-import publish
 import publish_notebooks
 import pytest
+import standalone
 from bs4 import BeautifulSoup
 from dorabook.exercise import Verdict, check
 from nbclient import NotebookClient
@@ -101,7 +101,7 @@ class Checks:
             for cell in exercise.cells:
                 if cell["cell_type"] == "code":
                     self.name = f"{exercise.name} {' '.join(guards.tags(cell))}"
-                    exec(publish.python(cell), space)
+                    exec(standalone.python(cell), space)
 
     def check(self, attempt, spec, *examples, wrong=None) -> Verdict:
         verdict = check(attempt, spec, *examples, wrong=wrong)
@@ -215,11 +215,11 @@ def test_a_copy_takes_the_statements_that_give_its_names_their_values_and_no_oth
 def test_the_students_copy_has_no_solution_and_no_word_of_one(path):
     notebook = load(path)
     made = exercises.copy_of(notebook, path.stem, "student")
-    text = "\n".join(publish.joined(cell["source"]) for cell in made["cells"])
+    text = "\n".join(standalone.joined(cell["source"]) for cell in made["cells"])
     assert "solution_" not in text
     assert [cell for cell in made["cells"] if "solution" in guards.tags(cell)] == []
     for exercise in exercises.read(notebook):
-        answer = publish.joined(exercise.only("solution")["source"])
+        answer = standalone.joined(exercise.only("solution")["source"])
         (body,) = [node for node in ast.parse(answer).body if getattr(node, "name", "").startswith("solution_")]
         written = ast.get_source_segment(answer, body).split("\n", 1)[1]
         assert written not in text
@@ -232,9 +232,9 @@ def test_the_students_copy_has_no_solution_and_no_word_of_one(path):
 def test_the_facilitators_copy_has_the_solution_the_time_and_every_wrong_answer(path):
     notebook = load(path)
     made = exercises.copy_of(notebook, path.stem, "facilitator")
-    text = "\n".join(publish.joined(cell["source"]) for cell in made["cells"])
+    text = "\n".join(standalone.joined(cell["source"]) for cell in made["cells"])
     for exercise in exercises.read(notebook):
-        assert publish.joined(exercise.only("solution")["source"]) in text
+        assert standalone.joined(exercise.only("solution")["source"]) in text
         assert f"Allow {exercise.minutes} minutes ({exercise.difficulty})." in text
         for _, sentence in exercises.wrong_answers(exercise):
             assert f"| {sentence} |" in text
@@ -245,17 +245,17 @@ def test_the_facilitators_copy_has_the_solution_the_time_and_every_wrong_answer(
 def test_a_copy_has_every_exercise_and_links_that_lead_somewhere(path, role):
     notebook = load(path)
     made = exercises.copy_of(notebook, path.stem, role, site="https://b.org/")
-    prose = "\n".join(publish.joined(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "markdown")
+    prose = "\n".join(standalone.joined(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "markdown")
     assert re.findall(r"^### Exercise (\S+):", prose, re.M) == [each.name for each in exercises.read(notebook)]
-    assert [target for _, target in publish.LINK.findall(prose) if not target.startswith(("https://", "#"))] == []
+    assert [target for _, target in standalone.LINK.findall(prose) if not target.startswith(("https://", "#"))] == []
     ids = [cell["id"] for cell in made["cells"]]
     assert len(set(ids)) == len(ids)
-    nbformat.validate(nbformat.reads(publish.written(made), as_version=4))
+    nbformat.validate(nbformat.reads(standalone.written(made), as_version=4))
 
 
 def run(notebook: dict, folder: Path) -> list[tuple[list[str], str]]:
     """Run a notebook in a kernel that does not find the package. Gives each code cell's tags and what it said."""
-    made = nbformat.reads(publish.written(notebook), as_version=4)
+    made = nbformat.reads(standalone.written(notebook), as_version=4)
     NotebookClient(made, kernel_name="warm", timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     said = []
     for one in [one for one in made.cells if one.cell_type == "code"]:
@@ -272,7 +272,7 @@ def test_a_copy_runs_alone_in_an_empty_folder(path, role, tmp_path, monkeypatch)
     folder.mkdir(mode=0o555)
     notebook = load(path)
     made = exercises.copy_of(notebook, path.stem, role)
-    code = [publish.joined(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "code"]
+    code = [standalone.joined(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "code"]
     head = next(at for at, text in enumerate(code, 1) if text.startswith("#@title What the exercises take"))
     said = run(made, folder)
     assert list(folder.iterdir()) == []
@@ -293,8 +293,8 @@ def test_without_a_statement_of_the_chapter_a_copy_does_not_run(tmp_path, monkey
     above = next(cell for cell in made["cells"] if "What the exercises take" in cell["source"])
     above["source"] = above["source"].replace("def roads(", "def other(")
     stub = copy.deepcopy(next(cell for cell in made["cells"] if "exercise" in guards.tags(cell)))
-    assert "roads(" in publish.joined(stub["source"])
-    stub["source"] = f"{publish.joined(stub['source'])}\nrows_spec(2, 3)"
+    assert "roads(" in standalone.joined(stub["source"])
+    stub["source"] = f"{standalone.joined(stub['source'])}\nrows_spec(2, 3)"
     made["cells"] = [*made["cells"][: made["cells"].index(above) + 1], stub]
     with pytest.raises(Exception, match="name 'roads' is not defined"):
         run(made, tmp_path)

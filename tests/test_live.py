@@ -7,12 +7,14 @@ from html.parser import HTMLParser
 
 import live_host
 import pytest
-from dorabook.live import LiveFigure, NormExplorer
+from dorabook import live
+from dorabook.live import FigureBox, LiveFigure, NormExplorer, TrainingRace
+from dorabook.live import figure as live_figure
 from dorabook.live.figure import Description
 from IPython.core.formatters import DisplayFormatter
 from ipywidgets import DOMWidget
 from sphinx.application import Sphinx
-from support.live_page import modules, settle
+from support.live_page import Core, modules, settle, stored_states
 from support.pages import unclean
 
 esm = live_host.joiner()
@@ -181,6 +183,36 @@ def test_a_state_keeps_four_significant_digits():
     assert digits and all(len(number.replace(".", "").lstrip("0")) <= 4 for number in digits)
 
 
+CLASSES = {one.figure: one for one in vars(live).values() if isinstance(one, type) and getattr(one, "figure", "")}
+
+
+@pytest.mark.parametrize("figure", esm.figures())
+def test_a_browser_says_what_python_is_told(browser, figure):
+    """Two engines, Chromium's and QuickJS, on one module: of every state that a chapter stores, and of a race on its way."""
+    states = [
+        *stored_states(figure),
+        *([TrainingRace(output=1, seed=3, steps=30).state()] if figure == "training-race" else []),
+    ]
+    module = f"{figure}/{figure}".replace("-", "_")
+    page = modules(browser, module)
+    call = f"(states) => states.map((state) => {{ const d = modules['{module}'].describe(state); return [d.sentence, d.columns, d.rows]; }})"
+    assert states
+    assert page.evaluate(call, states) == [list(CLASSES[figure].describe(state)) for state in states]
+    page.close()
+
+
+def test_a_kernel_without_quickjs_shows_a_figure_by_its_name_and_a_page_brings_it_to_life(show, monkeypatch):
+    figure, whole = NormExplorer(id="hero", poke=1.5), NormExplorer(id="hero", poke=1.5).sentence
+    monkeypatch.setattr(live_figure, "javascript", None)
+    data = bundle(figure)
+    assert data["text/plain"] == repr(figure) == figure.sentence == repr(FigureBox([figure])) == "NormExplorer"
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = Parsed(data["text/html"])
+    assert [tag for tag, _ in page.tags] == ["figure", "figcaption", "script"]
+    assert json.loads(page.script)["state"] == figure.state()
+    assert status(show(data["text/html"])) == whole
+
+
 def test_an_unknown_option_or_a_bad_id_is_named():
     with pytest.raises(TypeError, match="NormExplorer has no 'axis': its options are id, fan_in_fan_out"):
         NormExplorer(axis=1)
@@ -221,10 +253,10 @@ NUMBERS = [
 ]
 
 
-def test_both_languages_write_numbers_alike(browser):
+def test_both_languages_write_numbers_alike():
     from dorabook import text
 
-    page = modules(browser, "core/text")
+    page = Core("core/text")
     values = NUMBERS + [-value for value in NUMBERS] + [1 / 7**k for k in range(-6, 9)]
     for name in ("number", "settled"):
         assert page.evaluate(f"values => values.map(modules['core/text'].{name})", values) == [
@@ -239,7 +271,6 @@ def test_both_languages_write_numbers_alike(browser):
     assert page.evaluate("counts => counts.map((n) => modules['core/text'].plural(n, 'row'))", counts) == [
         text.plural(n, "row") for n in counts
     ]
-    page.close()
 
 
 def test_numbers_read_as_a_person_would_write_them():

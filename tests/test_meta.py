@@ -13,6 +13,7 @@ import dorabook
 import publish
 import pytest
 import run_published
+import standalone
 import yaml
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader
@@ -43,7 +44,7 @@ def soup(site, name):
 
 def test_the_version_is_written_once_and_cited_the_same():
     assert re.fullmatch(r"\d+\.\d+\.\d+", dorabook.__version__)
-    assert publish.version() == dorabook.__version__
+    assert standalone.version() == dorabook.__version__
     citation = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
     assert citation["version"] == dorabook.__version__
     assert citation["title"] == yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
@@ -90,7 +91,7 @@ def test_the_slides_say_which_version_they_are(site):
 
 def head(**context):
     """The layout's head as Jinja makes it from a page's context."""
-    environment = Environment(loader=FileSystemLoader(ROOT / "book" / "_ext" / "templates"), autoescape=False)
+    environment = Environment(loader=FileSystemLoader(ROOT / "book" / "_ext" / "themes" / "dora"), autoescape=False)
     known = {
         "hasdoc": lambda name: True,
         "pathto": lambda name, *_: name,
@@ -134,7 +135,7 @@ def test_the_site_as_it_is_built_here_has_previews_exactly_where_its_address_is_
 
 
 def test_the_previews_picture_is_there_and_has_the_size_that_previews_are_cut_to(site):
-    for path in (ROOT / "book/_ext/assets/preview.png", site / "_static/preview.png"):
+    for path in (ROOT / "book/_ext/themes/dora/static/preview.png", site / "_static/preview.png"):
         start = path.read_bytes()
         assert struct.unpack(">II", start[16:24]) == (1200, 630)
         assert len(start) < 300_000

@@ -11,8 +11,10 @@ import torch
 from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer
+from dorabook.live.norm_explorer.norm_explorer import overview
 from dorabook.live.traits import as_matrix, from_front, to_front
-from support.live_page import drag, modules, settle
+from dorabook.text import fixed, number
+from support.live_page import Core, drag, numbers, settle
 from torch import nn
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "rows.json").read_text())["cases"]
@@ -25,15 +27,15 @@ EXPLAIN = """state => {
         directionNorms: { output: list(facts.directionNorms.output), input: list(facts.directionNorms.input) } };
 }"""
 DESCRIBE = """state => {
-    const { sentence, columns, rows } = modules["norm_explorer/norm_explorer"].describe(state);
-    return { sentence, columns, rows };
+    const { sentence, rows } = modules["norm_explorer/norm_explorer"].describe(state);
+    return [sentence, rows];
 }"""
+OTHER = {"output": "input", "input": "output"}
 
 
 @pytest.fixture(scope="module")
-def js(browser):
-    return modules(
-        browser,
+def js():
+    return Core(
         "norm_explorer/norm_explorer",
         "norm_explorer/explain",
         "core/matrix",
@@ -156,7 +158,7 @@ def test_the_update_moves_the_weight_and_leaves_its_norms_along_the_axis():
     close(decompose.norms(figure.merged_weight, per="input"), decompose.norms(figure.weight, per="input"))
 
 
-# One truth: the sentence and the table in Python and in the browser
+# What is said: every number of the sentence and of the table
 
 
 def random_state(seed: int) -> dict:
@@ -175,32 +177,93 @@ def random_state(seed: int) -> dict:
     return NormExplorer(weight, **chosen, **numbers).state()
 
 
+def by_torch(state: dict) -> dict:
+    """What the figure is to say of a state, from the weight itself or from what a page keeps of a large one."""
+    right = state["fan_in_fan_out"] == (state["storage"] == "in,out")
+    per = state["per"] if right else OTHER[state["per"]]
+    if state["weight"] is None:
+        norms = {axis: torch.tensor(state["norms"][axis], dtype=torch.float64) for axis in OTHER}
+        towards = {per: (norms[per] > 0).double(), OTHER[per]: torch.tensor(state["across"][per], dtype=torch.float64)}
+        return {"per": per, "right": right, "norms": norms, "towards": towards, "size": state["shape"], "zeros": []}
+    weight, A, B = (torch.tensor(state[name], dtype=torch.float64) for name in ("weight", "lora_A", "lora_B"))
+    out, into = weight.shape
+    update = state["scaling"] * (B @ A)
+    added = update if right else update.T if out == into else torch.zeros_like(weight)
+    dim = 1 if per == "output" else 0
+    direction = nn.functional.normalize(weight + added, dim=dim, eps=1e-300)
+    m = weight.norm(dim=dim, keepdim=True)
+    index = min(state[per], m.numel() - 1)
+    m.view(-1)[index] *= state["poke"]
+    cosines = nn.functional.cosine_similarity(weight, weight + added, dim=dim, eps=1e-300).clamp(-1, 1)
+    lively = (weight.norm(dim=dim) > 0) & ((weight + added).norm(dim=dim) > 0)
+    moved = int((direction.select(1 - dim, index) != 0).sum())
+    return {
+        "per": per, "right": right, "size": [out, into], "index": index, "moved": moved,
+        "norms": {axis: (m * direction).norm(dim=1 if axis == "output" else 0) for axis in OTHER},
+        "towards": {axis: direction.norm(dim=1 if axis == "output" else 0) for axis in OTHER},
+        "turned": cosines[lively].acos().rad2deg().max().item() if lively.any() else 0.0,
+        "zeros": ((weight + added).norm(dim=dim) == 0).nonzero().flatten().tolist(),
+    }  # fmt: skip
+
+
+def numbers_said(state: dict, known: dict) -> list[str]:
+    """The numbers of the sentence, in their order."""
+    per, size = known["per"], known["size"]
+    count = dict(zip(("output", "input"), size, strict=True))
+    dim = 1 if state["per"] == "output" else 0
+    m = [count[per], 1] if dim == 1 else [1, count[per]]
+    if known["right"]:
+        across = known["towards"][OTHER[per]].tolist()
+        said = [*m, f"{count[OTHER[per]]:,}", 1, *dict.fromkeys([number(min(across)), number(max(across))])]
+    else:
+        stored = size if state["storage"] == "out,in" else size[::-1]
+        read = stored[::-1] if state["fan_in_fan_out"] else stored
+        said = [*stored, *read, dim, *m, *([] if size[0] == size[1] else size)]
+    if known["zeros"]:
+        said += [known["zeros"][0], 0]
+    if state["weight"] and state["scaling"] and (known["right"] or size[0] == size[1]):
+        said += [number(state["scaling"]), fixed(known["turned"], 0)]
+    if state["weight"] and state["poke"] != 1:
+        who = [known["index"]] if per == "output" else [f"{known['moved']:,}", f"{size[0]:,}"]
+        said += [known["index"], number(state["poke"]), f"{known['moved']:,}", f"{size[0] * size[1]:,}", *who]
+    return [str(each) for each in said]
+
+
 @pytest.mark.parametrize("state", [state_of(case) for case in GOLDEN] + [random_state(seed) for seed in range(60)])
-def test_python_and_the_browser_say_the_same(js, state):
-    said = NormExplorer.describe(state)
-    answer = js.evaluate(DESCRIBE, state)
-    assert answer["sentence"] == said.sentence
-    assert tuple(answer["columns"]) == said.columns
-    assert [tuple(row) for row in answer["rows"]] == list(said.rows)
+def test_every_number_that_is_said_is_torchs(js, state):
+    known = by_torch(state)
+    sentence, rows = js.evaluate(DESCRIBE, state)
+    assert numbers(sentence) == numbers_said(state, known)
+    whole = sum(known["size"]) <= 12
+    assert len(rows) == (sum(known["size"]) if whole else min(12, sum(min(6, n) for n in known["size"])))
+    for name, *cells in rows:
+        axis, index = name.split()[:2]
+        length, towards = (number(known[of][axis][int(index)].item()) for of in ("norms", "towards"))
+        assert cells == [length, length if axis == known["per"] else "not m", towards]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_page_keeps_of_a_large_weight_is_torchs(seed):
+    weight = drawn(seed, 70 + seed, 61)
+    kept = overview(weight)
+    close(kept["norms"]["output"], weight.norm(dim=1))
+    close(kept["norms"]["input"], weight.norm(dim=0))
+    close(kept["across"]["output"], (weight / weight.norm(dim=1, keepdim=True)).norm(dim=0))
+    close(kept["across"]["input"], (weight / weight.norm(dim=0, keepdim=True)).norm(dim=1))
 
 
 def test_the_sentence_names_axis_shape_and_sum():
-    assert NormExplorer().sentence == (
-        "One magnitude per output: m is (4, 1), and each of its numbers is the root of a sum of 5 squares, one per input. "
-        "The direction has norm 1 for every output; per input its norm runs from 0.484 to 1.1."
-    )
-    assert "m is (1, 5)" in NormExplorer(per="input").sentence
-    assert "m comes out (5, 1), one per input, not one per output" in NormExplorer(storage="in,out").sentence
-    assert "nothing complains" in NormExplorer(drawn(0, 3, 3), storage="in,out").sentence
-    assert "output 2 is 0, so it has no direction" in NormExplorer([[1, 2], [3, 4], [0, 0]]).sentence
+    said = {per: NormExplorer(per=per).sentence for per in OTHER}
+    assert re.search(r"per output\b.*\(4, 1\).* 5 squares.*per input.*0\.484.*1\.1\b", said["output"])
+    assert re.search(r"per input\b.*\(1, 5\).* 4 squares.*per output", said["input"])
+    assert re.search(r"\(5, 1\), one per input, not .*per output", NormExplorer(storage="in,out").sentence)
+    assert "square" in NormExplorer(drawn(0, 3, 3), storage="in,out").sentence
+    assert "NaN" in NormExplorer([[1, 2], [3, 4], [0, 0]]).sentence
 
 
 def test_the_sentence_counts_what_a_poke_moves():
-    assert "moves 4 of 20 entries of the weight, so output 0 alone can change" in NormExplorer(poke=1.5).sentence
-    assert (
-        "moves 3 of 20 entries of the weight, so 3 of 4 outputs can change"
-        in NormExplorer(poke=1.5, per="input").sentence
-    )
+    assert re.search("4 of 20 .*output 0 alone", NormExplorer(poke=1.5).sentence)
+    assert re.search("3 of 20 .*3 of 4 outputs", NormExplorer(poke=1.5, per="input").sentence)
 
 
 def test_a_table_has_at_most_twelve_rows_and_holds_the_extremes():

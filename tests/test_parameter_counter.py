@@ -1,27 +1,22 @@
-"""ParameterCounter: count.py's integers to the last digit, peft's own line, Python's words, every control by keyboard."""
+"""ParameterCounter: count.py's integers to the last digit, peft's own line, every control by keyboard."""
 
 import random
 import re
 
 import pytest
 import torch
-from dorabook.count import LayerShape, trainable
+from dorabook.count import LLAMA_3_1_8B, QWEN_2_5_7B, SMOLLM2_135M, LayerShape, trainable
 from dorabook.live import ParameterCounter
-from dorabook.live.parameter_counter.parameter_counter import (
-    DECODERS,
-    HEAD,
-    MODULES,
-    ONE_LAYER,
-    WIDEST,
-    counts,
-    printed,
-    shapes,
-)
+from dorabook.live.parameter_counter.parameter_counter import MODELS, MODULES, WIDEST
 from dorabook.models import smollm2
+from dorabook.text import number
 from peft import LoraConfig, get_peft_model
-from support.live_page import modules, settle
+from support.live_page import Core, numbers, settle
 from support.pages import unclean
 
+*NAMES, ONE_LAYER = MODELS
+DECODERS = dict(zip(NAMES, (SMOLLM2_135M, LLAMA_3_1_8B, QWEN_2_5_7B), strict=True))
+HEAD = 2 * 576  # weights of the two-label head, frozen, in what peft counts as all
 THE_LINE = "trainable params: 78,307,200 || all params: 212,823,360 || trainable%: 36.7945"
 OTHER_LINE = "trainable params: 78,301,440 || all params: 212,817,600 || trainable%: 36.7927"
 STATES = [
@@ -52,29 +47,51 @@ def states():
     return [*(ParameterCounter(**state).state() for state in STATES), *random_states(300)]
 
 
+def shapes(state) -> list[LayerShape]:
+    """The linear layers that get an adapter."""
+    if state["model"] == ONE_LAYER:
+        return [LayerShape("the layer", state["in_features"], state["out_features"])]
+    return [layer for layer in DECODERS[state["model"]].shapes() if state[layer.name]]
+
+
+def counts(layers, rank) -> dict:
+    """By axis: what is trained with one magnitude per output, per input, and with none."""
+    return {per or "none": trainable(layers, rank=rank, per=per) for per in ("output", "input", None)}
+
+
+def printed(total: int) -> tuple[str, str]:
+    """The last two numbers of peft's line for SmolLM2-135M with a frozen two-label head."""
+    everything = SMOLLM2_135M.parameters() + HEAD + total
+    return f"{everything:,}", f"{100 * total / everything:.4f}"
+
+
+@pytest.fixture
+def page():
+    return Core("parameter_counter/counting", "parameter_counter/parameter_counter")
+
+
+DESCRIBE = "modules['parameter_counter/parameter_counter'].describe(state)"
+
 # Numbers
 
 
 @pytest.mark.parametrize(("model", "decoder"), DECODERS.items())
-def test_the_page_has_the_same_layers_and_sizes_as_python(browser, model, decoder):
-    page = modules(browser, "parameter_counter/counting")
+def test_the_page_has_the_same_layers_and_sizes_as_python(page, model, decoder):
     read = "(model) => { const c = modules['parameter_counter/counting'], d = c.DECODERS[model]; return [c.decoderShapes(d), c.parameters(d)]; }"
     layers, parameters = page.evaluate(read, model)
     assert [LayerShape(one["name"], one["into"], one["out"], one["copies"]) for one in layers] == decoder.shapes()
     assert parameters == decoder.parameters()
 
 
-def test_the_page_counts_what_count_py_counts_to_the_last_digit(browser):
-    page = modules(browser, "parameter_counter/parameter_counter")
+def test_the_page_counts_what_count_py_counts_to_the_last_digit(page):
     counted = page.evaluate(
-        "(states) => states.map((state) => modules['parameter_counter/parameter_counter'].describe(state).counted)",
+        f"(states) => states.map((state) => {DESCRIBE}.counted)",
         states(),
     )
     for state, one in zip(states(), counted, strict=True):
         layers = shapes(state)
-        for per, word in (("output", "output"), ("input", "input"), (None, "none")):
-            expected = trainable(layers, rank=state["rank"], per=per)
-            assert (one["lowRank"], one["magnitudes"][word], one["total"][word]) == (
+        for per, expected in counts(layers, state["rank"]).items():
+            assert (one["lowRank"], one["magnitudes"][per], one["total"][per]) == (
                 expected.low_rank,
                 expected.magnitudes,
                 expected.total,
@@ -87,46 +104,78 @@ def test_the_page_counts_what_count_py_counts_to_the_last_digit(browser):
     [(MODULES, 256, True), (("k_proj", "down_proj"), 5, True), (("gate_proj", "q_proj"), 3, False)],
 )
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # asked by peft itself
-def test_the_line_is_the_one_the_installed_peft_prints(browser, capsys, targets, rank, dora):
+def test_the_line_is_the_one_the_installed_peft_prints(page, capsys, targets, rank, dora):
     with torch.device("meta"):
         model = get_peft_model(smollm2(), LoraConfig(r=rank, use_dora=dora, target_modules=list(targets)))
     model.print_trainable_parameters()
     line = capsys.readouterr().out.strip()
     figure = ParameterCounter(rank=rank, modules=targets, per="output" if dora else "none")
-    assert f" prints: {line}." in figure.sentence
-    assert (
-        modules(browser, "parameter_counter/parameter_counter").evaluate(
-            "(state) => modules['parameter_counter/parameter_counter'].describe(state).peft", figure.state()
-        )
-        == line
-    )
+    assert f" {line}." in figure.sentence
+    assert page.evaluate(f"(state) => {DESCRIBE}.peft", figure.state()) == line
     if rank == 256:
         assert line == THE_LINE
 
 
 def test_the_other_axis_would_have_printed_another_line_which_peft_never_prints():
     sentence = ParameterCounter(per="input").sentence
-    assert "78,301,440 trainable parameters" in sentence
-    assert f"peft has no such DoRA; if it had, it would print: {OTHER_LINE}." in sentence
-    assert HEAD == 2 * 576
+    assert re.search(rf"\b78,301,440 .*peft has no such DoRA.* {re.escape(OTHER_LINE)}\.", sentence)
 
 
-def test_no_percentage_lies_halfway_where_two_languages_could_round_apart(browser):
-    totals = sorted({counts({"model": "SmolLM2-135M", "rank": rank, **dict.fromkeys(MODULES, False), name: True})[per].total
-                     for rank in range(1, 513) for name in MODULES for per in ("output", "input", "none")})  # fmt: skip
-    said = modules(browser, "parameter_counter/counting").evaluate(
+def test_no_percentage_lies_halfway_where_two_languages_could_round_apart(page):
+    layers = SMOLLM2_135M.shapes()
+    totals = sorted({one.total for rank in range(1, 513) for layer in layers for one in counts([layer], rank).values()})
+    said = page.evaluate(
         "(totals) => totals.map((total) => modules['parameter_counter/counting'].everything(total).percent)", totals
     )
-    assert said == [printed(total).rsplit(" ", 1)[1] for total in totals]
+    assert said == [printed(total)[1] for total in totals]
 
 
-def test_page_and_python_say_the_same(browser):
-    call = "(states) => states.map((state) => { const d = modules['parameter_counter/parameter_counter'].describe(state); return [d.sentence, d.columns, d.rows]; })"
-    said = modules(browser, "parameter_counter/parameter_counter").evaluate(call, states())
-    for state, one in zip(states(), said, strict=True):
-        expected = ParameterCounter.describe(state)
-        assert one == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
-        assert len(expected.rows) <= 12
+def numbers_said(state) -> list[str]:
+    """The numbers of the sentence behind the model's name and the rank, in their order, up to those of modules' names."""
+    layers, rank, per = shapes(state), state["rank"], state["per"]
+    count = counts(layers, rank)
+    said = [count[per].total]
+    if per == "none":
+        said += [count["output"].magnitudes, count["input"].magnitudes]
+    else:
+        said += [count[per].low_rank, count[per].magnitudes, count["input" if per == "output" else "output"].magnitudes]
+    return [f"{each:,}" for each in said]
+
+
+def row(name, weight, copies, layers, rank) -> list[str]:
+    count = counts(layers, rank)
+    low, whole = count["none"].total, sum(layer.copies * layer.in_features * layer.out_features for layer in layers)
+    magnitudes = [f"{count[per].magnitudes:,}" for per in ("output", "input")]
+    return [
+        name,
+        weight,
+        copies,
+        f"{low:,}",
+        *magnitudes,
+        f"{number(100 * low / whole)}%{', not low rank' if low > whole else ''}",
+    ]
+
+
+def test_every_number_that_is_said_is_count_pys(page):
+    said = page.evaluate(
+        f"(states) => states.map((state) => {{ const d = {DESCRIBE}; return [d.sentence, d.rows]; }})", states()
+    )
+    for state, (sentence, rows) in zip(states(), said, strict=True):
+        layers, rank = shapes(state), state["rank"]
+        if not layers:
+            assert "nothing is trained" in sentence and rows == []
+            continue
+        each = [
+            row(one.name, f"({one.out_features}, {one.in_features})", str(one.copies), [one], rank) for one in layers
+        ]
+        assert rows == ([*each, row("in all", "", "", layers, rank)] if len(layers) > 1 else each)
+        who = f"({state['out_features']}, {state['in_features']})" if state["model"] == ONE_LAYER else state["model"]
+        assert re.search(rf"{re.escape(who)} at rank {rank}\b", sentence)
+        assert numbers(sentence.split(": ", 1)[1].split(".")[0]) == numbers_said(state)
+        line = (f"{counts(layers, rank)[state['per']].total:,}", *printed(counts(layers, rank)[state["per"]].total))
+        assert ("trainable params: {} || all params: {} || trainable%: {}.".format(*line) in sentence) == (
+            state["model"] == NAMES[0]
+        )
 
 
 def test_a_module_that_is_not_low_rank_is_named():

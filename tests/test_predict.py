@@ -9,7 +9,7 @@ import publish_notebooks
 import pytest
 from dorabook.live.predict import Predict
 from playwright.sync_api import expect
-from support.live_page import modules, settle
+from support.live_page import settle
 
 QUESTION = "What shape has `m` of Linear(784, 128), weight (128, 784), per input?"
 OPTIONS = {
@@ -72,21 +72,31 @@ def test_an_open_question_does_not_give_its_answer_away():
     assert "784 lengths" not in shown
 
 
-ROOMS = [
-    {"room": room, "hands": hands} for room in ("votes", "answer") for hands in ([0, 0, 0], [1, 0, 0], [5, 999, 3])
-]
+LETTERED = [["(a)", "`(128, 1)`"], ["(b)", "`(1, 784)`"], ["(c)", "`(1,)`"]]
 
 
-@pytest.mark.parametrize("changes", [*({"chosen": chosen} for chosen in (-1, 0, 1, 2)), *ROOMS], ids=str)
-def test_page_and_python_say_the_same(browser, changes):
-    state = {**shape_question().state(), **changes}
-    page = modules(browser, "predict/predict")
-    said = page.evaluate(
-        "(state) => { const d = modules['predict/predict'].describe(state); return [d.sentence, d.columns, d.rows]; }",
-        state,
+@pytest.mark.parametrize("chosen", range(3))
+def test_a_pick_is_judged_and_answered_by_its_own_reply(chosen):
+    said = Predict.describe({**shape_question().state(), "chosen": chosen})
+    assert said.sentence.startswith(f"({'abc'[chosen]}) is {'right' if chosen == 1 else 'not it'}. ")
+    assert said.sentence.endswith(list(OPTIONS.values())[chosen])
+    assert (said.columns, said.rows) == (["option", "says"], LETTERED)
+
+
+@pytest.mark.parametrize(
+    ("hands", "told"),
+    [
+        ([0, 0, 0], "0 hands: (a) 0, (b) 0, (c) 0."),
+        ([1, 0, 0], "1 hand: (a) 1, (b) 0, (c) 0."),
+        ([5, 999, 3], "1,007 hands: (a) 5, (b) 999, (c) 3."),
+    ],
+)
+def test_a_room_is_told_its_hands_and_the_answer_only_once_it_is_revealed(hands, told):
+    votes, answer = (
+        Predict.describe({**shape_question().state(), "hands": hands, "room": room}) for room in ("votes", "answer")
     )
-    expected = Predict.describe(state)
-    assert said == [expected.sentence, list(expected.columns), [list(row) for row in expected.rows]]
+    assert (votes.sentence, answer.sentence) == (told, f"{told} (b) is right.")
+    assert votes.rows == answer.rows == [[*pair, str(count)] for pair, count in zip(LETTERED, hands, strict=True)]
 
 
 def test_a_wrong_pick_gets_its_own_reply_and_another_pick_is_free(show):

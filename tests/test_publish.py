@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import closure
 import nbformat
 import notebook_setup
 import publish
 import publish_notebooks
 import pytest
 import run_alone
+import standalone
 import yaml
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
@@ -112,22 +114,22 @@ def code(source: str, name: str = "code", **metadata) -> dict:
 def small(*sources: str) -> dict:
     """A chapter that needs no torch, published."""
     cells = [code(source, f"code-{i}") for i, source in enumerate(sources)]
-    return publish.self_contained(chapter(prose("# Small"), *cells), "9-small")
+    return standalone.self_contained(chapter(prose("# Small"), *cells), "9-small")
 
 
 def sources(notebook: dict) -> list[str]:
-    return [publish.joined(cell["source"]) for cell in notebook["cells"]]
+    return [standalone.joined(cell["source"]) for cell in notebook["cells"]]
 
 
 def files(notebook: dict) -> list[str]:
     """The paths of the modules in a notebook, in order."""
     heads = [source.splitlines()[0].split() for source in sources(notebook) if source.startswith("%%dora_file")]
-    return [head[1] for head in heads if len(head) > 1]
+    return [head[1] for head in heads if head[-1].endswith(".py")]
 
 
 def run(notebook: dict, folder: Path) -> list[str]:
     """Run a notebook in a kernel that does not find the package. Gives what each code cell printed."""
-    made = nbformat.reads(publish.written(notebook), as_version=4)
+    made = nbformat.reads(standalone.written(notebook), as_version=4)
     NotebookClient(made, kernel_name="python3", timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
     return ["".join(o.get("text", "") for o in cell.outputs) for cell in made.cells if cell.cell_type == "code"]
 
@@ -146,7 +148,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_modules_that_travel_are_those_imported_and_what_they_import_and_no_more():
-    found = publish.needs("from dorabook.layers import LoRALinear\nimport torch")
+    found = closure.needs("from dorabook.layers import LoRALinear\nimport torch")
     assert list(found.files) == ["dorabook/__init__.py", "dorabook/decompose.py", "dorabook/layers.py"]
     assert (found.figures, found.packages) == ([], {"torch"})
 
@@ -170,7 +172,7 @@ def loaded() -> dict[str, list[str]]:
     """{chapter: the modules of the book that Python has loaded after its imports}"""
     imports = {}
     for path in CHAPTERS:
-        text = "\n".join(publish.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
+        text = "\n".join(standalone.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
         imports[called(path)] = "\n".join(line for line in text.splitlines() if line.startswith("from dorabook"))
     command = [sys.executable, "-W", "ignore", "-c", LOADED]
     options = {"input": json.dumps(imports), "capture_output": True, "text": True, "cwd": ROOT / "book"}
@@ -181,9 +183,9 @@ def loaded() -> dict[str, list[str]]:
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_a_chapters_modules_are_what_python_loads_for_it(path, loaded):
     """The second reason: run the chapter's own imports and ask Python which modules of the book it has loaded."""
-    made = publish.self_contained(load(path), path.stem)
+    made = standalone.self_contained(load(path), path.stem)
     travelled = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(made)}
-    whole = publish.self_contained(
+    whole = standalone.self_contained(
         chapter(prose(""), code("import dorabook.live")), "whole"
     )  # with figures it does not show
     figures = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(whole)}
@@ -193,7 +195,7 @@ def test_a_chapters_modules_are_what_python_loads_for_it(path, loaded):
 
 
 def test_a_package_gives_only_the_names_that_are_asked_for():
-    found = publish.needs("from dorabook.live import Predict")
+    found = closure.needs("from dorabook.live import Predict")
     text = found.files["dorabook/live/__init__.py"]
     assert "from .predict import Predict\n" in text
     assert '__all__ = ["Predict"]' in text
@@ -203,12 +205,12 @@ def test_a_package_gives_only_the_names_that_are_asked_for():
 
 
 def test_a_package_taken_whole_gives_all_its_names():
-    found = publish.needs("import dorabook.live")
+    found = closure.needs("import dorabook.live")
     assert found.files["dorabook/live/__init__.py"] == (ROOT / "book/dorabook/live/__init__.py").read_text("utf-8")
 
 
 def test_the_scripts_that_travel_are_those_the_figures_import():
-    texts = publish.scripts(["predict"])
+    texts = closure.scripts(["predict"])
     assert set(texts) == {
         f"dorabook/live/{name}"
         for name in (
@@ -222,34 +224,56 @@ def test_the_scripts_that_travel_are_those_the_figures_import():
     }
 
 
+def test_a_figure_asks_for_the_engine_that_says_its_sentence_and_goes_on_without(folder, tmp_path, monkeypatch):
+    published = small("from dorabook.live import Predict\nprint(Predict('Why?', {'so': 'a', 'not': 'b'}, answer='so'))")
+    assert "dorabook/javascript.py" in files(published)
+    assert '"quickjs"' in next(s for s in sources(published) if "Set up this notebook" in s).splitlines()[-1]
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "quickjs.py").write_text("raise ImportError('built for another machine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+    assert [said for said in run(published, folder) if said] == ["Predict\n"]
+
+
 def test_what_is_taken_from_torch_is_named_in_full():
-    found = publish.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
+    found = closure.needs("import torch\nfrom torch.nn import functional as F\nF.linear(torch.linalg.norm(x).T, y)")
     assert found.torch == {"torch.nn.functional", "torch.nn.functional.linear", "torch.linalg.norm", "torch"}
+
+
+def test_data_that_a_module_names_and_that_lies_beside_it_travels_behind_it(tmp_path):
+    package = tmp_path / "dorabook"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text('TABLES = "one.csv", "rules.json", "not there.csv"\n')
+    for name in ("one.csv", "rules.json", "of nobody.csv"):
+        (package / name).write_text(name)
+    found = closure.needs("import dorabook.a", tmp_path).files
+    assert list(found) == [f"dorabook/{name}" for name in ("__init__.py", "a.py", "one.csv", "rules.json")]
+    assert found["dorabook/rules.json"] == "rules.json"
 
 
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"there is no module dorabook\.nothing"):
-        publish.needs("from dorabook.nothing import x")
+        closure.needs("from dorabook.nothing import x")
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_a_published_chapter_is_valid_small_and_the_same_each_time(path):
-    made = publish.self_contained(load(path), path.stem)
-    text = publish.written(made)
-    assert text == publish.written(publish.self_contained(load(path), path.stem))
+    made = standalone.self_contained(load(path), path.stem)
+    text = standalone.written(made)
+    assert text == standalone.written(standalone.self_contained(load(path), path.stem))
     notebook = nbformat.reads(text, as_version=4)
     nbformat.validate(notebook)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     assert "widgets" not in notebook.metadata
     modules = [source for source in sources(made) if source.startswith("%%dora_file dorabook")]
     assert sum(len(source.encode()) for source in modules) <= LIMIT
-    assert f"version {publish.version()}" in notebook.cells[1].source
+    assert f"version {standalone.version()}" in notebook.cells[1].source
     assert "CC BY 4.0" in notebook.cells[1].source
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_the_cells_before_a_chapter_are_folded_and_the_chapter_follows_as_stored(path):
-    stored, made = load(path), publish.self_contained(load(path), path.stem)
+    stored, made = load(path), standalone.self_contained(load(path), path.stem)
     before = len(made["cells"]) - len(stored["cells"])
     for cell in made["cells"][2 : before + 1]:
         assert cell["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
@@ -259,7 +283,7 @@ def test_the_cells_before_a_chapter_are_folded_and_the_chapter_follows_as_stored
         assert {key: value for key, value in new["metadata"].items() if key != "cellView"} == old["metadata"]
         if old["cell_type"] == "code":
             answer = "answer" in old["metadata"].get("tags", [])
-            assert publish.joined(new["source"]) == publish.joined(old["source"])
+            assert standalone.joined(new["source"]) == standalone.joined(old["source"])
             assert new["outputs"] == ([] if answer else old["outputs"])
             hidden = {"hide-input", "answer", "solution"} & set(old["metadata"].get("tags", []))
             assert ("cellView" in new["metadata"]) == bool(hidden)
@@ -267,6 +291,14 @@ def test_the_cells_before_a_chapter_are_folded_and_the_chapter_follows_as_stored
 
 def test_folding_marks_for_colab_are_in_no_stored_notebook():
     assert [path for path in CHAPTERS if "cellView" in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_set_up_begins_with_the_summary_of_its_source_and_none_of_what_is_for_who_writes_it(tmp_path, monkeypatch):
+    source = tmp_path / "setup.py"
+    source.write_text('"""What a reader wants to know.\n\nWhat an author does.\n"""\n\nimport os\n')
+    monkeypatch.setattr(standalone, "SETUP", source)
+    assert "# What a reader wants to know.\nimport os\n" in "\n".join(sources(small("1")))
+    assert "author" not in "\n".join(sources(small("1")))
 
 
 # ---- links
@@ -283,16 +315,16 @@ def test_folding_marks_for_colab_are_in_no_stored_notebook():
     ],
 )
 def test_a_link_leads_to_the_site_or_is_plain_words(before, unknown, known):
-    assert publish.relinked(before, "") == unknown
-    assert publish.relinked(before, "https://b.org/") == known
+    assert standalone.relinked(before, "") == unknown
+    assert standalone.relinked(before, "https://b.org/") == known
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_no_link_in_a_published_chapter_is_dead(path):
     for site in ("", "https://b.org/"):
-        made = publish.self_contained(load(path), path.stem, site=site)
-        text = "\n".join(publish.joined(c["source"]) for c in made["cells"] if c["cell_type"] == "markdown")
-        targets = [target for _, target in publish.LINK.findall(text)]
+        made = standalone.self_contained(load(path), path.stem, site=site)
+        text = "\n".join(standalone.joined(c["source"]) for c in made["cells"] if c["cell_type"] == "markdown")
+        targets = [target for _, target in standalone.LINK.findall(text)]
         assert targets
         assert [target for target in targets if not target.startswith(("http", "#"))] == []
 
@@ -306,6 +338,11 @@ def test_a_notebook_runs_alone_and_its_set_up_says_nothing(folder):
     *before, said = run(notebook, folder)
     assert before == ["", "", ""]
     assert "out_features=192" in said
+
+
+def test_recorded_tables_are_read_where_nothing_else_of_the_book_is(folder):
+    said = run(small("from dorabook import recorded\nprint(recorded.sizes('bigram-shift'))"), folder)[-1]
+    assert said == "(1500, 2000)\n"
 
 
 def test_without_one_of_its_modules_a_notebook_says_which(folder):
@@ -339,16 +376,16 @@ def test_the_notebooks_own_module_wins_over_an_installed_one(folder, tmp_path, m
     notebook = small("import dorabook\nprint(dorabook.__version__)")
     notebook["cells"].insert(1, {**code("import dorabook\nprint(dorabook.__version__)", "first"), "outputs": []})
     said = run(notebook, folder)
-    assert (said[0].strip(), said[-1].strip()) == ("another", publish.version())
+    assert (said[0].strip(), said[-1].strip()) == ("another", standalone.version())
 
 
 def test_a_changed_cell_that_is_run_again_counts(folder):
     notebook = small("import dorabook\nprint(dorabook.__version__)")
     at = next(i for i, cell in enumerate(notebook["cells"]) if "dora_file dorabook/__init__.py" in cell["source"])
     changed = copy.deepcopy(notebook["cells"][at : at + 2])
-    changed[0]["source"] = changed[0]["source"].replace(publish.version(), "mine")
+    changed[0]["source"] = changed[0]["source"].replace(standalone.version(), "mine")
     notebook["cells"] += [{**cell, "id": f"again-{i}"} for i, cell in enumerate(changed)]
-    assert [text.strip() for text in run(notebook, folder)[-3:]] == [publish.version(), "", "mine"]
+    assert [text.strip() for text in run(notebook, folder)[-3:]] == [standalone.version(), "", "mine"]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
@@ -434,6 +471,18 @@ def test_a_package_is_looked_for_as_it_is_imported_and_installed_as_pip_calls_it
     assert capsys.readouterr().out == "Installed scikit-learn.\n"
 
 
+@pytest.mark.parametrize("stderr", ["", "ERROR: No matching distribution found for quickjs-ng\n"])
+def test_what_is_welcome_is_installed_and_not_missed_where_it_cannot_be(monkeypatch, capsys, stderr):
+    pip = Pip(monkeypatch, stderr, quickjs=None)
+    monkeypatch.setattr(notebook_setup, "get_ipython", lambda: SimpleNamespace(register_magic_function=lambda *_: None))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(notebook_setup, "forget", lambda: None)
+    monkeypatch.setattr(notebook_setup, "check_torch", lambda used: None)
+    notebook_setup.start(["matplotlib", "quickjs"], "")
+    assert pip.asked == ["quickjs-ng"]
+    assert capsys.readouterr().out == ("" if stderr else "Installed quickjs-ng.\n")
+
+
 @pytest.mark.parametrize("there", ["0.21.2", "0.21.10", "0.22.0.dev0", "1.0"])
 def test_nothing_missing_is_no_word_and_no_command(monkeypatch, capsys, there):
     pip = Pip(monkeypatch, peft=there)
@@ -461,7 +510,9 @@ def test_a_chapter_asks_for_the_peft_from_which_on_all_its_claims_hold():
     """As the tables of how-checked.md have it: unmerge, and the helper that keeps norms. What holds everywhere asks for none."""
     asked = {}
     for path in CHAPTERS:
-        setup = next(s for s in sources(publish.self_contained(load(path), path.stem)) if "Set up this notebook" in s)
+        setup = next(
+            s for s in sources(standalone.self_contained(load(path), path.stem)) if "Set up this notebook" in s
+        )
         asked[path.stem[0]] = re.findall(r'"(peft[^"]*)"', setup.splitlines()[-1])
     assert {chapter: peft for chapter, peft in asked.items() if peft} == {
         "3": ["peft>=0.21.2"], "4": ["peft"], "5": ["peft"], "7": ["peft"], "8": ["peft>=0.19.1"],
@@ -593,7 +644,7 @@ def test_an_old_torch_is_one_sentence_that_names_what_it_lacks(folder):
     notebook = small("1")
     setup = next(cell for cell in notebook["cells"] if "Set up this notebook" in cell["source"])
     setup["source"] = setup["source"].rsplit("start(", 1)[0] + 'start(["torch"], "torch.nn.Linear torch.nn.NotYet")'
-    made = nbformat.reads(publish.written(notebook), as_version=4)
+    made = nbformat.reads(standalone.written(notebook), as_version=4)
     with pytest.raises(CellExecutionError):
         NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     error = next(cell for cell in made.cells if "Set up this" in cell.source).outputs[0]
@@ -603,8 +654,8 @@ def test_an_old_torch_is_one_sentence_that_names_what_it_lacks(folder):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_torch_here_has_all_that_the_chapters_take(path):
-    text = "\n".join(publish.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
-    notebook_setup.check_torch(" ".join(publish.needs(text).torch))
+    text = "\n".join(standalone.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
+    notebook_setup.check_torch(" ".join(closure.needs(text).torch))
 
 
 # ---- other front ends
@@ -619,14 +670,14 @@ def test_a_stored_figure_says_all_without_script_or_style(path):
             data = output.get("data", {})
             if "text/html" not in data:
                 continue
-            soup = BeautifulSoup(publish.joined(data["text/html"]), "html.parser")
+            soup = BeautifulSoup(standalone.joined(data["text/html"]), "html.parser")
             for element in soup.find_all(["script", "style"]):
                 element.decompose()
             assert {element.name for element in soup.find_all(True)} <= GITHUB_KEEPS
             if figures := soup.find_all("figure"):
                 shown += 1
                 captions = " ".join(figure.figcaption.text for figure in figures)
-                assert captions.split() == publish.joined(data["text/plain"]).split()
+                assert captions.split() == standalone.joined(data["text/plain"]).split()
                 assert all(len(figure.select("table tbody tr")) >= 2 for figure in figures)
                 assert "{" not in soup.text  # the state, which is for the script alone
     assert shown >= 2
@@ -708,7 +759,7 @@ def test_a_page_links_colab_where_the_repository_is_known(monkeypatch):
     app, context = SimpleNamespace(env=environment, builder=builder, config=config), {}
     publish.offer(app, "book/1-law", "page.html", context, None)
     assert context["notebook"] == "../notebooks/1-law.ipynb"
-    assert context["colab"].endswith(f"/owner/name/blob/published-{publish.version()}/1-law.ipynb")
+    assert context["colab"].endswith(f"/owner/name/blob/published-{standalone.version()}/1-law.ipynb")
     publish.offer(app, "book/index", "page.html", other := {}, None)
     assert other == {}
 
@@ -720,6 +771,6 @@ def test_a_packages_own_code_keeps_what_it_uses(tmp_path):
     (package / "tool").mkdir()
     (package / "tool" / "__init__.py").write_text("from .a import One, Two\n\n\ndef judge(x: One): ...\n")
     (package / "tool" / "a.py").write_text("class One: ...\n\n\nclass Two: ...\n")
-    files = publish.needs("from dorabook.tool import judge", tmp_path).files
+    files = closure.needs("from dorabook.tool import judge", tmp_path).files
     assert "from .a import One\n" in files["dorabook/tool/__init__.py"]
     assert "Two" not in files["dorabook/tool/__init__.py"]

@@ -3,12 +3,13 @@
 import json
 import re
 
-import publish
+import closure
 import pytest
+import standalone
 from dorabook.live import NormExplorer, NormMonitor
 from support import recipes
 
-CHAPTER = publish.BOOK / "4-shape-mismatch.ipynb"
+CHAPTER = closure.BOOK / "4-shape-mismatch.ipynb"
 
 
 def code() -> str:
@@ -31,8 +32,8 @@ def test_every_block_is_found_and_runs(ran):
 
 def test_the_page_needs_nothing_that_chapter_4_does_not_bring():
     chapter = json.loads(CHAPTER.read_text(encoding="utf-8"))
-    cells = [publish.python(cell) for cell in chapter["cells"] if cell["cell_type"] == "code"]
-    page, notebook = publish.needs(code()), publish.needs("\n\n".join(cells))
+    cells = [standalone.python(cell) for cell in chapter["cells"] if cell["cell_type"] == "code"]
+    page, notebook = closure.needs(code()), closure.needs("\n\n".join(cells))
     assert page.files.keys() <= notebook.files.keys() and page.packages <= notebook.packages
 
 

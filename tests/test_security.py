@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from dorabook.live import AxisDetective
 from dorabook.text import clipped
 from playwright.sync_api import Browser, Page, expect
-from support.live_page import modules
+from support.live_page import Core
 
 ROOT = Path(__file__).parents[1]
 NEEDED = {
@@ -352,8 +352,8 @@ def test_an_index_from_a_stranger_is_text_too(detective, weight_map, says):
     assert says in ended(detective, "m.safetensors.index.json")
 
 
-def test_names_are_clipped_alike_in_python_and_in_the_page(browser):
-    page = modules(browser, "axis_detective/checkpoint/text")
+def test_names_are_clipped_alike_in_python_and_in_the_page():
+    page = Core("axis_detective/checkpoint/text")
     every = [
         *NAMES,
         "".join(map(chr, range(0x2000, 0x2070))),
@@ -369,7 +369,6 @@ def test_names_are_clipped_alike_in_python_and_in_the_page(browser):
         "['\\ud800', 'a\\udc00b', '\\ud83d\\ude00'].map(modules['axis_detective/checkpoint/text'].clipped)"
     )
     assert lone == ["?", "a?b", "\U0001f600"] == [clipped(name) for name in ("\ud800", "a\udc00b", "\U0001f600")]
-    page.close()
 
 
 # ---- addresses

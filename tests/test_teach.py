@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
 
+import live_host
 import pytest
+import stored_cells
 import teach
 import torch
 from bs4 import BeautifulSoup, Tag
@@ -197,6 +199,40 @@ def problems(page: Page, address: str, link: Opened) -> list[str]:
     return [f"{link.href}: {problem}" for problem in found]
 
 
+SAID = "One magnitude: m is (1, 5), and each of its numbers is the root of 1,024 squares. It runs from 0.4 to 1.1 and so on."
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("sentence 2", "It runs from 0.4 to 1.1 and so on."),
+        ("sentence 1, parts 1 to 2", "One magnitude: m is (1, 5)"),
+        ("sentence 1,\nparts 2 to 3", "m is (1, 5), and each of its numbers is the root of 1,024 squares"),
+        ("sentence 2, part 2", "so on"),
+    ],
+)
+def test_a_part_of_what_a_figure_says_is_named_by_its_place(which, words):
+    assert teach.quoted(SAID, which) == words
+
+
+@pytest.mark.parametrize(
+    "which", ["sentence 3", "sentence 0", "sentence 2, part 3", "sentence 1, parts 2 to 1", "m is (1, 5)"]
+)
+def test_a_quotation_of_what_is_not_there_stops_the_build(which):
+    with pytest.raises(ValueError, match=f"^there is no {which} in: One magnitude|is not: sentence 2"):
+        teach.quoted(SAID, which)
+
+
+@pytest.mark.parametrize(
+    "state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5", "poke:99", "nothing:1"]
+)
+def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
+    page = show(hero(), hash=f"#hero={state}")
+    settle(page)
+    opened = live_host.opened("norm-explorer", stored_cells.kept(hero()), state)
+    assert opened == page.locator(".dora-sentence").inner_text()
+
+
 def sheet_address(site: Path, session: str) -> str:
     return f"{site.as_uri()}/book/teach/{session}.html"
 
@@ -211,24 +247,37 @@ def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):
     assert page.problems == []
 
 
+@cache
+def hero() -> str:
+    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "hero")
+
+
+def said_of(state: str, which: str) -> str:
+    return teach.quoted(live_host.opened("norm-explorer", stored_cells.kept(hero()), state), which)
+
+
+AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"
+
+
 @pytest.mark.parametrize(
     ("state", "text", "says"),
     [
-        ("hero=per:sideways", "per sideways", "One magnitude per output: m is (4, 1)"),  # a dead value
-        ("hero=axis:input", "per output", "One magnitude per output: m is (4, 1)"),  # a dead key
-        ("hero=per:output", "per output", "One magnitude per output: m is (4, 1)"),  # how it stands anyway
-        ("hero=per:input;poke:9", "per input, poked to 9 times", "One magnitude per input: m is (1, 5)"),  # out of reach
-        ("hero=per:input", "the other one", "One magnitude per input: m is (1, 5)"),  # words that name nothing
-        ("hero=poke:1.5", "per input, poked to 1.5 times", "so output 1 alone can change"),  # words that name the other
-        ("hero=poke:1.5", "output 2 poked to 1.5 times", "so output 1 alone can change"),
-        ("hero=per:input", "per input", "One magnitude per output: m is (4, 1)"),  # a quotation of another state
-        ("hero=poke:1.5", "poked to 1.5 times", "One magnitude per output: m is (4, 1)"),  # one that was there before
+        ("hero=per:sideways", "per sideways", ("", AXIS)),  # a dead value
+        ("hero=axis:input", "per output", ("", AXIS)),  # a dead key
+        ("hero=per:output", "per output", ("", AXIS)),  # how it stands anyway
+        ("hero=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
+        ("hero=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
+        ("hero=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
+        ("hero=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
+        ("hero=per:input", "per input", ("", AXIS)),  # a quotation of another state
+        ("hero=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
         ("hero=per:input", "per input", None),
     ],
-)  # fmt: skip
+)
 def test_a_link_that_is_wrong_is_found(state, text, says, site, visit):
     address = sheet_address(site, "60-minutes")
-    assert problems(visit(address), address, Opened(f"../4-shape-mismatch.html#{state}", text, says))
+    quotation = says and said_of(*says)
+    assert problems(visit(address), address, Opened(f"../4-shape-mismatch.html#{state}", text, quotation))
 
 
 @pytest.mark.parametrize("session", SESSIONS)

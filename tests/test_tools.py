@@ -21,6 +21,7 @@ import nbformat
 import pytest
 import run_notebooks
 import serve
+from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from support.makefile import make
@@ -290,8 +291,9 @@ def called(tmp_path):
         (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
         (folder / ".venv" / name).chmod(0o755)
     (folder / "calls").touch()
-    (folder / "_build" / "notebook6").mkdir(parents=True)
-    (folder / "_build" / "notebook6" / "done").touch()
+    for name in ("notebook6", "newest"):
+        (folder / "_build" / name).mkdir(parents=True)
+        (folder / "_build" / name / "done").touch()
 
     def call(*arguments: str) -> list[str]:
         done = make(folder, *arguments)
@@ -350,7 +352,12 @@ def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_p
 
 def test_a_checkout_by_a_git_that_ends_lines_as_windows_does_is_as_ours(tmp_path):
     """`make site` joins JavaScript modules by their line ends."""
-    names = ["book/index.md", "book/_ext/assets/preview.png", "tests/fixtures/torchtune.safetensors", ".gitattributes"]
+    names = [
+        "book/index.md",
+        "book/_ext/themes/dora/static/preview.png",
+        "tests/fixtures/torchtune.safetensors",
+        ".gitattributes",
+    ]
     for name in [
         "Makefile",
         "book/dorabook/live/norm_explorer/norm_explorer.js",
@@ -405,8 +412,19 @@ def test_an_elementwise_product_is_as_large_in_a_display_as_in_a_line():
 
 def test_no_script_has_a_font_of_its_own():
     """Firefox would not make it small: it was a prime of full size beside each V."""
-    style = (build_site.ROOT / "book" / "_ext" / "assets" / "site.css").read_text(encoding="utf-8")
+    style = (build_site.ROOT / "book" / "_ext" / "themes" / "dora" / "static" / "site.css").read_text(encoding="utf-8")
     assert [rule for rule in re.findall(r"mo[.\w-]* \{[^}]*\}", style) if "font" in rule.split("/*")[0]] == []
+
+
+@pytest.mark.parametrize("formula", [False, True])
+def test_an_answer_is_folded_with_the_paragraph_after_it_whatever_its_words(formula):
+    cell = nodes.container(cell_metadata={"tags": ["answer"]}, hide_mode="output")
+    picture, said = nodes.container(hide_mode="input"), nodes.paragraph("", "The second.")
+    goes_on = [nodes.math_block("", "a = b"), nodes.paragraph("", "And so on.")] if formula else []
+    document = nodes.container("", cell, picture, said, *goes_on, rest := nodes.paragraph("", "What else it shows."))
+    dora_site.fold_answers(None, document)
+    assert (document.children, cell.children) == ([cell, rest], [picture, said, *goes_on])
+    assert cell["hide_mode"] == "all"
 
 
 def test_a_pages_description_is_its_first_paragraph_cut_at_a_word():

@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 import make_zip
-import publish
 import pytest
+import standalone
 from playwright.sync_api import expect
 from support.pages import CHAPTER
 
@@ -28,7 +28,7 @@ def unpacked(archive, tmp_path_factory) -> Path:
 
 def test_the_archive_is_the_same_each_time(archive, site, tmp_path):
     assert make_zip.make(site, tmp_path).read_bytes() == archive.read_bytes()
-    assert archive.name == f"dora-magnitude-{publish.version()}.zip"
+    assert archive.name == f"dora-magnitude-{standalone.version()}.zip"
     names = zipfile.ZipFile(archive).namelist()
     assert names == sorted(names)
 

@@ -1,11 +1,10 @@
 """Build the site into _build/html: warnings are errors, and what is there stays as it was until a build has succeeded.
 
-The new site is laid out in a folder of its own, which then takes the place of the old one in one step. Sphinx works in _build/work, where it keeps what it need not read again. A build that failed or was killed leaves its mark there,
-and the next one starts afresh: Sphinx reports a page's warnings only while it reads that page, and takes a half-written page for a
-finished one.
+The new site is laid out in a folder of its own, which then takes the place of the old one: what is there is whole. Sphinx works in
+_build/work, where it keeps what it need not read again. A build that failed or was killed leaves its mark there, and the next one
+starts afresh: Sphinx reports a page's warnings only while it reads that page, and takes a half-written page for a finished one.
 """
 
-import ctypes
 import fcntl
 import filecmp
 import hashlib
@@ -36,7 +35,7 @@ def main() -> int:
         with locked(build) as lock:
             return build_site(build / "work", build / "html", lock)
     except OSError as error:
-        print(disk.said(error, "The site"), file=sys.stderr)
+        print(disk.sentence(error, "The site"), file=sys.stderr)
         return 1
 
 
@@ -46,7 +45,6 @@ def locked(build: Path) -> Iterator[int]:
     build.mkdir(exist_ok=True)
     with open(build / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        restore(build / "html")
         yield lock.fileno()
 
 
@@ -86,46 +84,24 @@ def fingerprint() -> str:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Make `target` hold what `source` holds, all of it at once. A file that did not change keeps its date."""
-    new = target.with_name(f".{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
+    """Make `target` hold what `source` holds: laid out beside it, then put in its place. A file that did not change keeps its date."""
+    new, old = (target.with_name(f".{target.name}.{state}") for state in ("new", "old"))
+    for left in (new, old):  # by a build that was killed
+        shutil.rmtree(left, ignore_errors=True)
     try:
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
             name = file.relative_to(source)
             (new / name).parent.mkdir(parents=True, exist_ok=True)
-            old = target / name
-            same = old.is_file() and filecmp.cmp(old, file, shallow=False)
-            shutil.copy2(old, new / name) if same else shutil.copyfile(file, new / name)
-        swap(new, target)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)  # the old site, or on a full disk what there was room for
-
-
-def swap(new: Path, target: Path) -> None:
-    """`new` takes the place of `target`: in one step where the system can exchange names, else in two."""
-    if not target.exists():
-        os.rename(new, target)
-    elif not exchanged(new, target):
-        os.rename(target, aside(target))
-        os.rename(new, target)
-        shutil.rmtree(aside(target))
-
-
-def exchanged(one: Path, other: Path) -> bool:
-    """Linux exchanges two names in one step; Python has no function for it."""
-    rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return bool(rename) and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
-
-
-def aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.old")
-
-
-def restore(target: Path) -> None:
-    """After a build that was killed between the two steps of a swap, the old site is where it was."""
-    if aside(target).exists():
-        shutil.rmtree(aside(target)) if target.exists() else os.rename(aside(target), target)
+            there = target / name
+            same = there.is_file() and filecmp.cmp(there, file, shallow=False)
+            shutil.copy2(there, new / name) if same else shutil.copyfile(file, new / name)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)  # on a full disk what there was room for
+        raise
+    if target.exists():
+        os.rename(target, old)
+    os.rename(new, target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def install() -> None:
         try:
             disk.check(FOLDER, ROOM)
         except OSError as error:
-            sys.exit(disk.said(error, "The environment with Colab's versions"))
+            sys.exit(disk.sentence(error, "The environment with Colab's versions"))
         print(f"Installing Colab's versions into {PYTHON.parents[1].relative_to(ROOT)}", flush=True)
         subprocess.run([base(), "-m", "venv", str(PYTHON.parents[1])], check=True)
     subprocess.run([str(PYTHON), "-m", "pip", "install", "-q", "-r", str(colab_versions.PATH)], check=True)
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     chapters = [Path(name).resolve() for name in arguments] or publish_notebooks.chapters()
     failures = 0
     try:
-        for path in publish_notebooks.publish.write_notebooks(chapters, FOLDER / "notebooks"):
+        for path in publish_notebooks.standalone.write_notebooks(chapters, FOLDER / "notebooks"):
             install()
             failures += bool(run(path))
         install()

@@ -47,7 +47,7 @@ def replace(path: Path, content: str) -> None:
         half.write_bytes(content.encode("utf-8"))
 
 
-def said(error: OSError, what: str) -> str:
+def sentence(error: OSError, what: str) -> str:
     """One sentence: what cannot be written, why, and what to do."""
     reason = error.strerror or str(error)
     way_out = WAY_OUT.get(error.errno, "see to that")
@@ -75,7 +75,7 @@ def main() -> None:
     try:
         check(ROOT / "_build")
     except OSError as error:
-        sys.exit(said(error, "The book's folder"))
+        sys.exit(sentence(error, "The book's folder"))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ The chapters as notebooks are in the folder notebooks; each runs alone in Jupyte
 
 def make(site: Path, folder: Path) -> Path:
     """The archive of `site`, in `folder`, with everything below one top folder."""
-    version = publish_notebooks.publish.version()
+    version = publish_notebooks.standalone.version()
     name = f"dora-magnitude-{version}"
     files = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     files["README.txt"] = README.format(version=version).encode()
@@ -38,7 +38,7 @@ def main() -> None:
         with build_site.locked(BUILD):  # no build may change the site meanwhile
             made = make(BUILD / "html", BUILD)
     except OSError as error:
-        sys.exit(disk.said(error, "The archive"))
+        sys.exit(disk.sentence(error, "The archive"))
     print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
 
 

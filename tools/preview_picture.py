@@ -1,4 +1,4 @@
-"""Draw book/_ext/assets/preview.png, which other sites show beside a link to the book: the README's picture under the title.
+"""Draw book/_ext/themes/dora/static/preview.png, which other sites show beside a link to the book: the README's picture under the title.
 
 Run it from the repository's root: PYTHONPATH=book .venv/bin/python tools/preview_picture.py
 """
@@ -10,7 +10,7 @@ import yaml
 from dorabook.figures import use_style
 
 ROOT = Path(__file__).parents[1]
-TARGET = ROOT / "book" / "_ext" / "assets" / "preview.png"
+TARGET = ROOT / "book" / "_ext" / "themes" / "dora" / "static" / "preview.png"
 SIZE = (1200, 630)  # pixels, what link previews are cut to
 DPI = 150
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import exercises  # noqa: E402
 import publish  # noqa: E402
+import standalone  # noqa: E402
 
 
 def chapters() -> list[Path]:
@@ -32,10 +33,10 @@ def main(arguments: list[str]) -> None:
         sys.exit("Name the folder to write to: python tools/publish_notebooks.py FOLDER")
     folder = Path(arguments[0])
     try:
-        made = publish.write_notebooks(chapters(), folder, site=site())
+        made = standalone.write_notebooks(chapters(), folder, site=site())
         made += exercises.write_copies(chapters(), folder / exercises.FOLDER, site=site())
     except OSError as error:
-        sys.exit(disk.said(error, arguments[0]))
+        sys.exit(disk.sentence(error, arguments[0]))
     for path in made:
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import publish_notebooks
 
-publish = publish_notebooks.publish
+standalone = publish_notebooks.standalone
 KERNELS = Path(__file__).resolve().parents[1] / "tests" / "support" / "jupyter"
 
 
@@ -40,11 +40,11 @@ def main(arguments: list[str]) -> int:
 def lay_out(path: Path, folder: Path) -> None:
     """The published form of `path` alone in `folder`, as if it had run: a cell that never ran is not compared."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    made = publish.self_contained(stored, path.stem, answers=True)
+    made = standalone.self_contained(stored, path.stem, answers=True)
     for count, cell in enumerate((cell for cell in made["cells"] if cell["cell_type"] == "code"), 1):
         cell["execution_count"] = count
     folder.mkdir()
-    (folder / path.name).write_text(publish.written(made), encoding="utf-8")
+    (folder / path.name).write_text(standalone.written(made), encoding="utf-8")
     folder.chmod(0o555)
 
 

@@ -33,7 +33,7 @@ def run(path: Path) -> str:
     try:
         return ran(path)
     except OSError as error:
-        raise RuntimeError(disk.said(error, str(shown(path)))) from None
+        raise RuntimeError(disk.sentence(error, str(shown(path)))) from None
 
 
 def ran(path: Path) -> str:
@@ -150,4 +150,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("Stopped: the notebooks that are not named above are as they were.")
     except OSError as error:
-        sys.exit(disk.said(error, "A notebook"))
+        sys.exit(disk.sentence(error, "A notebook"))

@@ -1,18 +1,16 @@
 """Sphinx extension: what a page of this book is made of.
 
-The theme's templates are replaced by templates/layout.html, and its scripts, fonts and styles by assets/: one style sheet, two
-small scripts, a favicon and a maths font. No page asks another host for anything, and no page has an inline script, so the
-layout can forbid both with one Content-Security-Policy.
+Its theme is themes/dora: a layout, one style sheet, three small scripts, a favicon and the fonts. No page asks another host for
+anything, and no page has an inline script, so the layout can forbid both with one Content-Security-Policy.
 """
 
 import re
-import shutil
 import struct
 from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urljoin
 
-import publish
+import standalone
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -28,15 +26,12 @@ PROMPTS = {  # what the summary of a folded cell says, by the first of these tag
 }
 SEARCH_SCRIPTS = ("documentation_options.js", "doctools.js", "sphinx_highlight.js")  # the search page alone needs them
 OURS = ("site.css", "dora-live")
-UNUSED = (  # what the theme and Sphinx copy and no page links
-    "images", "locales", "sbt-webpack-macros.html", "scripts", "styles", "vendor", "webpack-macros.html", "basic.css",
-    "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css",
-)  # fmt: skip
+STATIC = Path(__file__).parent / "themes" / "dora" / "static"
+# What Sphinx and MyST-NB copy and no page links
+UNUSED = ("basic.css", "file.png", "mystnb.*.css", "minus.png", "plus.png", "pygments.css")
 
 
-VERDICT = re.compile(r"[^.:]{0,20}\([a-c]\)")  # "It is (b).", "Five and four, (b)."
-ASKED_TWICE = "Predict. Choose before you read on."  # a question's figure begins with the same word
-OF_AN_OPTION = re.compile(r"(Answer|Against|Claim) \([a-c]\)")
+ANNOUNCED = "Predict. Choose before you read on."  # stands before a question, for Jupyter alone
 
 
 def word_prompts(app: Sphinx, document: nodes.document) -> None:
@@ -55,7 +50,7 @@ def tagged(document: nodes.document, tag: str) -> list[nodes.container]:
 
 
 def fold_answers(app: Sphinx, document: nodes.document) -> None:
-    """A predicted answer is folded whole: the cell that computes it and the sentences that say which option it is.
+    """A predicted answer is folded whole: the cell that computes it, its picture and the paragraph that says which option it is.
 
     Its code stands right under the options and names one of them.
     """
@@ -71,19 +66,19 @@ def ask_once(app: Sphinx, document: nodes.document) -> None:
     """In Jupyter a line announces a question before its cell is run. On a page the figure below it says so."""
     for cell in tagged(document, "predict"):
         before = cell.parent.children[max(cell.parent.index(cell) - 1, 0)]
-        if before.astext() == ASKED_TWICE:
+        if before.astext() == ANNOUNCED:
             before.parent.remove(before)
 
 
 def verdict(cell: nodes.container) -> list[nodes.Node]:
-    """What follows the cell and speaks of the options: its picture, and "It is (b)." to the last paragraph that names one."""
+    """What follows the cell and belongs to the answer: its picture, and one paragraph, which may go on after a formula."""
     after = cell.parent.children[cell.parent.index(cell) + 1 :]
     pictures = list(takewhile(lambda node: node.get("hide_mode") == "input", after))
     text = list(takewhile(lambda node: isinstance(node, nodes.paragraph | nodes.math_block), after[len(pictures) :]))
-    if not text or not re.match(VERDICT, text[0].astext()):
-        return []
-    last = max(n for n, node in enumerate(text) if n == 0 or re.match(OF_AN_OPTION, node.astext()))
-    return pictures + text[: last + 1]
+    end = 1
+    while text[end:] and isinstance(text[end], nodes.math_block):
+        end += 2
+    return pictures + text[:end]
 
 
 def mark_options(app: Sphinx, document: nodes.document) -> None:
@@ -91,6 +86,17 @@ def mark_options(app: Sphinx, document: nodes.document) -> None:
     for choice in document.findall(nodes.bullet_list):
         if all(re.match(r"\([a-z]\) ", item.astext()) for item in choice.children):
             choice["classes"].append("options")
+
+
+def visit_table(self: HTML5Translator, node: nodes.table) -> None:
+    """What is too wide scrolls in a box of its own."""
+    self._table_row_indices.append(0)
+    self.body.append(f'<div class="pst-scrollable-table-container">{self.starttag(node, "table", CLASS="table")}')
+
+
+def depart_table(self: HTML5Translator, node: nodes.table) -> None:
+    self._table_row_indices.pop()
+    self.body.append("</table>\n</div>\n")
 
 
 def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
@@ -133,7 +139,7 @@ PREVIEW_ALT = (
 
 def preview(site: str) -> dict[str, str | int]:
     """The picture that a link to any page is shown with, for a site at `site`."""
-    width, height = png_size(Path(__file__).with_name("assets") / PREVIEW)
+    width, height = png_size(STATIC / PREVIEW)
     return {"address": urljoin(site, f"_static/{PREVIEW}"), "width": width, "height": height, "alt": PREVIEW_ALT}
 
 
@@ -155,7 +161,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
     ]
     context["css_files"] = [file for file in context["css_files"] if name(file).startswith(OURS)]
     context["description"] = description(document)
-    context["book_version"] = publish.version()
+    context["book_version"] = standalone.version()
     if site := app.config.html_baseurl:  # publish.py has settled it
         context["address"] = urljoin(site, app.builder.get_target_uri(page))
         context["preview"] = preview(site)
@@ -188,12 +194,12 @@ def write_start(app: Sphinx, error: Exception | None) -> None:
     )
     for unused in UNUSED:
         for path in Path(app.outdir, "_static").glob(unused):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            path.unlink()
 
 
 def setup(app: Sphinx) -> dict:
-    app.add_css_file("site.css")
     app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
+    app.add_node(nodes.table, override=True, html=(visit_table, depart_table))
     app.connect("doctree-read", word_prompts)
     app.connect("doctree-read", fold_answers)
     app.connect("doctree-read", ask_once)

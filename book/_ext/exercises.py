@@ -11,17 +11,19 @@ Everything is read from sources: nothing here imports torch.
 """
 
 import ast
-import builtins
 import copy
+import dis
 import json
 import re
-import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 
+import closure
 import publish
+import standalone
 import stored_cells
 from docutils import nodes
 from from_book import FromBook
@@ -148,7 +150,7 @@ def tags(cell: Cell) -> list[str]:
 
 
 def source(cell: Cell) -> str:
-    return publish.joined(cell["source"])
+    return standalone.joined(cell["source"])
 
 
 # ---- the wrong answers that a check knows
@@ -156,7 +158,7 @@ def source(cell: Cell) -> str:
 
 def wrong_answers(exercise: Exercise) -> list[tuple[str, str]]:
     """(the code of the wrong answer, the sentence that it gets) for each that the stub's check is given."""
-    trees = [(text, ast.parse(text)) for cell in exercise.cells if is_task(cell) for text in [publish.python(cell)]]
+    trees = [(text, ast.parse(text)) for cell in exercise.cells if is_task(cell) for text in [standalone.python(cell)]]
     listed = checked(trees[-1][1] if trees else ast.Module([], []), exercise)
     found = []
     for text, tree in trees:
@@ -196,148 +198,89 @@ def code(value: ast.expr, text: str) -> str:
 # ---- what the exercises take from the chapter above them
 
 
-@dataclass
-class Statement:
-    """One statement of the chapter, at the top level of a cell."""
+class Statement(NamedTuple):
+    """One statement at the top level of a cell; of an import, one name."""
 
     text: str
     binds: set[str]  # names that it gives a value
-    touches: set[str]  # names whose value it changes in place
+    changes: set[str]  # names whose value it writes into: x[0] = 1, x.y = 1, x.mul_(2), nn.init.zeros_(x)
     uses: set[str]
     later: bool  # its names are looked up when it is called
 
     @classmethod
     def of(cls, node: ast.stmt, text: str) -> "Statement":
-        top = symtable.symtable(ast.unparse(Enclosed().visit(ast.parse(text))), "cell", "exec")
-        binds = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-        uses = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()} | inner(top)
+        code = compile(text, "cell", "exec")
+        binds = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
         later = isinstance(node, ast.FunctionDef | ast.ClassDef) or isinstance(getattr(node, "value", 0), ast.Lambda)
-        return cls(text, binds, set() if later else set(changed(node)), uses, later)
+        return cls(text, binds, set() if later else set(changed(node)), looked_up(code), later)
 
 
-class Enclosed(ast.NodeTransformer):
-    """Each comprehension as a generator, which keeps its variables to itself. From Python 3.12 on the others do not, for symtable."""
-
-    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
-        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
-
-    visit_SetComp = visit_ListComp
-
-    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
-        item = ast.Tuple([node.key, node.value], ast.Load())
-        return self.generic_visit(ast.GeneratorExp(item, node.generators))
-
-
-def inner(table: symtable.SymbolTable) -> set[str]:
-    """The names of the module that functions, classes and comprehensions inside a statement use."""
-    return {
-        name
-        for child in table.get_children()
-        for name in {symbol.get_name() for symbol in child.get_symbols() if symbol.is_global()} | inner(child)
-    }
+def looked_up(code: CodeType) -> set[str]:
+    """The names of the module that some code and the functions in it use."""
+    here = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
+    return here.union(*(looked_up(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
 
 
 def changed(node: ast.stmt) -> Iterator[str]:
-    """Names whose value is written into: x[0] = 1, x.y = 1, x += 1, x.mul_(2), nn.init.zeros_(x)."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
-            yield from root(part)
-        elif isinstance(part, ast.AugAssign):
-            yield from root(part.target)
-        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr.endswith("_"):
-            yield from root(part.args[0] if "init." in ast.unparse(part.func) else part.func)
+        written = isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store)
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr.endswith("_"):
+            part, written = part.args[0] if "init." in ast.unparse(part.func) else part.func, True
+        if written and (name := re.match(r"\w+\b(?!\()", ast.unparse(part))):  # f(x) is a value of its own
+            yield name[0]
 
 
-def root(node: ast.expr) -> Iterator[str]:
-    """x of x.y[0].view(3); nothing of f(x), which is a value of its own."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Attribute):
-            return
-        node = node.func if isinstance(node, ast.Call) else node.value
-    if isinstance(node, ast.Name):
-        yield node.id
-
-
-def statements(cells: Iterable[Cell]) -> list[Statement]:
-    found = []
-    for cell in cells:
-        text = publish.python(cell)
-        lines = text.splitlines()
+def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
+    for text in map(standalone.python, cells):
         for node in ast.parse(text).body:
-            first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-            found.append(Statement.of(node, "\n".join(lines[first - 1 : node.end_lineno])))
-    return found
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names.copy():
+                    node.names = [alias]
+                    yield Statement.of(node, ast.unparse(node))
+            else:
+                first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+                yield Statement.of(node, "\n".join(text.splitlines()[first - 1 : node.end_lineno]))
 
 
 def taken(notebook: Notebook, exercises: list[Exercise]) -> str:
     """Of the code above the exercises, the statements that the exercises need, in the chapter's order."""
-    above = statements(before(notebook))
-    cells = [cell for exercise in exercises for cell in exercise.cells if cell["cell_type"] == "code"]
-    names = {"torch", "nn", "F"} | missing(statements(cells))  # the three a reader may want for another solution
-    kept: set[int] = set()
-    queue = [(name, len(above)) for name in names - set(dir(builtins))]
-    while queue:
-        name, end = queue.pop()
-        start = max((i for i in range(end) if name in above[i].binds), default=end)
-        for i in range(start, end):
-            if i not in kept and (i == start or name in above[i].touches):
-                kept.add(i)
-                queue += [(used, len(above) if above[i].later else i) for used in above[i].uses - set(dir(builtins))]
-    used = names.union(*(above[i].uses for i in kept))
-    return "\n".join(spaced(narrowed(above[i].text, used) for i in sorted(kept)))
+    own = [cell for exercise in exercises for cell in exercise.cells if cell["cell_type"] == "code"]
+    wished = {"torch", "nn", "F"}  # the three a reader may want for another solution
+    texts = needed(list(statements(before(notebook))), list(statements(own)), wished)
+    text = "\n".join(f"\n\n{text}\n\n" if "\n" in text else text for text in texts)
+    text = re.sub(r"\A(?:(?:from|import) .*(?:\n|\Z))+", r"\g<0>\n", text)
+    return re.sub(r"\n{3,}", "\n\n\n", text).strip()
 
 
-def missing(own: list[Statement]) -> set[str]:
-    """The names that these statements use before one of them gives them a value."""
-    names: set[str] = set()
-    known: set[str] = set()
-    for statement in own:
-        names |= set() if statement.later else statement.uses - known
-        known |= statement.binds
-    return names.union(*(statement.uses - known for statement in own if statement.later))
-
-
-def narrowed(text: str, used: set[str]) -> str:
-    """An import of several names with those that are used."""
-    node = ast.parse(text).body[0]
-    if not isinstance(node, ast.Import | ast.ImportFrom):
-        return text
-    node.names = [alias for alias in node.names if (alias.asname or alias.name).split(".")[0] in used]
-    return ast.unparse(node)
-
-
-def spaced(texts: Iterable[str]) -> Iterator[str]:
-    """With air around functions and classes, and after the imports."""
-    last = "import"
-    for text in texts:
-        block = re.match(r"(?:@|def|class)\b|@", text) is not None
-        kind = "block" if block else "import" if re.match(r"(?:from|import) ", text) else "line"
-        if "block" in (kind, last):
-            yield "\n"
-        elif kind != last:
-            yield ""
-        yield text
-        last = kind
+def needed(above: list[Statement], own: list[Statement], at_end: set[str]) -> list[str]:
+    """Read backwards, what gives the names that are used further down their values; those `at_end` are looked up after all."""
+    names, called, kept = set(at_end), set(), []
+    for at, statement in reversed(list(enumerate(above + own))):
+        if at >= len(above) or names & (statement.binds | statement.changes):
+            names -= statement.binds
+            (called if statement.later else names).update(statement.uses)
+            kept[:0] = [statement.text] if at < len(above) else []
+    return kept if called <= at_end else needed(above, own, at_end | called)
 
 
 # ---- a copy
 
 
-def copy_of(notebook: Notebook, name: str, role: str, *, site: str = "", book: Path = publish.BOOK) -> Notebook:
+def copy_of(notebook: Notebook, name: str, role: str, *, site: str = "", book: Path = closure.BOOK) -> Notebook:
     """The exercises of the chapter `name` alone, for "student" or "facilitator", as a notebook that needs nothing else."""
     exercises = read(notebook)
-    parts = [part for exercise in exercises for part in told(exercise, f"{name} {role}", role)]
+    parts = [part for exercise in exercises for part in copied(exercise, f"{name} {role}", role)]
     above = taken(notebook, exercises)
     code_cells = [part for part in parts if part["cell_type"] == "code"]
-    found = publish.needs("\n\n".join([above, *map(publish.python, code_cells)]), book)
-    intro = publish.markdown(f"{name} {role}", "title", opening(notebook, exercises, role))
+    found = closure.needs("\n\n".join([above, *map(standalone.python, code_cells)]), book)
+    intro = standalone.markdown(f"{name} {role}", "title", opening(notebook, exercises, role))
     made = {key: copy.deepcopy(value) for key, value in notebook.items() if key != "cells"}
     made["metadata"].pop("widgets", None)
     made["cells"] = [
         intro,
-        *publish.cells_before(found, f"{name} {role}", site, book, what="The exercises of a chapter"),
-        publish.folded(f"{name} {role}", "above", f"#@title What the exercises take from the chapter\n{above}"),
-        *(publish.published(copy.deepcopy(part), site, True) for part in parts),
+        *standalone.cells_before(found, f"{name} {role}", site, book, what="The exercises of a chapter"),
+        standalone.folded(f"{name} {role}", "above", f"#@title What the exercises take from the chapter\n{above}"),
+        *(standalone.published(copy.deepcopy(part), site, True) for part in parts),
     ]
     made["nbformat_minor"] = 5
     return made
@@ -357,17 +300,17 @@ def opening(notebook: Notebook, exercises: list[Exercise], role: str) -> str:
     )
 
 
-def told(exercise: Exercise, name: str, role: str) -> Iterator[Cell]:
+def copied(exercise: Exercise, name: str, role: str) -> Iterator[Cell]:
     """The cells of one exercise, as this copy has them."""
     for at, cell in enumerate(exercise.cells):
         if cell["cell_type"] == "markdown":
-            yield {**cell, "id": publish.cell_id(name, f"{exercise.name} {at}"), "metadata": {}}
+            yield {**cell, "id": standalone.cell_id(name, f"{exercise.name} {at}"), "metadata": {}}
         elif role == "facilitator":
             yield cell
         elif "solution" not in tags(cell):
             yield {**cell, "outputs": [], "execution_count": None}
         if role == "facilitator" and "solution" in tags(cell):
-            yield publish.markdown(name, f"{exercise.name} wrong", meanings(exercise))
+            yield standalone.markdown(name, f"{exercise.name} wrong", meanings(exercise))
 
 
 def meanings(exercise: Exercise) -> str:
@@ -389,7 +332,7 @@ def write_copies(paths: Iterable[Path], folder: Path, *, site: str = "") -> list
         stored = json.loads(path.read_text(encoding="utf-8"))
         for role in COPIES if read(stored) else ():
             made.append(folder / copy_name(path.stem, role))
-            publish.replace(made[-1], publish.written(copy_of(stored, path.stem, role, site=site)))
+            standalone.replace(made[-1], standalone.written(copy_of(stored, path.stem, role, site=site)))
     for old in set(folder.iterdir()) - set(made):
         old.unlink()
     return made
@@ -415,7 +358,7 @@ class Index(FromBook):
 
 
 def relative(path: Path, folder: Path) -> str:
-    return Path(*[".."] * len(folder.relative_to(publish.BOOK).parts), path.relative_to(publish.BOOK)).as_posix()
+    return Path(*[".."] * len(folder.relative_to(closure.BOOK).parts), path.relative_to(closure.BOOK)).as_posix()
 
 
 def heading(page: str, notebook: Notebook) -> str:
@@ -452,7 +395,7 @@ class ExerciseIndex(Index):
         name = copy_name(stem, role)
         uri = relative_uri(self.env.app.builder.get_target_uri(self.env.docname), f"notebooks/{FOLDER}/{name}")
         link = f'<a href="{uri}" download>{role.capitalize()}\'s copy of chapter {chapter}</a>'
-        colab = publish.colab(self.config.book_repository, publish.version(), f"{FOLDER}/{Path(name).stem}")
+        colab = publish.colab(self.config.book_repository, standalone.version(), f"{FOLDER}/{Path(name).stem}")
         return f'{link} (<a href="{colab}">{role}\'s copy of chapter {chapter} in Colab</a>)' if colab else link
 
 

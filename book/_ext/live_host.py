@@ -2,12 +2,16 @@
 
 Both are joined from the package's own sources when the build starts, and only pages that hold a figure load them.
 The script is a classic one, since a page opened from disk may not load modules. Nothing here imports torch.
+`opened` says what a figure will say in the state that a link asks for.
 """
 
 import importlib.util
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -15,13 +19,30 @@ HERE = Path(__file__).parent
 SCRIPT, STYLE = "dora-live.js", "dora-live.css"
 
 
-def joiner() -> ModuleType:
-    """dorabook/live/_esm.py, loaded by path: importing the package would import torch."""
-    path = HERE.parent / "dorabook" / "live" / "_esm.py"
-    spec = importlib.util.spec_from_file_location("dorabook_live_esm", path)
+def of_package(name: str) -> ModuleType:
+    """A module of dorabook that needs no torch, loaded by its path: importing the package of figures would import torch."""
+    spec = importlib.util.spec_from_file_location(name.replace("/", "_"), HERE.parent / "dorabook" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def joiner() -> ModuleType:
+    return of_package("live/_esm")
+
+
+@cache
+def opener(figure: str) -> Callable[..., str]:
+    esm = joiner()
+    entry, link = esm.source(figure), esm.FOLDER / "page" / "link.js"
+    asked = f"{{ ...state, ...{esm.variable(link)}.decode(text, state, allowed) }}"
+    says = f"({{ state, allowed }}, text) => {esm.variable(entry)}.describe({asked}).sentence"
+    return of_package("javascript").function(esm.definitions(entry, link), says)
+
+
+def opened(figure: str, kept: dict[str, Any], state: str) -> str:
+    """The sentence of a figure whose HTML keeps `kept` for the page's script, once a link has opened it: "per:input;poke:1.5"."""
+    return opener(figure)(kept, state)
 
 
 def script() -> str:

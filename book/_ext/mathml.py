@@ -9,13 +9,14 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import javascript
+import live_host
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 TEMML = Path(__file__).parent / "vendor" / "temml" / "temml.min.js"
+javascript = live_host.of_package("javascript")
 LOGGER = logging.getLogger(__name__)
 # Beside words Temml puts spaces around an operator, and a browser then adds the operator's own: once is enough.
 SPACED_TWICE = re.compile(r'(<mspace width="[\d.]+em"></mspace>)<mo>([^<]+)</mo>(?=\1)')

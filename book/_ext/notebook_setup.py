@@ -1,9 +1,10 @@
-"""The first cell of a published notebook: what lets one file stand alone. publish.py puts this text into it.
+"""The first cell of a published notebook: what lets one file stand alone.
 
-Installs what is missing or too old, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
+Of these lines standalone.py puts the first into it. The code installs what is missing or too old, and keeps the book's modules and scripts, which the folded cells below hand over, in memory:
 nothing is written, so a folder that cannot be written to will do.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import linecache
@@ -15,7 +16,8 @@ from importlib import metadata
 
 from IPython import get_ipython
 
-INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "PyYAML"}  # packages that pip knows by another name
+INSTALLED_AS = {"quickjs": "quickjs-ng", "sklearn": "scikit-learn", "yaml": "PyYAML"}  # where pip has another name
+WELCOME = {"quickjs"}  # a figure is alive without; with it, a saved notebook keeps what the figure says
 ELSEWHERE = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER")  # put packages where this kernel may not look
 
 
@@ -196,7 +198,9 @@ def has(owner, name):
 
 
 def start(needed, used):
-    install(needed)
+    install([wish for wish in needed if wish not in WELCOME])
+    with contextlib.suppress(CannotRun):
+        install([wish for wish in needed if wish in WELCOME])
     check_torch(used)
     if any(wish.partition(">=")[0] == "peft" for wish in needed):
         hide_torchao()

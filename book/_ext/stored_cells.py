@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from publish import joined
+from standalone import joined
 
 Cell = dict[str, Any]
 STATE = re.compile(r'(<script type="application/json">)(.*?)(</script>)', re.S)
@@ -38,6 +38,11 @@ def figure(cells: list[Cell], id: str) -> str:
     """The HTML of the live figure `id`."""
     opening = re.compile(rf'<figure[^>]*\bid="{re.escape(id)}"')
     return only([shown for _, shown in outputs(cells, "text/html") if opening.search(shown)], f"live figures {id!r}")
+
+
+def name(shown: str) -> str:
+    """Which figure it is: "norm-explorer"."""
+    return re.search(r'data-figure="([^"]+)"', shown)[1]
 
 
 def kept(shown: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sphinx extension: what the run sheets, the handout and the questions on paper are written with, beside Markdown.
 
     {open}`words <4-shape-mismatch#hero=per:input>`   a link that opens a chapter's figure in a state
-    {says}`One magnitude per input`                   what that figure then says, to the letter
+    {says}`sentence 2, parts 1 to 2`                  what that figure then says, or a part of it, cut at commas, "and" and "that"
     {vote} 4-shape-mismatch#which-check               a Predict question: the link for a room, and each option with its reply
     {glance}                                          a session's steps, with the clock and what each puts on the screen
     {axis-picture} 4-shape-mismatch#hero              the figure's weight with its norms along both axes, as SVG
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import live_host
 import stored_cells
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -34,6 +35,9 @@ BOOK = "book"
 TARGET = re.compile(r"(?P<chapter>[\w-]+)#(?P<id>[a-z][a-z0-9-]*)(?:=(?P<state>\S+))?")
 LINK = re.compile(r"(?P<words>.+?)\s*<(?P<target>[^<>]+)>", re.S)
 SESSION = re.compile(r"(\d+) minutes\b")
+QUOTED = re.compile(r"sentence (\d+)(?:, parts? (\d+)(?: to (\d+))?)?")
+SENTENCE_END = re.compile(r"(?<=\.) ")
+PART_END = re.compile(r"(?:[,:;] (?:and )?| and | that )(?![^(]*\))")  # not inside a shape
 STEP = re.compile(r"\((\d+) minutes?\)$")
 AXES = {"Per output": "output", "Per input": "input", "Either, by a flag or a guess": "either"}
 
@@ -76,15 +80,41 @@ class Open(SphinxRole):
         try:
             if not parts:
                 raise ValueError(f"{self.text!r} is not: words <chapter#figure=state>")
-            target, _ = Target.of(parts["target"], self.env)
+            target, shown = Target.of(parts["target"], self.env)
         except (OSError, ValueError, KeyError) as error:
             raise ExtensionError(f"open on {self.env.docname}: {error}") from error
+        self.env.temp_data["opened"] = shown, target.state
         return [state_link(parts["words"], target, self.env.docname)], []
 
 
 class Says(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        return [nodes.inline("", f"\u201c{self.text}\u201d", classes=["says"])], []
+        try:
+            shown, state = self.env.temp_data["opened"]
+            figure, kept = stored_cells.name(shown), stored_cells.kept(shown)
+            said = quoted(live_host.opened(figure, kept, state), self.text)
+        except (IndexError, KeyError, ValueError) as error:
+            raise ExtensionError(f"says on {self.env.docname}: {error}") from error
+        return [nodes.inline("", f"\u201c{said}\u201d", classes=["says"])], []
+
+
+def quoted(said: str, which: str) -> str:
+    """The part of what a figure says that `which` names: "sentence 2", "sentence 1, part 3", "sentence 1, parts 1 to 2"."""
+    asked = QUOTED.fullmatch(" ".join(which.split()))
+    if not asked:
+        raise ValueError(f"{which!r} is not: sentence 2, or: sentence 2, part 1, or: sentence 2, parts 1 to 3")
+    number, first, last = (int(part) if part else None for part in asked.groups())
+    sentences = SENTENCE_END.split(said)
+    if not 1 <= number <= len(sentences):
+        raise ValueError(f"there is no {which} in: {said}")
+    sentence = sentences[number - 1]
+    if first is None:
+        return sentence
+    cuts = list(PART_END.finditer(sentence))
+    begins, ends = [0, *(cut.end() for cut in cuts)], [*(cut.start() for cut in cuts), len(sentence.rstrip("."))]
+    if not 1 <= first <= (last or first) <= len(ends):
+        raise ValueError(f"there is no {which} in: {said}")
+    return sentence[begins[first - 1] : ends[(last or first) - 1]]
 
 
 class FromSheet(FromBook):

@@ -21,10 +21,6 @@ def fixed(value: float, digits: int) -> str:
     return "0" if text in ("-0", "0") else text.replace("-", "\u2212")
 
 
-def shape(rows: int, columns: int) -> str:
-    return f"({rows}, {columns})"
-
-
 def plural(count: int, noun: str) -> str:
     """1 output, 4 outputs, 1,024 outputs."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -227,7 +227,7 @@ def model_rows() -> Iterator[list[Row]]:
 PARTS = {"norm": norm_rows, "half": half_rows, "step": step_rows, "model": model_rows}
 
 
-def said(case: list[Row]) -> str:
+def summary(case: list[Row]) -> str:
     """One line: milliseconds and megabytes of each way, then ratios of milliseconds."""
     row, times = case[0], {row.way: row.milliseconds for row in case}
     ways = "  ".join(f"{r.way} {r.milliseconds:.3g} ms {r.peak_bytes / 1e6:.3g} MB" for r in case)
@@ -285,7 +285,7 @@ def main() -> None:
     made = []
     for part in asked.parts or PARTS:
         for case in PARTS[part]():
-            print(said(case), flush=True)
+            print(summary(case), flush=True)
             made += case
     if asked.record:
         record(made)

@@ -23,7 +23,7 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 def main() -> int:
     failed = 0
     for version in VERSIONS:
-        python = found(version)
+        python = interpreter(version)
         if python is None:
             print(f"Python {version}: not run, there is no python{version} here", flush=True)
             continue
@@ -39,7 +39,7 @@ def main() -> int:
     return int(failed > 0)
 
 
-def found(version: str) -> str | None:
+def interpreter(version: str) -> str | None:
     """Where this Python is. A name on the PATH may be a stand-in of a version manager for one that is not there."""
     try:
         command = [f"python{version}", "-c", "import sys; print(sys.executable)"]

@@ -34,7 +34,6 @@ PARTS = {  # in the order of the page
     "checkpoint": "An adapter and its base, 1 GB, judged in Python",
     "detective": "The same, dropped on the page",
     "fuzz": "Broken files",
-    "kill": "Commands killed at random moments",
 }
 
 

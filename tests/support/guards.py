@@ -59,7 +59,7 @@ def output_texts(cell: Cell) -> Iterator[str]:
         yield from (text(value) for mime, value in output.get("data", {}).items() if mime.startswith("text/"))
 
 
-def said(cell: Cell, count: int = 40) -> str:
+def quoted(cell: Cell, count: int = 40) -> str:
     """How a message names a cell."""
     first = next((line.strip() for line in text(cell["source"]).splitlines() if line.strip()), "(empty)")
     return f"cell {first[:count]!r}"
@@ -76,31 +76,31 @@ def every_cell_has_run_in_order(notebook: Notebook) -> list[str]:
 def no_widget_state(notebook: Notebook) -> list[str]:
     state = ["metadata.widgets is stored"] if "widgets" in notebook["metadata"] else []
     views = [cell for cell in code_cells(notebook) for o in cell["outputs"] if WIDGET_VIEW in o.get("data", {})]
-    return state + [f"{said(cell)} stores a widget view" for cell in views]
+    return state + [f"{quoted(cell)} stores a widget view" for cell in views]
 
 
 def no_address(notebook: Notebook) -> list[str]:
     found = [
         (cell, match) for cell in code_cells(notebook) for out in output_texts(cell) if (match := ADDRESS.search(out))
     ]
-    return [f"{said(cell)} puts out the address {match[0]}" for cell, match in found]
+    return [f"{quoted(cell)} puts out the address {match[0]}" for cell, match in found]
 
 
 def no_local_path(notebook: Notebook) -> list[str]:
     texts = [(cell, out) for cell in code_cells(notebook) for out in [text(cell["source"]), *output_texts(cell)]]
-    return [f"{said(cell)} shows the path {match[0]!r}" for cell, out in texts if (match := PATH.search(out))]
+    return [f"{quoted(cell)} shows the path {match[0]!r}" for cell, out in texts if (match := PATH.search(out))]
 
 
 def no_error_output(notebook: Notebook) -> list[str]:
     cells = [cell for cell in code_cells(notebook) for o in cell["outputs"] if o["output_type"] == "error"]
-    return [f"{said(cell)} stores an error" for cell in cells]
+    return [f"{quoted(cell)} stores an error" for cell in cells]
 
 
 def no_colab_metadata(notebook: Notebook) -> list[str]:
     keys = {"colab", "accelerator", "gpuClass"} & set(notebook["metadata"])
     cells = [cell for cell in notebook["cells"] if {"colab", "outputId"} & set(cell["metadata"])]
     return [f"metadata.{key} is stored" for key in sorted(keys)] + [
-        f"{said(cell)} has Colab metadata" for cell in cells
+        f"{quoted(cell)} has Colab metadata" for cell in cells
     ]
 
 
@@ -110,7 +110,9 @@ def pictures_are_small(notebook: Notebook) -> list[str]:
         for output in cell["outputs"]:
             picture = output.get("data", {}).get("image/png")
             size = len(base64.b64decode(text(picture))) if picture else 0
-            problems += [f"{said(cell)} has a picture of {size:,} bytes, at most {PICTURE:,}"] if size > PICTURE else []
+            problems += (
+                [f"{quoted(cell)} has a picture of {size:,} bytes, at most {PICTURE:,}"] if size > PICTURE else []
+            )
     return problems
 
 
@@ -122,9 +124,9 @@ def skipped_checks_have_a_reason(notebook: Notebook) -> list[str]:
         for line, after in zip(lines, [*lines[1:], ""], strict=True):
             match = MARKER.match(line)
             if match and not re.match(r"\s*#\s*(?!NBVAL_)\w.{14,}", after):
-                problems.append(f"{said(cell)} says {match[1]} and gives no reason on the next line")
+                problems.append(f"{quoted(cell)} says {match[1]} and gives no reason on the next line")
         hidden = [tag for tag in tags(cell) if tag.startswith("nbval-")]
-        problems += [f"{said(cell)} carries the tag {tag}: use a comment with a reason" for tag in hidden]
+        problems += [f"{quoted(cell)} carries the tag {tag}: use a comment with a reason" for tag in hidden]
     return problems
 
 
@@ -135,7 +137,7 @@ def cells_are_short(notebook: Notebook) -> list[str]:
     cells = code_cells(notebook)
     lines = [len(text(cell["source"]).splitlines()) for cell in cells]
     long = [
-        f"{said(cell)} has {n} lines, at most {LONGEST}" for cell, n in zip(cells, lines, strict=True) if n > LONGEST
+        f"{quoted(cell)} has {n} lines, at most {LONGEST}" for cell, n in zip(cells, lines, strict=True) if n > LONGEST
     ]
     middle = median(lines) if lines else 0
     return long + ([f"the median code cell has {middle} lines, at most {MEDIAN}"] if middle > MEDIAN else [])
@@ -149,14 +151,14 @@ def exercises_have_solutions(notebook: Notebook) -> list[str]:
     for i in stubs:
         after = cells[i + 1] if i + 1 < len(cells) else None
         if after is None or not {"solution", "hide-cell"} <= set(tags(after)):
-            problems.append(f"{said(cells[i])} is not followed by a cell tagged solution and hide-cell")
+            problems.append(f"{quoted(cells[i])} is not followed by a cell tagged solution and hide-cell")
         if passes(cells[i]):
-            problems.append(f"{said(cells[i])} passes its check before the reader has done anything")
+            problems.append(f"{quoted(cells[i])} passes its check before the reader has done anything")
     for i, cell in enumerate(cells):
         if "solution" in tags(cell):
-            problems += [] if i - 1 in stubs else [f"{said(cell)} is a solution without an exercise before it"]
-            problems += [] if passes(cell) else [f"{said(cell)} is a solution and does not pass its check"]
-            problems += [] if folded(cell, "source", "outputs") else [f"{said(cell)} is not folded in Jupyter"]
+            problems += [] if i - 1 in stubs else [f"{quoted(cell)} is a solution without an exercise before it"]
+            problems += [] if passes(cell) else [f"{quoted(cell)} is a solution and does not pass its check"]
+            problems += [] if folded(cell, "source", "outputs") else [f"{quoted(cell)} is not folded in Jupyter"]
     return problems
 
 
@@ -175,16 +177,16 @@ def answers_are_folded(notebook: Notebook) -> list[str]:
         if "answer" in tags(cell):
             hidden = "hide-output" in tags(cell) and folded(cell, "source", "outputs")
             problems += (
-                [] if hidden else [f"{said(cell)} is an answer in plain sight: hide-output, and both in Jupyter"]
+                [] if hidden else [f"{quoted(cell)} is an answer in plain sight: hide-output, and both in Jupyter"]
             )
-            problems += [] if cell["outputs"] else [f"{said(cell)} is an answer without an output"]
+            problems += [] if cell["outputs"] else [f"{quoted(cell)} is an answer without an output"]
     return problems
 
 
 def code_is_folded_in_jupyter_as_on_the_site(notebook: Notebook) -> list[str]:
     """A prediction's code names the right option."""
     shown = [cell for cell in code_cells(notebook) if "hide-input" in tags(cell) and not folded(cell, "source")]
-    return [f"{said(cell)} is folded on the site and open in Jupyter: source_hidden" for cell in shown]
+    return [f"{quoted(cell)} is folded on the site and open in Jupyter: source_hidden" for cell in shown]
 
 
 def pictures_have_alt_text(notebook: Notebook) -> list[str]:
@@ -192,7 +194,7 @@ def pictures_have_alt_text(notebook: Notebook) -> list[str]:
     for cell in code_cells(notebook):
         alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
         drawn = any("image/png" in output.get("data", {}) for output in cell["outputs"])
-        problems += [f"{said(cell)} has a picture and the alt text {alt!r}"] if drawn and len(alt) <= 20 else []
+        problems += [f"{quoted(cell)} has a picture and the alt text {alt!r}"] if drawn and len(alt) <= 20 else []
     return problems
 
 
@@ -250,14 +252,14 @@ def needs_no_kernel_to_be_alive(notebook: Notebook) -> list[str]:
         source, shown = text(cell["source"]), list(output_texts(cell))
         boxed = any(FIGURE_BOX in out for out in shown)
         if match := KERNEL_ONLY.search(source) or (None if boxed else KERNEL_TOO.search(source)):
-            problems.append(f"{said(cell)} uses {match[0]!r}, which is dead on the page: show it in a FigureBox")
-        problems += [f"{said(cell)} stores a plain ipywidget: {out[:30]!r}" for out in shown if REPR.match(out)]
+            problems.append(f"{quoted(cell)} uses {match[0]!r}, which is dead on the page: show it in a FigureBox")
+        problems += [f"{quoted(cell)} stores a plain ipywidget: {out[:30]!r}" for out in shown if REPR.match(out)]
     return problems
 
 
 def no_colour_literal(notebook: Notebook) -> list[str]:
     found = [(cell, match) for cell in code_cells(notebook) if (match := COLOUR.search(text(cell["source"])))]
-    return [f"{said(cell)} has the colour {match[0]}: use ROLES" for cell, match in found]
+    return [f"{quoted(cell)} has the colour {match[0]}: use ROLES" for cell, match in found]
 
 
 def no_registry_host(notebook: Notebook) -> list[str]:

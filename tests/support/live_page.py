@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from dorabook import javascript
 from playwright.sync_api import Browser, Locator, Page, Route
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -62,12 +63,27 @@ def host() -> dict[str, str]:
 def stored() -> dict[str, str]:
     """{figure: the first that a chapter shows, as its notebook holds it}."""
     found = {}
+    for figure, html in stored_figures():
+        found.setdefault(figure, html)
+    return found
+
+
+def stored_states(figure: str) -> list[dict]:
+    """Every state in which a chapter shows the figure."""
+    shown = dict.fromkeys(html for name, html in stored_figures() if name == figure)
+    scripts = (re.findall(r'data-figure="([a-z-]+)".*?<script[^>]*>(.*?)</script>', html, re.DOTALL) for html in shown)
+    return [json.loads(text)["state"] for each in scripts for name, text in each if name == figure]
+
+
+@cache
+def stored_figures() -> list[tuple[str, str]]:
+    """Each figure of the chapters, with the HTML that its notebook holds."""
+    found = []
     for chapter in sorted(BOOK.glob("*.ipynb")):
         for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", []):
                 html = "".join(output.get("data", {}).get("text/html", ""))
-                if match := re.search(r'data-figure="([a-z-]+)"', html):
-                    found.setdefault(match[1], html)
+                found += [(figure, html) for figure in re.findall(r'data-figure="([a-z-]+)"', html)]
     return found
 
 
@@ -86,12 +102,33 @@ def document(body: str, *, theme: str | None) -> str:
 
 def modules(browser: Browser, *paths: str) -> Page:
     """A bare page whose `modules` holds what each module of dorabook/live gives: modules["core/text"].number(5)."""
+    page = browser.new_page()
+    page.add_script_tag(content=joined(*paths))
+    return page
+
+
+class Core:
+    """The same modules in QuickJS, in this process, for what needs no document. `evaluate` is used as a page's."""
+
+    CALL = "(code, given) => { const made = (0, eval)(`(${code})`); return typeof made === 'function' ? made(given) : made; }"
+
+    def __init__(self, *paths: str) -> None:
+        self._ask = javascript.function(joined(*paths), self.CALL)
+
+    def evaluate(self, code: str, given: object = None) -> object:
+        return self._ask(code, given)
+
+
+def joined(*paths: str) -> str:
     esm = live_host.joiner()
     files = [esm.FOLDER / f"{path}.js" for path in paths]
     named = ", ".join(f'"{path}": {esm.variable(file)}' for path, file in zip(paths, files, strict=True))
-    page = browser.new_page()
-    page.add_script_tag(content=f"{esm.definitions(*files)}\nwindow.modules = {{ {named} }};")
-    return page
+    return f"{esm.definitions(*files)}\nglobalThis.modules = {{ {named} }};"
+
+
+def numbers(text: str) -> list[str]:
+    """Every number of a sentence, as it is written."""
+    return re.findall(r"\u2212?\d+(?:,\d{3})*(?:\.\d+)?", text)
 
 
 def drag(target: Locator, right: float, down: float, *, steps: int = 4) -> tuple[float, float]:

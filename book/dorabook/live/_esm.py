@@ -29,6 +29,13 @@ def afm(figure: str) -> str:
     return f"{definitions(entry)}\nexport default {variable(entry)}.default;\n"
 
 
+def describing(figure: str) -> tuple[str, str]:
+    """A script, and what in it is the function of a figure's state to its sentence, columns and rows. It needs no document."""
+    entry = source(figure)
+    named = "({ sentence, columns, rows }) => [sentence, columns, rows]"
+    return definitions(entry), f"(state) => ({named})({variable(entry)}.describe(state))"
+
+
 def css(figure: str) -> str:
     """The style sheet of one figure in a notebook: what all share, then its own where it has one, in pixels: Notebook 6 has a rem of 10."""
     text = read(FOLDER / "live.css")

@@ -1,17 +1,18 @@
 """What every live figure is: an ipywidget under a kernel, HTML that says the same without one.
 
-A figure's state is its traits tagged `state=True`; it has no custom messages. `describe(state)` makes the
-sentence and the table from that state alone, in Python here and in JavaScript in the figure's module, and the
-two agree to the letter. Displayed, a figure gives the widget for a live front end, HTML with the sentence,
-the numbers and the state as JSON for everyone else, and the sentence as plain text.
+A figure's state is its traits tagged `state=True`; it has no custom messages. `describe(state)` in the figure's own
+JavaScript makes the sentence and the table from that state alone, and Python asks it through QuickJS. Displayed, a figure
+gives the widget for a live front end, HTML with the sentence, the numbers and the state as JSON for everyone else, and the
+sentence as plain text. A reader's kernel may lack QuickJS: there the widget says the sentence, and Python only names the figure.
 """
 
 import hashlib
 import html
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, ClassVar, NamedTuple
 
 import anywidget
 from traitlets import Unicode
@@ -20,21 +21,35 @@ from ..text import stored
 from . import _esm
 from .traits import Matrix
 
+try:
+    from .. import javascript
+except ImportError:  # no QuickJS here
+    javascript = None
+
 _ID = re.compile(r"[a-z][a-z0-9-]*")
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """What a state says: one sentence, and the numbers as a table of strings."""
 
     sentence: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@cache
+def _asked(figure: str) -> Callable[[Any], list]:
+    return javascript.function(*_esm.describing(figure))
+
+
+@lru_cache(maxsize=64)
+def _described(figure: str, state: str) -> Description:
+    return Description(*_asked(figure)(json.loads(state)))
 
 
 class LiveFigure(anywidget.AnyWidget):
     """Base class. A subclass names its module (`figure = "norm-explorer"` for norm_explorer.js), has
-    traits tagged `sync=True, state=True`, and a static `describe(state)`."""
+    traits tagged `sync=True, state=True`; the module exports `describe(state)`."""
 
     figure: ClassVar[str] = ""
     _ipython_display_ = None  # ipywidgets 7, as in Colab, shows a widget by this, and then its words are nowhere
@@ -66,9 +81,10 @@ class LiveFigure(anywidget.AnyWidget):
         kept = {name: getattr(self, name) for name in self.state_traits() if name not in (instead or {})}
         return {name: _plain(value) for name, value in {**kept, **(instead or {})}.items()}
 
-    @staticmethod
-    def describe(state: dict[str, Any]) -> Description:
-        raise NotImplementedError("a figure says what it shows in describe(state)")
+    @classmethod
+    def describe(cls, state: dict[str, Any]) -> Description:
+        """What the figure's own module says of a state; the figure's name alone where there is no QuickJS to ask it through."""
+        return _described(cls.figure, _compact(state)) if javascript else Description(cls.__name__, [], [])
 
     @property
     def sentence(self) -> str:
@@ -83,12 +99,9 @@ class LiveFigure(anywidget.AnyWidget):
         said = self.describe(state)
         allowed = {name: trait.allowed() for name, trait in self.state_traits().items() if hasattr(trait, "allowed")}
         data = _compact({"allowed": allowed, "state": state})
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in said.columns)
-        body = "".join(_row(row) for row in said.rows)
         return (
             f'<figure class="dora-figure" id="{self.id}" data-figure="{self.figure}">\n'
-            f"<figcaption>{html.escape(said.sentence)}</figcaption>\n"
-            f'<table class="dora-table"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>\n'
+            f"<figcaption>{html.escape(said.sentence)}</figcaption>\n{_table(said)}"
             f'<script type="application/json">{_for_script(data)}</script>\n</figure>'
         )
 
@@ -98,7 +111,15 @@ class LiveFigure(anywidget.AnyWidget):
         return {**data, "text/html": self.to_html(), "text/plain": repr(self)}, metadata
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def _table(said: Description) -> str:
+    if not said.columns:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in said.columns)
+    body = "".join(map(_row, said.rows))
+    return f'<table class="dora-table"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>\n'
+
+
+def _row(cells: list[str]) -> str:
     first, *rest = (html.escape(cell) for cell in cells)
     return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>\n"
 

@@ -1,17 +1,7 @@
 """Which axis an adapter's magnitudes lie along: small files to judge, and the reader's own, which only the page reads."""
 
-import tempfile
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-from ...checkpoint import Report, judge
-from ...checkpoint.report import COLUMNS
-from ..figure import Description, LiveFigure
+from ..figure import LiveFigure
 from ..traits import Choice
-from .examples import FILES, example_files
-
-SHOWN = 12  # rows
 
 
 class AxisDetective(LiveFigure):
@@ -22,20 +12,4 @@ class AxisDetective(LiveFigure):
     """
 
     figure = "axis-detective"
-    example = Choice(*FILES).tag(sync=True, state=True)
-
-    @staticmethod
-    def describe(state: dict[str, Any]) -> Description:
-        report = judged(state["example"])
-        return Description(report.sentence, COLUMNS, tuple(report.rows[:SHOWN]))
-
-
-@cache
-def judged(example: str) -> Report:
-    """The verdicts of dorabook.checkpoint on an example's files."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for name, content in example_files(example).items():
-            paths.append(Path(folder, name))
-            paths[-1].write_bytes(content)
-        return judge(*paths)
+    example = Choice("output", "input", "square", "square with base").tag(sync=True, state=True)

@@ -1,4 +1,4 @@
-// Small adapter files to judge, made here byte for byte as detect_examples.py makes them.
+// Small adapter files to judge, made here byte by byte.
 
 const SIZE = 24, NARROW = 8, RANK = 2;
 

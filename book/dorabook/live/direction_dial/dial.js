@@ -1,5 +1,5 @@
 // One row of a weight as an arrow in two dimensions: what the update, the magnitude and the gradient do to it.
-// Vectors are [x, y]. The same formulas as dial.py.
+// Vectors are [x, y].
 
 const plus = (a, b, scale = 1) => [a[0] + scale * b[0], a[1] + scale * b[1]];
 const times = (a, scale) => [a[0] * scale, a[1] * scale];

@@ -4,10 +4,8 @@ from typing import Any
 
 from traitlets import TraitType
 
-from ...text import number
-from ..figure import Description, LiveFigure
+from ..figure import LiveFigure
 from ..traits import Choice, Number
-from .dial import dial
 
 REACH = 8.0  # coordinates a vector may have
 
@@ -45,41 +43,3 @@ class DirectionDial(LiveFigure):
         pair = Vector.validate(type(self).weight, self, weight)
         length = (pair[0] ** 2 + pair[1] ** 2) ** 0.5 if magnitude is None else magnitude
         super().__init__(id=id, weight=pair, magnitude=length, **traits)
-
-    @staticmethod
-    def describe(state: dict[str, Any]) -> Description:
-        now = dial(state)
-        line = "output row" if state["per"] == "output" else "input column"
-        columns = ("arrow", "x", "y", "length")
-        rows = [_row("W, frozen", state["weight"]), _row("update sBA", now.moved), _row("W + sBA", now.adapted)]
-        if now.direction is None:
-            return Description(
-                "W + sBA is zero here: it has no direction, and DoRA would divide by 0.", columns, tuple(rows)
-            )
-        rows += [
-            _row("direction", now.direction),
-            _row("merged, m times direction", now.merged),
-            _row(f"pull on the merged {line.split()[1]}", state["pull"]),
-            _row("what reaches W + sBA", now.push),
-        ]
-        way = "does not turn" if abs(now.turn) < 0.05 else f"turns it by {number(abs(now.turn))}°"
-        sentence = (
-            f"m = {number(state['magnitude'])} sets the length of this {line}; the update {way}. "
-            f"The pull moves m by {number(now.along)}. {_reach(state['norm'], now.push, now.push_along)}"
-        )
-        return Description(sentence, columns, tuple(rows))
-
-
-def _reach(norm: str, push: Any, along: float) -> str:
-    if max(map(abs, push)) < 1e-9:  # the rest is rounding
-        reaches = "nothing reaches W + sBA here."
-    elif norm == "in graph":
-        reaches = "what reaches W + sBA is square to the direction: it can only turn it."
-    else:
-        reaches = f"what reaches W + sBA has a component of {number(along)} that lies along the direction, where it turns nothing."
-    return f"With the norm {'in the graph' if norm == 'in graph' else 'detached'}, {reaches}"
-
-
-def _row(name: str, vector: Any) -> tuple[str, ...]:
-    x, y = vector
-    return name, number(x), number(y), number((x * x + y * y) ** 0.5)

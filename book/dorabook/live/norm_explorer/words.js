@@ -1,4 +1,4 @@
-// NormExplorer's sentence and table, letter for letter those of norm_explorer.py: a test compares them.
+// NormExplorer's sentence and table.
 import { OTHER } from "../core/decompose.js";
 import { agrees } from "./explain.js";
 import { fixed, number, plural, settled, shape } from "../core/text.js";

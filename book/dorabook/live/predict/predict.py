@@ -4,11 +4,10 @@ from typing import Any
 
 from traitlets import TraitType
 
-from ...text import plural
-from ..figure import Description, LiveFigure
+from ..figure import LiveFigure
 from ..traits import Choice, Number
 
-LETTERS = "abcde"
+MOST_OPTIONS = 5
 MOST_HANDS = 999  # for one option
 
 
@@ -36,8 +35,8 @@ class Options(TraitType):
 
     def validate(self, obj: Any, value: Any) -> list[list[str]]:
         pairs = [list(pair) for pair in value]
-        if not 2 <= len(pairs) <= len(LETTERS):
-            raise ValueError(f"{self.name} has {len(pairs)} entries, expected 2 to {len(LETTERS)}")
+        if not 2 <= len(pairs) <= MOST_OPTIONS:
+            raise ValueError(f"{self.name} has {len(pairs)} entries, expected 2 to {MOST_OPTIONS}")
         if not all(len(pair) == 2 and all(isinstance(text, str) and text.strip() for text in pair) for pair in pairs):
             raise ValueError(f"{self.name} needs an option and a reply to it in every entry, both as text")
         if len({option for option, _ in pairs}) < len(pairs):
@@ -91,27 +90,3 @@ class Predict(LiveFigure):
     def answer(self) -> str:
         """The right option's text, for a cell that computes the answer and compares."""
         return self.options[self.right][0].replace("`", "")
-
-    @staticmethod
-    def describe(state: dict[str, Any]) -> Description:
-        options, chosen, right = state["options"], state["chosen"], state["right"]
-        named = [(f"({letter})", option) for letter, (option, _) in zip(LETTERS, options, strict=False)]
-        if state["room"] != "off":
-            return counted(state, named)
-        if not 0 <= chosen < len(options):
-            sentence = " ".join([state["question"], *(f"{letter} {option};" for letter, option in named)])
-            return Description(f"{sentence[:-1]}.".replace("`", ""), ("option", "says"), tuple(named))
-        verdict = "right" if chosen == right else "not it"
-        reply = f"{named[chosen][0]} is {verdict}. {options[chosen][1]}"
-        return Description(reply.replace("`", ""), ("option", "says"), tuple(named))
-
-
-def counted(state: dict[str, Any], named: list[tuple[str, str]]) -> Description:
-    """What a room is told: the hands, and once it is revealed the right option."""
-    hands, right = state["hands"], state["right"]
-    counts = ", ".join(f"{letter} {count:,}" for (letter, _), count in zip(named, hands, strict=True))
-    told = f"{plural(sum(hands), 'hand')}: {counts}."
-    if state["room"] == "answer":
-        told += f" {named[right][0]} is right."
-    rows = tuple((*pair, f"{count:,}") for pair, count in zip(named, hands, strict=True))
-    return Description(told, ("option", "says", "hands"), rows)

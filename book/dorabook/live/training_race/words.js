@@ -1,4 +1,4 @@
-// What a race says: its sentence and its table, letter for letter those of training_race.py.
+// What a race says: its sentence and its table.
 import { ARMS, IN, OUT, raceAt, STEPS, TURN_RANK } from "./race.js";
 import { number } from "../core/text.js";
 

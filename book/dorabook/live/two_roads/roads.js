@@ -1,4 +1,4 @@
-// What x(W + AB) and xW + xAB cost, and that both give the same numbers. The same as two_roads.py: a test compares the two.
+// What x(W + AB) and xW + xAB cost, and that both give the same numbers.
 
 export const MOST = 4096;
 export const MOST_RANK = 512;

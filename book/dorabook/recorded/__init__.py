@@ -1,13 +1,15 @@
-"""The recorded runs of the experiment, as chapter 9 reads them: the rows of recorded_rows.py as numbers.
+"""The recorded runs of the experiment, as chapter 9 reads them: the tables beside this file as numbers.
+
+`python -m experiments.excerpt` takes the tables from book/data/train_both*.csv. How those came about, and which machine ran them:
+book/experiments/train_both.py and book/data/train_both.json.
 
 Arms are named as in experiments/arms.py, tasks as in experiments/tasks.py. What is not in the rows is not in what these return.
 """
 
 import csv
+from pathlib import Path
 
 import numpy as np
-
-from . import recorded_rows
 
 Move = dict[str, str | int | float]
 
@@ -15,39 +17,39 @@ Move = dict[str, str | int | float]
 def accuracies(task: str) -> dict[str, dict[int, float]]:
     """{arm: {seed: percent of test sentences right}}, arms in the plan's order."""
     found: dict[str, dict[int, float]] = {}
-    for row in _rows(recorded_rows.RUNS, task=task):
+    for row in _rows("runs.csv", task=task):
         found.setdefault(row["arm"], {})[int(row["seed"])] = 100 * int(row["correct"]) / int(row["test"])
     return found
 
 
 def sizes(task: str) -> tuple[int, int]:
     """How many sentences a run is trained on and tested on."""
-    row = _rows(recorded_rows.RUNS, task=task)[0]
+    row = _rows("runs.csv", task=task)[0]
     return int(row["train"]), int(row["test"])
 
 
 def chosen_rates(task: str) -> dict[str, float]:
     """The learning rate each arm was run at, the head's for "head"."""
-    return {row["arm"]: float(row["rate"]) for row in _rows(recorded_rows.RUNS, task=task)}
+    return {row["arm"]: float(row["rate"]) for row in _rows("runs.csv", task=task)}
 
 
 def validated(task: str) -> dict[str, dict[float, int]]:
     """{arm: {learning rate: validation sentences right}}: what the rates were chosen by."""
     found: dict[str, dict[float, int]] = {}
-    for row in _rows(recorded_rows.CHOICES, task=task):
+    for row in _rows("choices.csv", task=task):
         found.setdefault(row["arm"], {})[float(row["rate"])] = int(row["correct"])
     return found
 
 
 def answers(arm: str) -> np.ndarray:
     """Whether each of the primary task's test sentences was right, (seeds, sentences). The two primary arms alone."""
-    lines = [row["bits"] for row in _rows(recorded_rows.ANSWERS, arm=arm)]
+    lines = [row["bits"] for row in _rows("answers.csv", arm=arm)]
     return np.array([[int(bit) for digit in line for bit in f"{int(digit, 16):04b}"] for line in lines], dtype=bool)
 
 
 def losses() -> dict[str, list[float]]:
     """{arm: the training loss of every step}, primary task, seed 0."""
-    return {row["arm"]: [float(loss) for loss in row["losses"].split()] for row in _rows(recorded_rows.LOSSES)}
+    return {row["arm"]: [float(loss) for loss in row["losses"].split()] for row in _rows("losses.csv")}
 
 
 def moves() -> list[Move]:
@@ -55,10 +57,15 @@ def moves() -> list[Move]:
     return [
         {"arm": row["arm"], "layer": int(row["layer"]), "kind": row["kind"], "per": row["per"]}
         | {"quarter": quarter, "dM": float(dM), "dD": float(dD)}
-        for row in _rows(recorded_rows.MOVES)
+        for row in _rows("moves.csv")
         for quarter, (dM, dD) in enumerate(zip(row["dM"].split(), row["dD"].split(), strict=True), 1)
     ]
 
 
-def _rows(text: str, **asked: str) -> list[dict[str, str]]:
-    return [row for row in csv.DictReader(text.splitlines()) if asked.items() <= row.items()]
+def _rows(table: str, **asked: str) -> list[dict[str, str]]:
+    return [row for row in csv.DictReader(_text(table).splitlines()) if asked.items() <= row.items()]
+
+
+def _text(table: str) -> str:
+    """From this module's loader, which reads files here and memory in a published notebook."""
+    return __loader__.get_data(str(Path(__file__).with_name(table))).decode("utf-8")

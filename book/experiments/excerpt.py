@@ -1,6 +1,6 @@
-"""What chapter 9 needs of book/data/train_both*.csv, as a module that travels with a published notebook.
+"""What chapter 9 needs of book/data/train_both*.csv, as tables that travel with a published notebook.
 
-    cd book && python -m experiments.rows            # writes dorabook/recorded_rows.py
+    cd book && python -m experiments.excerpt         # writes dorabook/recorded/*.csv
 
 Rows of complete seeds alone, as the analysis counts them, and the arms beside the plan that have run for one of these.
 Numbers are cut to what a picture shows; counts and answers are whole.
@@ -12,7 +12,7 @@ from pathlib import Path
 from . import analysis, arms, records, train_both
 from .tasks import TASKS, BadInput
 
-MODULE = Path(__file__).parents[1] / "dorabook" / "recorded_rows.py"
+FOLDER = Path(__file__).parents[1] / "dorabook" / "recorded"
 PRIMARY_TASK, FIRST_SEED = train_both.ONCE
 LOSS_ARMS = ("lora", *arms.PRIMARY, arms.PEFT)
 KINDS = {
@@ -25,27 +25,22 @@ KINDS = {
 }
 MOVE_ARMS = ("lora", arms.PRIMARY[0], f"{arms.PRIMARY[1]}-swapped", "full")  # the adapters at one learning rate
 ORDER = (*arms.PLANNED, *arms.SWAPPED, arms.PEFT)
-HEAD = '''"""Rows of the experiment, taken from book/data/train_both*.csv by `python -m experiments.rows`. Not written by hand.
-
-How they came about, and which machine ran them: book/experiments/train_both.py and book/data/train_both.json.
-"""
-'''
 
 
-def module(folder: Path = analysis.DATA) -> str:
-    """The source of dorabook/recorded_rows.py. BadInput where no seed is complete."""
+def tables(folder: Path = analysis.DATA) -> dict[str, str]:
+    """{"runs.csv": its text}. BadInput where no seed is complete."""
     store = train_both.Store(folder)
     parts = {
-        "RUNS": ["task,arm,seed,rate,train,test,correct", *runs(store)],
-        "CHOICES": ["task,arm,rate,correct", *choices(store)],
-        "ANSWERS": ["arm,seed,bits", *answers(store)],
-        "LOSSES": ["arm,losses", *losses(folder)],
-        "MOVES": ["arm,layer,kind,per,dM,dD", *moves(folder)],
+        "runs.csv": ["task,arm,seed,rate,train,test,correct", *runs(store)],
+        "choices.csv": ["task,arm,rate,correct", *choices(store)],
+        "answers.csv": ["arm,seed,bits", *answers(store)],
+        "losses.csv": ["arm,losses", *losses(folder)],
+        "moves.csv": ["arm,layer,kind,per,dM,dD", *moves(folder)],
     }
-    return HEAD + "".join(f'\n{name} = """\\\n' + "\n".join(lines) + '\n"""\n' for name, lines in parts.items())
+    return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
 
 
-def kept(store: train_both.Store) -> list[records.Row]:
+def complete(store: train_both.Store) -> list[records.Row]:
     """Rows at the planned rank and of complete seeds, tasks and arms in the plan's order."""
     found = analysis.accuracies(store.folder)
     seeds = {task: analysis.complete_seeds(found, task) for task in TASKS}
@@ -60,7 +55,7 @@ def runs(store: train_both.Store) -> list[str]:
     names = "task", "arm", "seed"
     return [
         ",".join([*(row[name] for name in names), _rate(row), row["train"], row["test"], row["correct"]])
-        for row in kept(store)
+        for row in complete(store)
     ]
 
 
@@ -79,7 +74,7 @@ def _rate(row: records.Row) -> str:
 
 
 def answers(store: train_both.Store) -> list[str]:
-    seeds = {row["seed"] for row in kept(store) if row["task"] == PRIMARY_TASK}
+    seeds = {row["seed"] for row in complete(store) if row["task"] == PRIMARY_TASK}
     rows = records.first_of_each(store.read("train_both_sentences"), ("task", "arm", "seed"))
     return [
         f"{arm},{seed},{rows[PRIMARY_TASK, arm, seed]['correct_bits']}"
@@ -106,12 +101,13 @@ def moves(folder: Path) -> list[str]:
 
 def main() -> int:
     try:
-        text = module()
+        made = tables()
     except BadInput as error:
         print(error, file=sys.stderr)
         return 1
-    records.replace(MODULE, text)
-    print(f"{MODULE.name}: {len(text) / 1000:.0f} kB, {len(runs(train_both.Store(analysis.DATA)))} runs")
+    for name, text in made.items():
+        records.replace(FOLDER / name, text)
+        print(f"{name}: {len(text) / 1000:.0f} kB")
     return 0
 
 
