@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run test deep frontends newest colab remake links bench clean
+.PHONY: help site serve zip run check test deep frontends newest colab remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -32,21 +32,27 @@ zip: site ## put the site into one archive that is read from disk
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
-# Strict: every stored output of every cell is compared. loadfile keeps a notebook's cells in one kernel. A browser test mostly
+check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
+
+# Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again. loadfile keeps a notebook's cells in one kernel. A browser test mostly
 # waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" -n 4 --dist loadfile --no-loadscope-reorder
+NBVAL := --nbval --nbval-kernel-name=warm --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" -n 4 --dist loadfile --no-loadscope-reorder
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) --doctest-modules book tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) -m "not deep" --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
-deep: .venv/deep.done ## break the code on purpose, and try other versions of peft and of Python; needs a network
+deep: .venv/deep.done ## test the tools, break the code on purpose, and try other versions of peft and of Python; needs a network
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m deep tests
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
 	@$(MAKE) frontends

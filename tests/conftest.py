@@ -34,13 +34,15 @@ LONG = (
 )
 
 
-SLOW = {"site", "browser"}  # what is made for a test that asks for it; and files of kernels, of servers and of training
-ELSEWHERE = ("test_exercises", "test_publish", "test_front_ends", "test_warm_kernel", "test_train_both", "test_rates")
+# What make check leaves out: what asks for the site or a browser, and files that start kernels and commands, or train.
+SLOW = {"site", "browser"}
+COMMANDS = {"test_exercises", "test_publish", "test_front_ends", "test_warm_kernel", "test_tools"}
+TRAINING = {"test_train_both", "test_rates", "test_race", "test_models"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if SLOW & set(getattr(item, "fixturenames", ())) or item.path.stem in ELSEWHERE:
+        if SLOW & set(getattr(item, "fixturenames", ())) or item.path.stem in COMMANDS | TRAINING:
             item.add_marker("slow")
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 

@@ -12,6 +12,8 @@ import notebook_setup
 import peft_range
 import pytest
 
+pytestmark = pytest.mark.deep
+
 KEPT = "# old\n# As of 2026-01-01, Python 3.12.1\nipython==7.34.0\nJinja2==3.1.6\npython-dateutil==2.9.0.post0\ntorch==2.10.0\n"
 PACKAGES = """# a word of Colab's own
 ipython==7.34.0

@@ -28,6 +28,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from support import dying
 from support.makefile import make
 
+pytestmark = pytest.mark.deep
+
 ROOT = Path(__file__).parents[1]
 LONG = "0123456789" * 2000  # 20 kB: more than Python or a pipe takes at once
 

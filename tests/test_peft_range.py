@@ -173,6 +173,7 @@ def test_a_version_outside_the_range_is_refused():
         peft_range.main(["0.1.0"])
 
 
+@pytest.mark.deep
 def test_a_chapter_that_does_not_load_is_an_error_and_no_row(tmp_path):
     path = tmp_path / "3-x.ipynb"
     path.write_text("{}", encoding="utf-8")
@@ -180,6 +181,7 @@ def test_a_chapter_that_does_not_load_is_an_error_and_no_row(tmp_path):
         peft_range.run(path, tmp_path)
 
 
+@pytest.mark.deep
 def test_claims_of_a_chapter_are_one_line_of_json():
     path = peft_range.ROOT / "book" / "4-shape-mismatch.ipynb"
     done = peft_range.run(path, peft_range.ROOT / "nowhere")

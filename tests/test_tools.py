@@ -303,11 +303,13 @@ def called(tmp_path):
     return call
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_folder_with_a_space_and_an_umlaut_is_one_word_to_every_command(command, called):
     assert [argument for argument in called(command) if "ä" in argument and "ä b/" not in argument] == []
 
 
+@pytest.mark.deep
 def test_a_name_that_is_given_to_a_command_is_one_word(called):
     assert called("run", "NB=/ö/1 law.ipynb")[-1] == "/ö/1 law.ipynb"
     given = ["MODEL=/ö/a model", "DATA=some data", "ONLY=one row"]
@@ -328,6 +330,7 @@ def without_pip(tmp_path_factory):
     return folder
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PIP_USER", "1"), ("PIP_TARGET", "there"), ("PIP_PREFIX", "there"), ("PIP_ROOT", "there"),
