@@ -210,7 +210,9 @@ def widths(page, selector):
 def test_the_bars_are_to_scale(show, state):
     page = show(ParameterCounter(**state))
     kept = ParameterCounter(**state).state()
-    count, weights = counts(kept), sum(one.copies * one.in_features * one.out_features for one in shapes(kept))
+    layers = shapes(kept)
+    count = counts(layers, kept["rank"])
+    weights = sum(one.copies * one.in_features * one.out_features for one in layers)
     low, m, whole = count["none"].total, count[kept["per"]].magnitudes, count[kept["per"]].total
     rail = widths(page, ".dora-pc-rail")[0]
     parts = widths(page, ".dora-pc-rail > i")

@@ -407,7 +407,7 @@ def test_no_address_harms_a_figure_of_any_page(site, address, visit):
         assert after == before and after["keys"] == [], name
         assert page.problems == [], name
         assert page.locator("figure[data-ready=failed]").count() == 0, name
-        page.context.close()
+        page.close()
     assert tried > 500
 
 

@@ -507,7 +507,7 @@ def test_lines_and_dots_lie_where_the_numbers_are(show, steps):
         .map((text) => [text.textContent, Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 4])""")
     level = {name: y for name, _, y in rules}
     at = {name: x for name, x, _ in rules}
-    for arm, share in now.shares().items():
+    for arm, share in now.shares.items():
         path = page.locator(f".dora-race-chart .dora-race-{arm} .dora-race-line").get_attribute("d")
         x, y = map(float, path.removeprefix("M").split("L")[-1].split())
         decades = -torch.tensor(share).log10().item() / 6

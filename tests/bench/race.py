@@ -14,7 +14,7 @@ import torch
 from bench.drag import MOVE, RANGE
 from bench.table import HEAD, Row, met, table
 from dorabook.live import TrainingRace
-from dorabook.live.training_race.training_race import NAMES, STEPS
+from dorabook.live.training_race.training_race import STEPS
 from dorabook.race import problem, students, train
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from support.live_page import modules, open_figures
@@ -23,6 +23,7 @@ ROUNDS = 7
 WARM_UP = 20  # frames
 FRAMES = 120
 FRAME = 16  # ms
+NAMES = {"lora": "LoRA", "output": "per output", "input": "per input"}
 RANKS = (2, 8)
 STATE = TrainingRace(output=0.5, turn=0.5).state()
 
