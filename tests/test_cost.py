@@ -146,6 +146,7 @@ def test_by_hand():
     shape = LayerShape("hand", 2, 3)
     assert forward(shape, rows=1, rank=1, way="LoRA") == {"x W^T": 6, "x A^T": 2, "(x A^T) B^T": 3}
     assert norm_products(shape, 1, per="input", by="factored") == {"B^T W": 6, "B^T B": 3, "(B^T B) A": 2}
+    assert norm_products(shape, 1, per="output", by="factored") == {"A W^T": 6, "A A^T": 2, "(A A^T) B^T": 3}
 
 
 def test_copies_multiply_work():

@@ -43,16 +43,19 @@ TESTS = {  # none that drives a figure
     "experiments/analysis": ("test_train_both.py",),
     "experiments/rates_analysis": ("test_rates.py",),
 }
-COPIED = {"book/dorabook": "src/dorabook", "book/experiments": "src/experiments"} | {
-    part: part for part in ("book/data", "book/_ext", "tests", "tools")
-}
+COPIED = (
+    ("book/dorabook", "src/dorabook"),
+    ("book/experiments", "src/experiments"),
+    ("book/data", "src/data"),  # beside the experiments
+    *((part, part) for part in ("book/data", "book/_ext", "tests", "tools")),
+)
 SETTINGS = """[tool.mutmut]
 source_paths = ["src"]
 only_mutate = [{only}]
 also_copy = ["book", "tools"]
 do_not_mutate_patterns = ['^\\s*raise ']
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not committed", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 [tool.pytest.ini_options]
 pythonpath = ["src", "tests", "tools", "book/_ext"]
@@ -101,7 +104,7 @@ def run(module: str) -> None:
 def copied(module: str) -> Path:
     """The book as mutmut wants it. Its own folder in it stays: what it has found out it does not run again."""
     folder = WORK / module.replace("/", "-")
-    for part, target in COPIED.items():
+    for part, target in COPIED:
         shutil.rmtree(folder / target, ignore_errors=True)
         shutil.copytree(ROOT / part, folder / target)
     listed = [f'"src/{file.relative_to(ROOT / "book").as_posix()}"' for file in files(module)]
