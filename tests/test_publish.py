@@ -3,11 +3,13 @@
 import copy
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -480,6 +482,29 @@ def test_a_package_is_looked_for_as_it_is_imported_and_installed_as_pip_calls_it
     notebook_setup.install(["sklearn"])
     assert pip.asked == ["scikit-learn"]
     assert capsys.readouterr().out == "Installed scikit-learn.\n"
+
+
+def test_what_is_forgotten_is_not_lost_to_a_thread_that_imports(monkeypatch):
+    loaded = {f"module{n}": None for n in range(20_000)} | {"dorabook": None, "dorabook.live": None}
+    monkeypatch.setattr(notebook_setup, "sys", SimpleNamespace(modules=loaded))
+    done = threading.Event()
+
+    def imports():
+        for n in itertools.count():
+            loaded[f"another{n % 50_000}"] = None
+            if done.is_set():
+                return
+
+    thread = threading.Thread(target=imports)
+    thread.start()
+    try:
+        for _ in range(20):
+            notebook_setup.forget()
+    finally:
+        done.set()
+        thread.join()
+    assert "module0" in loaded
+    assert not [name for name in loaded if name.startswith("dorabook")]
 
 
 @pytest.mark.parametrize("stderr", ["", "ERROR: No matching distribution found for quickjs-ng\n"])

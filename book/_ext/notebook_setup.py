@@ -77,7 +77,7 @@ class Files:
 
 def forget():
     """The next import takes what is in the cells now."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "dorabook"]:
+    for name in [name for name in [*sys.modules] if name.split(".")[0] == "dorabook"]:  # another thread may import
         del sys.modules[name]
 
 
