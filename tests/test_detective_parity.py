@@ -10,7 +10,8 @@ import torch
 from dorabook.checkpoint import values
 from safetensors.torch import save
 from support.adapters import drawn
-from support.both_readers import asked, assert_same, in_page, in_python, same_refusal
+from support.both_readers import assert_same, in_page, in_python, same_refusal
+from support.live_page import Core
 from torch import Tensor
 
 SIDE, NARROW = 40, 12
@@ -203,10 +204,10 @@ def test_sizes_are_taken_from_factors_alike(tmp_path):
     assert_alike(tmp_path, cases)
 
 
-FIT = """const fitted = (triples) => triples.map((triple) => {
-  const { axis, confidence, slopes, why, k } = $axis_detective_checkpoint_values.fitAxis(...triple.map((all) => Float64Array.from(all)));
+FIT = """(triples) => triples.map((triple) => {
+  const { axis, confidence, slopes, why, k } = modules['axis_detective/checkpoint/values'].fitAxis(...triple.map((all) => Float64Array.from(all)));
   return [why, k, axis, confidence, slopes && [slopes.output, slopes.outputError, slopes.input, slopes.inputError, slopes.z]];
-});"""
+})"""
 
 
 def followed(draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -228,8 +229,7 @@ def followed(draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
 def test_slopes_and_what_they_mean_are_the_same():
     draw = torch.Generator().manual_seed(0)
     cases = [followed(draw) for _ in range(1500)]
-    fitted = asked("axis_detective/checkpoint/values", "fitted", FIT)
-    said = fitted([[one.tolist() for one in case] for case in cases])
+    said = Core("axis_detective/checkpoint/values").evaluate(FIT, [[one.tolist() for one in case] for case in cases])
     seen = Counter()
     for (why, count, axis, confidence, slopes), case in zip(said, cases, strict=True):
         fit = values.fit(*case)

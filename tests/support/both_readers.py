@@ -3,22 +3,21 @@
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import live_host
 import pytest
-from dorabook import javascript
 from dorabook.checkpoint import Refused, judge
 from safetensors import SafetensorError, deserialize
+from support.live_page import Core
 from support.random_adapters import Made
 
 REASON = re.compile(r"(?<= cannot be read) \(.*\)(?=: download or save it again$)")
 Files = list[tuple[str, bytes]]
 
-JUDGE = """function judgeAll(groups) {
-  const { judge } = $axis_detective_checkpoint_judging, { atOnce } = $axis_detective_checkpoint_safetensors;
+CHECKPOINT = "axis_detective/checkpoint"
+JUDGE = """(groups) => {
+  const { judge } = modules["axis_detective/checkpoint/judging"], { atOnce } = modules["axis_detective/checkpoint/safetensors"];
   const source = ([name, letters]) => {
     const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
     return { name, size: bytes.length, bytes };
@@ -36,20 +35,13 @@ JUDGE = """function judgeAll(groups) {
 
 
 @cache
-def engine(source: str, name: str) -> Callable:
-    return javascript.function(source, name)
-
-
-def asked(module: str, name: str, script: str) -> Callable:
-    """The function `name` of `script`, which sees what `module` of dorabook/live and all it imports are joined to."""
-    esm = live_host.joiner()
-    return engine(f"{esm.definitions(esm.FOLDER / f'{module}.js')}\n{script}", name)
+def reader() -> Core:
+    return Core(f"{CHECKPOINT}/judging", f"{CHECKPOINT}/safetensors")
 
 
 def in_page(groups: list[Files]) -> list[dict | str]:
     """What the page's reader says of each group of files: a report, or the one sentence of a refusal."""
-    judged = asked("axis_detective/checkpoint/judging", "judgeAll", JUDGE)
-    return judged([[(name, data.decode("latin-1")) for name, data in files] for files in groups])
+    return reader().evaluate(JUDGE, [[(name, data.decode("latin-1")) for name, data in files] for files in groups])
 
 
 def in_python(adapter: Path, base: Path | None = None) -> dict | str:
