@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import browser as chromium
@@ -94,20 +94,16 @@ def closed_pages(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator:
+def show(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
     """show(figure, ...) opens a page that holds the figures and waits until the first is ready."""
-    contexts: list[BrowserContext] = []
 
     def open_page(*figures, ready: bool = True, **options) -> Page:
         page = open_figures(browser, *figures, folder=tmp_path, **options)
-        contexts.append(page.context)
         if ready:
             page.wait_for_selector("figure[data-ready=true]")
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 @pytest.fixture(params=["http", "disk"])
