@@ -95,10 +95,10 @@ def run(module: str) -> None:
     status = {}
     for file in sorted((folder / "mutants" / "src").rglob("*.py.meta")):
         status |= json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
-    alive = [row for name, code in status.items() if code in (0, 33) and (row := survivor(module, name, folder))]
-    messages = sum(code in (0, 33) for code in status.values()) - len(alive)
-    made = len(status) - messages
-    record(module, made, alive)
+    rows = [
+        survivor(module, name, folder) for name, code in status.items() if code in (0, 33)
+    ]  # 33: no test reached it
+    record(module, len(status) - rows.count(None), [row for row in rows if row])
 
 
 def copied(module: str) -> Path:
@@ -127,8 +127,8 @@ def survivor(module: str, name: str, folder: Path) -> dict[str, str] | None:
 
 def without_messages(code: str) -> str:
     """Every text of WORDS or more words as an empty one."""
-    texts = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-    return re.sub(texts, lambda text: '""' if len(re.findall(r"[A-Za-z]{2,}", text[0])) >= WORDS else text[0], code)
+    text = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    return re.sub(text, lambda one: '""' if len(re.findall(r"[A-Za-z]{2,}", one[0])) >= WORDS else one[0], code)
 
 
 # ---- what is kept of it
