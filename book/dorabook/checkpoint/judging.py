@@ -66,8 +66,8 @@ def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | No
     if not layers:
         raise Refused(no_magnitudes(adapter))
     placed = places(layers, adapter, base)
-    read = [place.weight for place in placed if place.weight and place.stored]
-    size = sum(prod(weight.shape) * BITS[weight.dtype] // 8 for weight in read)
+    weights = [place.weight for place in placed if place.weight and place.stored]
+    size = sum(prod(weight.shape) * BITS[weight.dtype] // 8 for weight in weights)
     meter = Meter(size, progress)
     with open_files() as tensors, one_thread():
         verdicts = [judge_layer(place, base is not None, tensors, meter) for place in placed]
