@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dorabook import javascript
 from playwright.sync_api import Browser, Locator, Page, Route
-
 from support.window import Window
 
 BOOK = Path(__file__).parents[2] / "book"
