@@ -76,14 +76,6 @@ def test_nothing_scrolls_sideways_under_it(width, address, visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("name", [f"{file}.html" for file in FILES])
-def test_every_page_fits_the_narrowest_window_under_it(name, address, visit):
-    page = large(visit, address + name, width=320)
-    unfold(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert page.problems == []
-
-
 def test_a_cell_of_a_figure_is_dragged_where_the_pointer_is(address, visit):
     page = large(visit, address + HERO)
     figure = page.locator("figure[data-figure=norm-explorer]").first
