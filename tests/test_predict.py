@@ -155,10 +155,15 @@ def test_python_sees_the_pick_as_a_trait():
 # ---- the questions of the book
 
 
+QUESTIONS = [
+    (path, question)
+    for path in publish_notebooks.chapters()
+    for question in exercises.questions(json.loads(path.read_text(encoding="utf-8")))
+]
+
+
 def stored_questions():
-    for path in publish_notebooks.chapters():
-        found = exercises.questions(json.loads(path.read_text(encoding="utf-8")))
-        yield from (pytest.param(path, question, id=f"{path.stem}-{question.id}") for question in found)
+    yield from (pytest.param(*each, id=f"{each[0].stem}-{each[1].id}") for each in QUESTIONS)
 
 
 @pytest.mark.parametrize("path", publish_notebooks.chapters(), ids=lambda path: path.stem)
@@ -180,6 +185,31 @@ def test_every_option_of_a_question_has_a_reply_of_its_own(path, question):
         assert len(reply.split()) >= 6, reply  # a reason, not a verdict
         assert reply.rstrip().endswith((".", "?"))
         assert reply.strip().lower() != option.strip().lower()
+
+
+def test_over_all_questions_each_letter_is_right_about_equally_often():
+    """A reader who has seen that (a) is never right answers without thinking."""
+    right = [question.right for _, question in QUESTIONS]
+    counts = [right.count(i) for i in range(max(len(question.options) for _, question in QUESTIONS))]
+    assert sum(counts) >= 20
+    assert min(counts) >= 0.25 * sum(counts), counts
+    runs = ["".join(map(str, right[at : at + 3])) for at in range(len(right) - 2)]
+    assert not [run for run in runs if len(set(run)) == 1], "one letter three times in a row"
+
+
+def lengths(question):
+    return [len(option.replace("`", "")) for option, _ in question.options]
+
+
+@pytest.mark.parametrize(("path", "question"), list(stored_questions()))
+def test_the_options_of_a_question_are_of_like_length(path, question):
+    assert max(lengths(question)) <= 1.6 * min(lengths(question)), question.options
+
+
+def test_the_right_option_is_neither_the_shortest_nor_the_longest_more_often_than_chance():
+    for extreme in (min, max):
+        hits = sum(lengths(each)[each.right] == extreme(lengths(each)) for _, each in QUESTIONS)
+        assert hits <= 0.5 * len(QUESTIONS), extreme
 
 
 # ---- answers stay in this browser

@@ -151,6 +151,50 @@ def test_the_sentence_counts_one_of_a_thing_as_one(state, says):
         assert part in TwoRoads(**state).sentence
 
 
+# A part of it
+
+
+@pytest.mark.parametrize("state", [*random_states(6, seed=3), TwoRoads().state()], ids=range(7))
+def test_without_the_costs_no_word_tells_which_road_is_cheaper(core, state):
+    call = "(state) => { const d = modules['two_roads/two_roads'].describe(state); return [d.sentence, d.rows]; }"
+    sentence, rows = core.evaluate(call, {**state, "shows": "roads"})
+    told = " ".join([sentence, *(cell for row in rows for cell in row)])
+    assert not re.search(r"multiplication|parameter|cheap|fewer|saves|break|side", told)
+    n, into, out, rank = (state[name] for name in MOST_OF)
+    ab, xa, xw = (
+        drawn(into, rank) @ drawn(rank, out),
+        drawn(n, into) @ drawn(into, rank),
+        drawn(n, into) @ drawn(into, out),
+    )
+    shapes = [ab.shape, (ab + ab).shape, xw.shape, xa.shape, (xa @ drawn(rank, out)).shape]
+    assert [row[1] for row in rows] == [*(f"({a}, {b})" for a, b in shapes), "0"]
+    assert sentence.endswith(" On whole numbers both give the same outputs.")
+
+
+@pytest.mark.parametrize(
+    ("shows", "seen"),
+    [
+        ("all", {"axes": True, "verdict": True, "roads": True, "counts": True, "numbers": True}),
+        ("roads", {"axes": True, "verdict": False, "roads": True, "counts": False, "numbers": True}),
+        ("break-evens", {"axes": True, "verdict": True, "roads": False, "counts": False, "numbers": False}),
+    ],
+)
+def test_a_part_of_it_is_shown(show, shows, seen):
+    page = show(TwoRoads(shows=shows))
+    where = {
+        "axes": ".dora-tr-axes",
+        "verdict": ".dora-tr-verdict",
+        "roads": ".dora-tr-road svg",
+        "counts": ".dora-tr-total",
+    }
+    where |= {"numbers": ".dora-tr-same"}
+    assert {name: page.locator(selector).first.is_visible() for name, selector in where.items()} == seen
+    page.get_by_role("slider", name="Rank").press("ArrowRight")
+    settle(page)
+    assert page.locator("[role=status]").inner_text() == TwoRoads(shows=shows, rank=9).sentence
+    assert unclean(page) == []
+
+
 # The picture
 
 
@@ -390,6 +434,7 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):
         ({"rank": 513}, "rank is 513, expected a whole number from 1 to 512"),
         ({"rank": True}, "rank is True"),
         ({"rank": "8"}, "rank is '8'"),
+        ({"shows": "costs"}, 'shows is \'costs\', expected "all" or "roads" or "break-evens"'),
         ({"rows": float("nan")}, "rows is nan"),
     ],
 )

@@ -37,7 +37,7 @@ ANNOUNCED = "Predict. Choose before you read on."  # stands before a question, f
 def word_prompts(app: Sphinx, document: nodes.document) -> None:
     """Give each folded cell the words of its tags."""
     for cell in document.findall(nodes.container):
-        tags = cell.get("cell_metadata", {}).get("tags", [])
+        tags = cell_tags(cell)
         found = next((prompt for tag, prompt in PROMPTS.items() if tag in tags), None)
         if cell.get("hide_mode") and found:
             cell["prompt_show"], cell["prompt_hide"] = found
@@ -45,8 +45,11 @@ def word_prompts(app: Sphinx, document: nodes.document) -> None:
 
 def tagged(document: nodes.document, tag: str) -> list[nodes.container]:
     """The cells with this tag, as a list, since what is around them may be moved."""
-    every = document.findall(nodes.container)
-    return [cell for cell in every if tag in cell.get("cell_metadata", {}).get("tags", [])]
+    return [cell for cell in document.findall(nodes.container) if tag in cell_tags(cell)]
+
+
+def cell_tags(node: nodes.Node) -> list[str]:
+    return node.get("cell_metadata", {}).get("tags", []) if isinstance(node, nodes.container) else []
 
 
 def fold_answers(app: Sphinx, document: nodes.document) -> None:
@@ -60,6 +63,33 @@ def fold_answers(app: Sphinx, document: nodes.document) -> None:
             for said in verdict(cell):
                 said.parent.remove(said)
                 cell.append(said)
+
+
+def show_first(app: Sphinx, document: nodes.document) -> None:
+    """Where only a cell's code is folded, what it shows comes first, and the code below it."""
+    for cell in document.findall(nodes.container):
+        if cell.get("hide_mode") == "input" and len(cell.children) > 1:
+            code = HideCodeCellNode(prompt_show=cell["prompt_show"], prompt_hide=cell["prompt_hide"])
+            code["classes"].append("below-output")
+            source = cell.children[0]
+            cell.remove(source)
+            code += source
+            cell += code
+            del cell["hide_mode"]
+
+
+def move_question_code(app: Sphinx, document: nodes.document) -> None:
+    """The code of a question holds the answer and every reply, so that it comes last behind Reveal."""
+    for question in tagged(document, "predict"):
+        after = question.parent.children[question.parent.index(question) + 1 :]
+        answer = next((cell for cell in after if "answer" in cell_tags(cell)), None)
+        if answer is not None and question.get("hide_mode") == "input":
+            code = HideCodeCellNode(prompt_show="Show the question's code", prompt_hide="Hide the question's code")
+            code["classes"].append("asked")
+            source = question.children[0]
+            question.remove(source)
+            code += source
+            answer += code
 
 
 def ask_once(app: Sphinx, document: nodes.document) -> None:
@@ -101,10 +131,9 @@ def depart_table(self: HTML5Translator, node: nodes.table) -> None:
 
 def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
     classes = " ".join(["fold", *node["classes"]])
-    self.body.append(
-        f'<details class="{classes}"><summary><span class="closed">{node["prompt_show"]}</span>'
-        f'<span class="open">{node["prompt_hide"]}</span></summary>\n'
-    )
+    show, hide = node["prompt_show"], node["prompt_hide"]
+    says = show if show == hide else f'<span class="closed">{show}</span><span class="open">{hide}</span>'
+    self.body.append(f'<details class="{classes}"><summary>{says}</summary>\n')
 
 
 def depart_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
@@ -202,6 +231,8 @@ def setup(app: Sphinx) -> dict:
     app.add_node(nodes.table, override=True, html=(visit_table, depart_table))
     app.connect("doctree-read", word_prompts)
     app.connect("doctree-read", fold_answers)
+    app.connect("doctree-read", move_question_code)
+    app.connect("doctree-read", show_first)
     app.connect("doctree-read", ask_once)
     app.connect("doctree-read", mark_options)
     app.connect("html-page-context", finish_page, priority=900)

@@ -33,6 +33,7 @@ from sphinx.util.osutil import relative_uri
 
 DIFFICULTIES = ("easy", "medium", "hard")
 COPIES = ("student", "facilitator")
+MISTAKES = closure.BOOK / closure.PACKAGE / "mistakes"  # a module a chapter, imported as `mistakes`
 FOLDER = "exercises"  # within the folder of published notebooks
 TITLE = re.compile(r"^# (\d+) · (.+)$", re.M)
 PART = re.compile(r"^## (.+)$", re.M)
@@ -158,11 +159,14 @@ def source(cell: Cell) -> str:
 
 def wrong_answers(exercise: Exercise) -> list[tuple[str, str]]:
     """(the code of the wrong answer, the sentence that it gets) for each that the stub's check is given."""
-    trees = [(text, ast.parse(text)) for cell in exercise.cells if is_task(cell) for text in [standalone.python(cell)]]
-    listed = checked(trees[-1][1] if trees else ast.Module([], []), exercise)
+    texts = [standalone.python(cell) for cell in exercise.cells if is_task(cell)]
+    listed = checked(ast.parse(texts[-1] if texts else ""), exercise)
+    module, _, name = listed.rpartition(".")
+    if module:  # of the package, and not beside the task
+        texts, listed = [(MISTAKES / f"chapter_{exercise.chapter}.py").read_text(encoding="utf-8")], name
     found = []
-    for text, tree in trees:
-        for node in tree.body:
+    for text in texts:
+        for node in ast.parse(text).body:
             target = node.targets[0] if isinstance(node, ast.Assign) else None
             if ast.unparse(target or ast.Pass()) == listed and isinstance(node.value, ast.Dict):
                 found += [(code(value, text), key.value) for key, value in pairs(node.value)]

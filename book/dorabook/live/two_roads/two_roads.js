@@ -7,16 +7,47 @@ import { h, s, say, unique } from "../ui/dom.js";
 import { mount } from "../ui/figure.js";
 import { logRange, logSlider, wholeField } from "../ui/log_slider.js";
 
-export const KEYS = ["rows", "in_features", "out_features", "rank"];
+const SIZES = ["rows", "in_features", "out_features", "rank"];
+export const KEYS = [...SIZES, "shows"];
 const ROADS = ["formed", "split"];
 const OCTAVES = 13; // of both axes: from one half, the least break-even, to 4096
 const TALL = 276; // pixels of each picture
 
-/** state: the four sizes. Returns the sentence, the table, what each road costs and the small example. */
+/**
+ * state: the four sizes, and shows: "all", "roads" (what is built, and no word of what it costs) or "break-evens" (the axes alone).
+ * Returns the sentence, the table, what each road costs and the small example.
+ */
 export function describe(state) {
   const paid = cost(state);
   const numbers = example(state);
-  return { sentence: sentence(state, paid), columns: ["what", "how many", "computed as"], rows: rows(state, paid, numbers), cost: paid, numbers };
+  const told = state.shows === "roads"
+    ? { sentence: built(state, numbers), columns: ["what", "shape", "computed as"], rows: blocks(state, numbers) }
+    : { sentence: sentence(state, paid), columns: ["what", "how many", "computed as"], rows: rows(state, paid, numbers) };
+  return { ...told, cost: paid, numbers };
+}
+
+/** What each road makes on its way, and that both arrive at the same numbers. */
+function built({ rows: count, in_features: into, out_features: out, rank }, numbers) {
+  return `For ${plural(count, "row")} of x, W ${shape(into, out)} and rank ${rank}: x(W + AB) builds AB, ${shape(into, out)}, as large as W; `
+    + `xW + xAB builds xA, ${shape(count, rank)}. On whole numbers ${sameAs(numbers)}.`;
+}
+
+const sameAs = (numbers) => {
+  const off = difference(numbers);
+  return off ? `their outputs differ by ${off}` : "both give the same outputs";
+};
+
+function blocks({ rows: count, in_features: into, out_features: out, rank }, numbers) {
+  return [
+    ["AB, on the first road", shape(into, out), "A · B"], ["W + AB", shape(into, out), "W + AB"],
+    ["xW, on the second", shape(count, out), "x · W"], ["xA", shape(count, rank), "x · A"], ["xAB", shape(count, out), "xA · B"],
+    same(numbers),
+  ];
+}
+
+function same(numbers) {
+  const shapes = `x ${shapeOf(numbers.x)}, W ${shapeOf(numbers.W)}, rank ${numbers.B.length}, whole numbers`;
+  return ["largest difference of the outputs", String(difference(numbers)), shapes];
 }
 
 function sentence({ rows: count, in_features: into, out_features: out, rank }, paid) {
@@ -31,14 +62,13 @@ function sentence({ rows: count, in_features: into, out_features: out, rank }, p
 
 function rows({ in_features: into, out_features: out, rank }, paid, numbers) {
   const steps = (road) => paid[road].map(([name, [a, b, c]]) => [name, whole(a * b * c), `${a} × ${b} × ${c}`]);
-  const shapes = `x ${shapeOf(numbers.x)}, W ${shapeOf(numbers.W)}, rank ${numbers.B.length}, whole numbers`;
   return [
     ...steps("formed"), ["x(W + AB), multiplications", whole(paid.formedTotal), "the two above"],
     ...steps("split"), ["xW + xAB, multiplications", whole(paid.splitTotal), "the three above"],
     ["parameters of A and B", whole(paid.parameters), `${rank} × (${into} + ${out})`],
     ["weights of W", whole(paid.weights), `${into} × ${out}`],
     ["break-even, in rows and in rank", fixed(paid.breakEven, 2), `${into} × ${out} / (${into} + ${out})`],
-    ["largest difference of the outputs", String(difference(numbers)), shapes],
+    same(numbers),
   ];
 }
 
@@ -46,8 +76,12 @@ const shapeOf = (matrix) => shape(matrix.length, matrix[0].length);
 
 function build({ stage, set, state, afterwards }) {
   const parts = [sizes(set), board(set), pictures({ state, afterwards }), sameNumbers()];
-  stage.append(h("div", { class: "dora-tr" }, parts.map((part) => part.el)));
-  return (said, current) => parts.forEach((part) => part.update(said, current));
+  const view = h("div", { class: "dora-tr" }, parts.map((part) => part.el));
+  stage.append(view);
+  return (said, current) => {
+    view.dataset.shows = current.shows;
+    parts.forEach((part) => part.update(said, current));
+  };
 }
 
 /** The two sizes of W. */
@@ -228,7 +262,7 @@ function sameNumbers() {
   return {
     el: h("div", { class: "dora-tr-same" }, title, chain, result),
     update({ numbers }, state) {
-      const all = KEYS.every((key) => state[key] <= SMALL[key]);
+      const all = SIZES.every((key) => state[key] <= SMALL[key]);
       say(title, all ? "Both roads at these shapes, on whole numbers" : "Both roads on whole numbers, at shapes small enough to read");
       const key = [shapeOf(numbers.x), shapeOf(numbers.W), numbers.B.length].join();
       if (key === drawn) return;

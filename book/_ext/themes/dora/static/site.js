@@ -74,9 +74,29 @@ function printing() {
   });
 }
 
+/** An address that leads to something folded, or to a section that is closed, opens it. */
+function unfolding() {
+  const open = () => {
+    const id = decodeURIComponent(location.hash.slice(1)).split("=")[0];
+    const target = id && document.getElementById(id);
+    if (!target) return;
+    const folds = [target.closest(".go-deeper")?.querySelector("details")];
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) folds.push(fold);
+    const closed = folds.filter((fold) => fold && !fold.open);
+    closed.forEach((fold) => { fold.open = true; });
+    if (closed.length) target.scrollIntoView();
+  };
+  addEventListener("hashchange", open);
+  document.addEventListener("click", ({ target }) => { // the same address again
+    if (target.closest?.("a")?.hash && target.closest("a").href === location.href) open();
+  });
+  open();
+}
+
 pageSwitch("theme", "light", "dark");
 pageSwitch("type", "normal", "large");
 copyButtons();
 pageContents();
 scrollers();
 printing();
+unfolding();
