@@ -88,7 +88,7 @@ class Matrix(TraitType):
     """
 
     def __init__(self, **options: Any):
-        super().__init__(None, allow_none=True, **options)
+        super().__init__(None, **{"allow_none": True, **options})
         self.tag(to_json=lambda value, _: to_front(value), from_json=lambda value, _: from_front(value))
 
     @staticmethod

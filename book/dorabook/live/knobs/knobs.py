@@ -28,7 +28,7 @@ class Knobs(LiveFigure):
     """
 
     figure = "knobs"
-    weight = Matrix().tag(sync=True, state=True)
+    weight = Matrix(allow_none=False).tag(sync=True, state=True)
     x = Numbers(least=-1000, most=1000).tag(sync=True, state=True)
     per = Choice(*AXES).tag(sync=True, state=True)
     output_knobs = Numbers(least=0, most=MOST).tag(sync=True, state=True)
@@ -51,6 +51,10 @@ class Knobs(LiveFigure):
     @validate("weight")
     def _check_weight(self, proposal: Any) -> Tensor:
         weight = proposal.value
+        if weight is None:
+            raise ValueError(
+                "weight is None, expected a matrix (out, in): a tensor, an array or lists of equally long rows"
+            )
         if max(weight.shape) > SIDE:
             small = f"[:{min(SIDE, len(weight))}, :{min(SIDE, weight.shape[1])}]"
             raise ValueError(

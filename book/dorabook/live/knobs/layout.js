@@ -5,16 +5,16 @@ const NARROW = 480;
 
 export function layout(width, { rows, columns }) {
   const narrow = width < NARROW;
-  const lane = narrow ? 40 : 50, tall = narrow ? 38 : 41, beside = narrow ? 122 : Math.max(330, 0.54 * width - lane);
+  const lane = narrow ? 40 : 53, tall = narrow ? 39 : 43, beside = narrow ? 0.35 * width : Math.max(330, 0.54 * width - lane);
   const cell = Math.max(24, Math.min(64, Math.floor((width - lane - beside) / columns)));
-  const x = { name: 11, value: narrow ? 24 : 25, top: narrow ? 29 : 31, bottom: narrow ? 58 : 66 };
+  const x = { name: 11, value: narrow ? 24 : 27, top: narrow ? 29 : 33, bottom: narrow ? 58 : 68 };
   const grid = { left: 1, top: x.bottom + lane, width: cell * columns, height: tall * rows };
   const right = grid.left + grid.width, bottom = grid.top + grid.height;
   const name = narrow ? 4 : 30, values = narrow ? 0 : 108; // beside the bars, where there is room
   const y = { left: right + lane + name, right: width - values - 2, thick: narrow ? 12 : 20, down: narrow ? 8 : 0, values };
   return {
     narrow, width, height: bottom + 20, cell, tall, lane, x, y, grid, right, bottom,
-    dial: Math.min(narrow ? 38 : 45, cell - 1, tall + 2), // across
+    dial: Math.min(narrow ? 40 : 48, cell - 1, tall + 3), // across
     row: (j) => grid.top + (j + 0.5) * tall, column: (i) => grid.left + (i + 0.5) * cell,
   };
 }

@@ -55,5 +55,5 @@ function listed(which) {
 
 /** Who has this side's knobs, in few words. */
 export function whose(per) {
-  return per === "output" ? "DoRA, peft" : "Raschka's layer";
+  return per === "output" ? "DoRA, peft" : "Raschka's";
 }
