@@ -390,7 +390,22 @@ def test_a_row_of_zeros_that_a_link_makes_is_drawn_and_moves_nothing(show):
     assert page.problems == []
 
 
-def test_python_and_the_page_move_each_other():
+def test_a_weight_that_changes_under_the_figure_is_drawn_anew(show):
+    page = show(Knobs(id="hero"))
+    page.evaluate("location.hash = '#hero=weight:0.0~-6,2.3~1'")
+    assert said(page) == Knobs().sentence
+    drawn = [entry.text_content() for entry in page.locator(".dora-kn-entry").all()]
+    assert (drawn[0], drawn[13]) == ("\u22126", "1")
+    expect(page.locator(".dora-kn-output").nth(0)).to_contain_text("4")
+    assert page.problems == []
+
+
+def test_until_a_kernel_has_sent_what_goes_with_another_weight_the_rest_is_at_rest(play):
+    facts = play(Knobs().state() | {"weight": [[1] * 6] * 5})
+    assert facts["knobs"] == {"output": [1] * 5, "input": [1] * 6} and facts["x"] == [2, 1.5, 1, 1.5, 1, 0]
+
+
+def test_python_sets_the_knobs_and_another_weight_gets_its_own():
     figure = Knobs()
     figure.output_knobs = torch.tensor([1.0, 1.0, 0.5, 1.0])
     assert figure.output_knobs == [1, 1, 0.5, 1] and figure.magnitude.tolist() == [[7], [9], [5], [9]]

@@ -1,6 +1,6 @@
 // One knob: a slider of the browser's own for keyboard and screen reader, drawn round, and turned by dragging.
 import { h, s, say } from "../ui/dom.js";
-import { MOST, STEP } from "./layer.js";
+import { MOST, STEPS } from "./layer.js";
 import { digits } from "./words.js";
 
 const SWEEP = 135; // degrees to either side of 12 o'clock, where the knob is at 1
@@ -11,7 +11,7 @@ const TAP = 1.5;
 
 /** Returns { el, set(value, { m, label }), move({ left, top, size, away }) }; onchange(value) follows every turn. */
 export function dial({ onchange }) {
-  const input = h("input", { type: "range", min: 0, max: MOST, step: STEP, oninput: () => onchange(Number(input.value)) });
+  const input = h("input", { type: "range", min: 0, max: MOST, step: 1 / STEPS, oninput: () => onchange(Number(input.value)) });
   const turned = s("path", { class: "dora-kn-turned" }), hand = s("circle", { class: "dora-kn-hand", r: 4 });
   const m = s("text", { class: "dora-kn-m", y: 4.5 }), times = s("text", { class: "dora-kn-times", y: 21.5 });
   const drawing = s("svg", { viewBox: "-24 -24 48 48", "aria-hidden": "true" },
@@ -31,7 +31,6 @@ export function dial({ onchange }) {
       say(m, text);
       m.style.fontSize = `${Math.min(14, 52 / text.length)}px`;
       say(times, value === 1 ? "" : `\u00d7${digits(value)}`);
-      el.classList.toggle("dora-kn-off", value !== 1);
     },
     move({ left, top, size, away }) {
       Object.assign(el.style, { left: `${left - size / 2}px`, top: `${top - size / 2}px`, width: `${size}px`, height: `${size}px` });
@@ -46,7 +45,7 @@ function turnable(el, input, onchange) {
   let grip = null;
   const value = () => Number(input.value);
   const turn = (to) => {
-    const next = Math.min(MOST, Math.max(0, Math.round(to / STEP) / Math.round(1 / STEP)));
+    const next = Math.min(MOST, Math.max(0, Math.round(to * STEPS) / STEPS));
     if (next !== value()) {
       input.value = next;
       onchange(Number(input.value));

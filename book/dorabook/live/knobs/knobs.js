@@ -17,8 +17,7 @@ export function describe(state) {
 }
 
 function build({ stage, foot, set, state, afterwards }) {
-  const { facts } = describe(state());
-  const where = sides(facts, set), board = bench(state, set, afterwards), reveal = verdict(set);
+  const where = sides(set), board = bench(state, set, afterwards), reveal = verdict(set);
   foot.prepend(reveal.el);
   stage.append(h("div", { class: "dora-kn" }, h("div", { class: "dora-kn-head" },
     h("p", { class: "dora-kn-ask" }, h("span", {}, "Turn one knob."), " ", h("span", {}, "How many outputs move?")), where.el), board.el));
@@ -26,17 +25,19 @@ function build({ stage, foot, set, state, afterwards }) {
 }
 
 /** The switch, which keeps each side's score and, once told, whose it is. */
-function sides({ weight }, set) {
+function sides(set) {
   const { el, set: choose } = choice({
-    legend: "Magnitudes m, a knob each:", options: AXES.map((per) => [per, place(weight, per)]), onchange: (per) => set({ per }),
+    legend: "Magnitudes m, a knob each:", options: AXES.map((per) => [per, ""]), onchange: (per) => set({ per }),
   });
-  const scores = [...el.querySelectorAll(".dora-segments span")].map((label) => label.appendChild(h("small", {})));
+  const places = [...el.querySelectorAll(".dora-segments span")].map((label) => label.appendChild(h("span", {})));
+  const scores = places.map((label) => label.parentNode.appendChild(h("small", {})));
   return {
     el,
     update({ facts, told }, { per }) {
       choose(per);
       AXES.forEach((axis, a) => {
         const who = told ? `, ${whose(axis)}` : "";
+        say(places[a], place(facts.weight, axis));
         say(scores[a], `${score(facts, axis)}${who}`);
         scores[a].dataset.lit = count(facts, axis) !== null;
       });
@@ -52,8 +53,7 @@ function bench(state, set, afterwards) {
   let at = null, seen = "";
 
   function fit(facts) {
-    const { rows: outputs, columns: inputs } = facts.weight, width = Math.floor(el.clientWidth) || 320;
-    const key = [width, outputs, inputs].join();
+    const width = Math.floor(el.clientWidth) || 320, key = [width, facts.weight.rows, ...facts.weight.data, ...facts.x].join();
     if (key === seen) return;
     seen = key;
     at = layout(width, facts.weight);
@@ -73,7 +73,7 @@ function bench(state, set, afterwards) {
         el.append(dials[k].el);
       }
       dials.forEach((each, k) => {
-        const [left, top] = knobAt(at, axis === per ? axis : per, axis === per ? k : Math.min(k, facts.knobs[per].length - 1));
+        const [left, top] = knobAt(at, per, Math.min(k, facts.knobs[per].length - 1)); // those of the other row wait where this one is
         each.move({ left, top, size: at.dial, away: axis !== per });
         each.set(facts.knobs[axis][k], { m: digits(facts.m[axis][k]), label: `Magnitude of ${axis} ${k}` });
       });
@@ -106,8 +106,10 @@ function verdict(set) {
   return {
     el: h("span", { class: "dora-kn-verdict" }, ask, link),
     update({ told }) {
+      const asked = document.activeElement === ask;
       ask.hidden = told;
       link.hidden = !told;
+      if (told && asked) link.focus();
     },
   };
 }

@@ -3,16 +3,18 @@ import { bothNorms } from "../core/decompose.js";
 import { fromModel, matrix, multiply } from "../core/matrix.js";
 
 export const MOST = 2; // of a knob; it starts at 1
-export const STEP = 0.1;
+export const STEPS = 10; // in which it turns by 1
 const ROUNDING = 1e-9; // of the sizes that were added: a smaller difference is none
 
 /**
  * Returns for each axis the knobs, the norms, the magnitudes m, the outputs y, which of the knobs are turned, which outputs
  * have moved and how many each knob moves; beside them x, the outputs at the start, and the range that each of x and y can reach.
  */
-export function play({ weight: given, x, output_knobs, input_knobs }) {
-  const weight = fromModel(given);
-  const knobs = { output: output_knobs, input: input_knobs }, norms = bothNorms(weight);
+export function play({ weight: given, x: inputs, output_knobs, input_knobs }) {
+  const weight = fromModel(given), norms = bothNorms(weight);
+  // A kernel sends a weight of another shape before what goes with it.
+  const filled = (list, count, rest) => Array.from({ length: count }, (_, k) => list[k] ?? rest);
+  const x = filled(inputs, weight.columns, 0), knobs = { output: filled(output_knobs, weight.rows, 1), input: filled(input_knobs, weight.columns, 1) };
   const start = product(weight, x), parts = start.map((_, j) => x.map((value, i) => value * weight.data[j * weight.columns + i]));
   const sizes = parts.map((row) => row.reduce((sum, part) => sum + Math.abs(part), 0));
   const differs = (one, other, j) => Math.abs(one - other) > ROUNDING * sizes[j];

@@ -5,9 +5,9 @@ const NARROW = 480;
 
 export function layout(width, { rows, columns }) {
   const narrow = width < NARROW;
-  const lane = narrow ? 40 : 53, tall = narrow ? 39 : 43, beside = narrow ? 0.35 * width : Math.max(330, 0.54 * width - lane);
+  const lane = narrow ? 40 : 50, tall = narrow ? 39 : 42, beside = narrow ? 0.35 * width : Math.max(330, 0.54 * width - lane);
   const cell = Math.max(24, Math.min(64, Math.floor((width - lane - beside) / columns)));
-  const x = { name: 11, value: narrow ? 24 : 27, top: narrow ? 29 : 33, bottom: narrow ? 58 : 68 };
+  const x = { name: 11, value: narrow ? 24 : 26, top: narrow ? 29 : 32, bottom: narrow ? 58 : 64 };
   const grid = { left: 1, top: x.bottom + lane, width: cell * columns, height: tall * rows };
   const right = grid.left + grid.width, bottom = grid.top + grid.height;
   const name = narrow ? 4 : 30, values = narrow ? 0 : 108; // beside the bars, where there is room
