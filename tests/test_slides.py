@@ -300,12 +300,12 @@ def test_escape_closes_what_the_bar_has_opened(name, opens, address, show):
 
 
 def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):
-    page = show(base, "#hero")
+    page = show(base, "#norms")
     slide = here(page)
-    assert slide == slide_of(page, "hero")
-    before = status(page, "hero").inner_text()
-    drag(page.locator("#hero .dora-ne-cell").nth(6), 60, -60, steps=6)
-    expect(status(page, "hero")).not_to_have_text(before)
+    assert slide == slide_of(page, "norms")
+    before = status(page, "norms").inner_text()
+    drag(page.locator("#norms .dora-ne-cell").nth(6), 60, -60, steps=6)
+    expect(status(page, "norms")).not_to_have_text(before)
     assert here(page) == slide
     assert page.problems == []
 
@@ -504,7 +504,7 @@ def test_each_slide_fits_a_phone_or_a_much_enlarged_page(address, show, sections
     seen = page.evaluate(EACH, [len(sections), "reveal all", "across"])
     assert [(id, over) for id, over in seen if over > 1] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    go(page, slide_of(page, "hero"))
+    go(page, slide_of(page, "norms"))
     assert page.locator("section.present .slide").get_attribute("tabindex") == "0"
     assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
 

@@ -227,9 +227,9 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
     "state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5", "poke:99", "nothing:1"]
 )
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
-    page = show(hero(), hash=f"#hero={state}")
+    page = show(explorer(), hash=f"#norms={state}")
     settle(page)
-    opened = live_host.opened("norm-explorer", stored_cells.kept(hero()), state)
+    opened = live_host.opened("norm-explorer", stored_cells.kept(explorer()), state)
     assert opened == page.locator(".dora-sentence").inner_text()
 
 
@@ -248,12 +248,12 @@ def test_every_link_opens_from_disk_what_the_sheet_says(session, site, visit):
 
 
 @cache
-def hero() -> str:
-    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "hero")
+def explorer() -> str:
+    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "norms")
 
 
 def said_of(state: str, which: str) -> str:
-    return teach.quoted(live_host.opened("norm-explorer", stored_cells.kept(hero()), state), which)
+    return teach.quoted(live_host.opened("norm-explorer", stored_cells.kept(explorer()), state), which)
 
 
 AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"
@@ -262,16 +262,16 @@ AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"
 @pytest.mark.parametrize(
     ("state", "text", "says"),
     [
-        ("hero=per:sideways", "per sideways", ("", AXIS)),  # a dead value
-        ("hero=axis:input", "per output", ("", AXIS)),  # a dead key
-        ("hero=per:output", "per output", ("", AXIS)),  # how it stands anyway
-        ("hero=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
-        ("hero=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
-        ("hero=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
-        ("hero=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
-        ("hero=per:input", "per input", ("", AXIS)),  # a quotation of another state
-        ("hero=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
-        ("hero=per:input", "per input", None),
+        ("norms=per:sideways", "per sideways", ("", AXIS)),  # a dead value
+        ("norms=axis:input", "per output", ("", AXIS)),  # a dead key
+        ("norms=per:output", "per output", ("", AXIS)),  # how it stands anyway
+        ("norms=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
+        ("norms=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
+        ("norms=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
+        ("norms=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
+        ("norms=per:input", "per input", ("", AXIS)),  # a quotation of another state
+        ("norms=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
+        ("norms=per:input", "per input", None),
     ],
 )
 def test_a_link_that_is_wrong_is_found(state, text, says, site, visit):
@@ -403,7 +403,7 @@ def test_the_handouts_picture_has_torchs_norms_along_both_axes(site):
     soup = built(site, "handout")
     drawing = soup.select_one("svg.axis-picture")
     chapter = BeautifulSoup((site / "book" / "4-shape-mismatch.html").read_text(encoding="utf-8"), "html.parser")
-    state = json.loads(chapter.select_one("figure#hero script").string)["state"]
+    state = json.loads(chapter.select_one("figure#norms script").string)["state"]
     weight = torch.tensor(state["weight"], dtype=torch.float64)
     bars = drawing.select('rect[fill="#D55E00"]')
     lengths = torch.cat([norms(weight, per=per).flatten() for per in ("output", "input")])

@@ -21,7 +21,7 @@ from support.mutants_js import MUTANTS, Mutant
 
 LIVE = Path("book/dorabook/live")
 FIELDS = ("mistake", "file", "was", "becomes", "noticed_by")
-COPIED = ("book", "tests", "tools", "pyproject.toml")
+COPIED = ("book", "tests", "tools", "pyproject.toml", "_toc.yml")
 
 
 def changed(mutant: Mutant) -> str:

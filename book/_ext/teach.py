@@ -1,10 +1,10 @@
 """Sphinx extension: what the run sheets, the handout and the questions on paper are written with, beside Markdown.
 
-    {open}`words <4-shape-mismatch#hero=per:input>`   a link that opens a chapter's figure in a state
+    {open}`words <4-shape-mismatch#norms=per:input>`  a link that opens a chapter's figure in a state
     {says}`sentence 2, parts 1 to 2`                  what that figure then says, or a part of it, cut at commas, "and" and "that"
     {vote} 4-shape-mismatch#which-check               a Predict question: the link for a room, and each option with its reply
     {glance}                                          a session's steps, with the clock and what each puts on the screen
-    {axis-picture} 4-shape-mismatch#hero              the figure's weight with its norms along both axes, as SVG
+    {axis-picture} 4-shape-mismatch#norms             the figure's weight with its norms along both axes, as SVG
     {field-guide-in-small}                            which library keeps which axis, from back/field-guide.md
     {questions-on-paper}, {answer-key}                from back/six-questions.md
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 # The same mark of the same module in both pages: NormExplorer has drawn itself and listens.
 LIVE = ".dora[data-ready=true] .dora-ne"
 # Opens our page at the figure, which waits until it is near the window; the default page builds all its figures at once.
-HERO = "#hero"
+HERO = "#norms"
 LOADS = 7
 PATIENCE = 180_000  # ms that a page may take on a busy machine
 WATCH = f"""new MutationObserver((_, watch) => {{

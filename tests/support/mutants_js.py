@@ -17,6 +17,9 @@ ROADS = (
     "test_two_roads.py::test_every_number_that_is_said_is_torchs",
     "test_two_roads.py::test_both_roads_give_the_same_numbers_and_they_are_torchs",
 )
+KNOBS = ("test_knobs.py::test_the_product_is_that_of_the_books_layer_and_of_a_linear_with_its_merged_weight",)
+REACH = ("test_knobs.py::test_each_knob_moves_one_output_or_all_as_the_layers_magnitude_does",)
+SCALE = ("test_knobs.py::test_the_scale_holds_whatever_is_turned",)
 HEADERS = ("test_axis_detective.py::test_a_bad_file_is_answered_in_one_sentence",)
 SUMS = ("test_axis_detective.py::test_sums_of_squares_are_torch_s_in_every_dtype",)
 SHAPES = ("test_axis_detective.py::test_a_shape_tells_its_axis",)
@@ -55,6 +58,10 @@ MUTANTS = [
     Mutant("a length that is the outputs' taken for the inputs'", "axis_detective/checkpoint/judging.js", 'axisOf(layer, n === outputs), "certain"', 'axisOf(layer, n === inputs), "certain"', SHAPES),
     Mutant("a matrix stored (in, out) read as (out, in)", "axis_detective/checkpoint/judging.js", 'return stored === "in, out" ?', 'return stored === "out, in" ?', FAMILIES),
     Mutant("m measured against the norms of the other axis", "axis_detective/checkpoint/judging.js", 'norms[layer.axis === "per output" ? "output" : "input"]', 'norms[layer.axis === "per output" ? "input" : "output"]', FAMILIES),
+    Mutant("the knobs behind the outputs on the inputs", "knobs/layer.js", "value * knobs.output[j]", "value * knobs.input[j]", KNOBS),
+    Mutant("one knob for all inputs", "knobs/layer.js", "value * knobs.input[i]", "value * knobs.input[0]", KNOBS),
+    Mutant("every output counted as reached", "knobs/layer.js", "parts.filter((row) => row[i] !== 0).length", "parts.length - 1", REACH),
+    Mutant("a scale for knobs that stop at 1", "knobs/layer.js", "MOST * parts", "parts", SCALE),
     # the norm
     Mutant("no square root of a row's sum", "core/decompose.js", "output[i] = Math.sqrt(sum);", "output[i] = sum;", HAND),
     Mutant("no square root of a column's sum", "core/decompose.js", "input[j] = Math.sqrt(input[j]);", "input[j] = input[j];", HAND),

@@ -4,6 +4,7 @@ from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
 from .figure import Description, LiveFigure
 from .figure_box import FigureBox
+from .knobs import Knobs
 from .norm_explorer import NormExplorer, NormMonitor
 from .parameter_counter import ParameterCounter
 from .predict import Predict
@@ -15,6 +16,7 @@ __all__ = [
     "Description",
     "DirectionDial",
     "FigureBox",
+    "Knobs",
     "LiveFigure",
     "NormExplorer",
     "NormMonitor",

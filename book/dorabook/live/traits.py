@@ -48,6 +48,27 @@ class Number(TraitType):
         return {"least": self.least, "most": self.most, "whole": self.whole}
 
 
+class Numbers(TraitType):
+    """A list of finite numbers from `least` to `most`. Takes a list, an array or a tensor of one dimension."""
+
+    def __init__(self, *, least: float, most: float, **options: Any):
+        self.least, self.most = least, most
+        super().__init__([], **options)
+
+    def validate(self, obj: Any, value: Any) -> list[float]:
+        given = value.tolist() if hasattr(value, "tolist") else value
+        if not isinstance(given, list | tuple):
+            raise ValueError(f"{self.name} is {value!r}, expected a list of numbers")
+        for i, number in enumerate(given):
+            kind = isinstance(number, int | float) and not isinstance(number, bool)
+            if not kind or not self.least <= number <= self.most:
+                raise ValueError(f"{self.name}[{i}] is {number!r}, expected a number from {self.least} to {self.most}")
+        return [float(number) for number in given]
+
+    def allowed(self) -> dict[str, float | bool]:
+        return {"least": self.least, "most": self.most, "whole": False}
+
+
 class Flag(TraitType):
     """True or False, and nothing that merely counts as one."""
 
@@ -67,7 +88,7 @@ class Matrix(TraitType):
     """
 
     def __init__(self, **options: Any):
-        super().__init__(None, allow_none=True, **options)
+        super().__init__(None, **{"allow_none": True, **options})
         self.tag(to_json=lambda value, _: to_front(value), from_json=lambda value, _: from_front(value))
 
     @staticmethod

@@ -1,0 +1,3 @@
+from .knobs import Knobs
+
+__all__ = ["Knobs"]
