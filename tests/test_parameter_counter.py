@@ -319,7 +319,7 @@ def test_each_control_is_in_the_link(show):
 
 
 def test_a_link_opens_the_state_it_names(show):
-    hash = "#counter=model:one%20layer;per:input;rank:0;in_features:40;k_proj:maybe;out_features:7"
+    hash = "#counter=model:one%20layer;per:input;in_features:40;out_features:7"
     page = show(ParameterCounter(id="counter"), hash=hash, from_disk=True)
     assert status(page) == ParameterCounter(ONE_LAYER, per="input", in_features=40, out_features=7).sentence
     assert page.problems == []

@@ -1,6 +1,6 @@
 """Trait types of live figures: each refuses a bad value with one sentence that names it and what was expected.
 
-`allowed()` is what the page's script needs to know to ignore a bad value in a link.
+`allowed()` is what a control of the figure can set, and so what a link may: a trait without it is the author's alone.
 """
 
 from typing import Any
@@ -31,10 +31,12 @@ class Choice(TraitType):
 
 
 class Number(TraitType):
-    """A finite number from `least` to `most`; whole where `whole`."""
+    """A finite number from `least` to `most`; whole where `whole`. Its control, and so a link, moves in steps of `step`."""
 
-    def __init__(self, default: float, *, least: float, most: float, whole: bool = False, **options: Any):
-        self.least, self.most, self.whole = least, most, whole
+    def __init__(
+        self, default: float, *, least: float, most: float, whole: bool = False, step: float = 0, **options: Any
+    ):
+        self.least, self.most, self.whole, self.step = least, most, whole, step
         super().__init__(default, **options)
 
     def validate(self, obj: Any, value: Any) -> float:
@@ -45,7 +47,8 @@ class Number(TraitType):
         return int(value) if self.whole else float(value)
 
     def allowed(self) -> dict[str, float | bool]:
-        return {"least": self.least, "most": self.most, "whole": self.whole}
+        ends = {"least": self.least, "most": self.most, "whole": self.whole}
+        return {**ends, "step": self.step} if self.step else ends
 
 
 class Flag(TraitType):

@@ -1,5 +1,5 @@
 // The book's thesis as a figure: a weight, its norms along both axes, and which of them DoRA's magnitude is.
-import { agrees, explain, largest, matrixOf, scaledLine } from "./explain.js";
+import { agrees, explain, largest, lineOf, matrixOf, scaledLine } from "./explain.js";
 import { toModel, withEntry } from "../core/matrix.js";
 import { COLUMNS, rows, sentence, shapes } from "./words.js";
 import { fixed, number, shape } from "../core/text.js";
@@ -9,6 +9,7 @@ import { normStage } from "./stage.js";
 
 export const KEYS = ["weight", "lora_A", "lora_B", "per", "storage", "fan_in_fan_out", "view", "scaling", "poke", "output", "input",
   "shape", "norms", "across", "map"];
+const FURTHEST = 4; // times what dragging reaches: where scaling ends. Python allows no less: the reach is at most three times the largest weight
 const SEEN = KEYS.slice(-4); // of a weight too large for a page, and of one that Python sets while it trains
 
 export function describe(state) {
@@ -93,7 +94,7 @@ function changes({ first, set, state, edit, reach, step }) {
   const chooseOutput = slider({ label: "Output", min: 0, max: 1, step: 1, onchange: (value) => set({ output: value }) });
   const chooseInput = slider({ label: "Input", min: 0, max: 1, step: 1, onchange: (value) => set({ input: value }) });
   const value = slider({ label: "Value", min: -reach, max: reach, step, show: number, onchange: (next) => { const now = state(); edit(now.output, now.input, next); } });
-  const scale = { output: scaler("output", set, state), input: scaler("input", set, state) };
+  const scale = { output: scaler("output", set, state, FURTHEST * reach), input: scaler("input", set, state, FURTHEST * reach) };
   const view = choice({ legend: "The cells show", options: [["merged", "m \u00b7 V"], ["adapted", "W + sBA"], ["direction", "V"]], onchange: (next) => set({ view: next }) });
   const inside = first.weight
     ? [chooseOutput.el, chooseInput.el, value.el, scale.output.el, scale.input.el, view.el] : [chooseOutput.el, chooseInput.el];
@@ -113,15 +114,16 @@ function changes({ first, set, state, edit, reach, step }) {
   };
 }
 
-/** Multiplies one output's or one input's weights; the slider is back at 1 once another is chosen. */
-function scaler(per, set, state) {
+/** Multiplies one output's or one input's weights, none beyond `most`; the slider is back at 1 once another is chosen. */
+function scaler(per, set, state, most) {
   let start = null, mine = null;
   const control = slider({
     label: "", min: 0.25, max: 2, step: 0.05, value: 1, show: (v) => `\u00d7 ${fixed(v, 2)}`,
     onchange: (factor) => {
       const now = state();
       start ??= { weight: now.weight, index: now[per] };
-      mine = toModel(scaledLine(matrixOf(start.weight), per, start.index, factor), start.weight);
+      const from = matrixOf(start.weight), top = largest({ data: lineOf(from, per, start.index) });
+      mine = toModel(scaledLine(from, per, start.index, Math.min(factor, Math.max(1, most / top))), start.weight);
       set({ weight: mine });
     },
   });

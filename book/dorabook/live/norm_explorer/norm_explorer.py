@@ -12,6 +12,7 @@ from torch import Tensor
 from traitlets import validate
 
 from ...decompose import join, norms
+from ...text import stored
 from ..figure import LiveFigure
 from ..traits import LISTED, Choice, Flag, Matrix, Number, as_matrix
 
@@ -22,6 +23,8 @@ LORA_A = [[1, -1, 1, 2, 0]]  # (rank, in)
 LORA_B = [[1], [2], [-1], [1]]  # (out, rank)
 SIDE = 64  # a map has at most this many rows and columns; up to SIDE x SIDE the page holds the weight itself
 CHOSEN = {"output": 0, "input": 2}  # the cell that is chosen at first
+NEED_THE_WEIGHT = ("view", "scaling", "poke")  # what has a control only where the page holds the weight itself
+FURTHEST = 12.0  # times the largest weight: as far as the page's own controls go at most
 
 
 class NormExplorer(LiveFigure):
@@ -89,7 +92,21 @@ class NormExplorer(LiveFigure):
         return matrix
 
     def state(self) -> dict[str, Any]:
-        return super().state(instead=overview(self.weight) if self.weight.numel() > LISTED else None)
+        return super().state(instead=None if self._whole else overview(self.weight))
+
+    def allowed(self) -> dict[str, Any]:
+        allowed = super().allowed()
+        for axis, size in zip(OTHER, self.weight.shape, strict=True):
+            allowed[axis]["most"] = size - 1
+        if not self._whole:
+            return {name: ends for name, ends in allowed.items() if name not in NEED_THE_WEIGHT}
+        far = stored(FURTHEST * (self.weight.abs().max().item() or 1.0))
+        return {**allowed, "weight": {"least": -far, "most": far, "whole": False}}
+
+    @property
+    def _whole(self) -> bool:
+        """Does a page hold the weight itself, or what `overview` keeps of it?"""
+        return self.weight.numel() <= LISTED
 
     @property
     def magnitude(self) -> Tensor:
