@@ -30,6 +30,22 @@ class Choice(TraitType):
         return list(self.words)
 
 
+class Some(TraitType):
+    """Some of a few words, in their order; all by default. One may stand alone: "update"."""
+
+    def __init__(self, *words: str, **options: Any):
+        self.words = words
+        super().__init__(list(words), **options)
+
+    def validate(self, obj: Any, value: Any) -> list[str]:
+        given = [value] if isinstance(value, str) else list(value)
+        if unknown := [word for word in given if word not in self.words]:
+            raise ValueError(
+                f"{self.name} holds {unknown[0]!r}, expected some of {', '.join(map(_quoted, self.words))}"
+            )
+        return [word for word in self.words if word in given]
+
+
 class Number(TraitType):
     """A finite number from `least` to `most`; whole where `whole`. Its control, and so a link, moves in steps of `step`."""
 
