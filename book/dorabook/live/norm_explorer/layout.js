@@ -1,6 +1,6 @@
 // Where everything of NormExplorer's picture goes, in pixels: the matrix, a lane of bars and a lane of dots at each side.
 
-const TALL = 200; // of a grid on a wide figure, so that picture, controls and sentence are on one screen,
+const TALL = 190; // of a grid on a wide figure, so that picture, controls and sentence are on one screen,
 const LEAST = 28; // unless its cells would be too small to read
 const LARGEST_GRID = 144; // entries: above, or where a cell would be too small to read, the matrix is a picture
 
