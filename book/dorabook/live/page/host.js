@@ -75,6 +75,7 @@ function figure(node, modules, address) {
   const follows = () => Boolean(module?.inAddress?.(model.state()));
   const changed = () => {
     if (quiet) return;
+    linked = false;
     if (module?.memory) {
       keep(node.id, module.memory.save(model.state()));
       showForget();
