@@ -321,8 +321,8 @@ NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
 @pytest.mark.parametrize("name", [name for name in PAGES if not name.endswith((SLIDES, "search.html"))])
 def test_paper_cuts_nothing_off_and_has_no_button(name, address, visit):
     page = visit(address + name)
-    page.add_init_script(NOT_REDRAWN)
-    page.reload()
+    with page.add_init_script(NOT_REDRAWN):
+        page.reload()
     unfold(page)
     page.evaluate("window.onPaper = true")
     page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins

@@ -50,12 +50,11 @@ FAINT = '<p style="color: #999">One word</p>'
         ("<button></button>", 0, ["button-name"]),
     ],
 )
-def test_what_cannot_be_read_is_seen(body, unread, axe, reader):
-    page = reader.new_page()
+def test_what_cannot_be_read_is_seen(body, unread, axe, window):
+    page = window.lend(())
     page.set_content(f"<html lang=en><title>A page</title><main><h1>A page</h1>{body}</main></html>")
     assert len(unreadable(page)) == unread
     assert [line.split(":")[0] for line in violations(page)] == axe
-    page.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
