@@ -476,14 +476,16 @@ def test_a_link_is_followed_whole_or_not_at_all_and_the_figure_says_so_until_it_
 
 
 def test_a_link_brings_a_figure_back_that_has_failed(show):
-    """The state of a race that the amounts' own sliders cannot set is refused; this one is broken from inside."""
     page = show(NormExplorer(id="hero"))
     page.evaluate(
-        "window.slice = Float64Array.prototype.slice; Float64Array.prototype.slice = () => { throw new Error('broken') }"
+        """() => {
+            window.slice = Float64Array.prototype.slice;
+            Float64Array.prototype.slice = () => { throw new Error("broken"); };
+        }"""
     )
     page.get_by_role("radio", name="input", exact=True).check()
     page.wait_for_selector("#hero[data-ready=failed]")
-    page.evaluate("Float64Array.prototype.slice = window.slice; location.hash = '#hero=per:input;poke:1.5'")
+    page.evaluate("() => { Float64Array.prototype.slice = window.slice; location.hash = '#hero=per:input;poke:1.5'; }")
     page.wait_for_selector("#hero[data-ready=true]")
     assert status(page) == NormExplorer(per="input", poke=1.5).sentence
     assert page.locator(".dora-error").count() == 0 and page.locator(".dora-mount").count() == 1
