@@ -151,8 +151,8 @@ def violations(page: Page, figure: Locator) -> list[str]:
 
 
 DIALS = [
-    {"weight": (4, 3), "update": (-2, 3), "amount": 0, "magnitude": 5.2, "pull": (-2.16, 2.88)},  # chapter 5
-    {"weight": (0, 5), "update": (3, -1), "magnitude": 7.5, "pull": (1, -2), "norm": "detached"},  # chapter 6
+    {"weight": (4, 3), "update": (-2, 3), "amount": 0, "magnitude": 5.2, "target": (2, 6)},  # chapter 5
+    {"weight": (0, 5), "update": (3, -1), "magnitude": 7.5, "target": (5.5, 4), "norm": "detached"},  # chapter 6
     {"amount": 0},
     {"per": "input", "magnitude": 1.0},
 ]

@@ -353,6 +353,43 @@ def test_an_index_alone_asks_for_its_files(show):
     assert said(page, "m.safetensors.index.json is a text").endswith(": give the file with the tensors")
 
 
+def wrong_base(far: int, name: str = "a") -> str:
+    """The headline where m is far from the base's norms, in `far` of two layers."""
+    return f"In {far} of 2 layers of {name}.safetensors m is farther from the base's norms than a training usually takes it: another base model, or m was rescaled."
+
+
+def test_one_layer_of_a_wrong_base_is_the_headline_and_looks_like_one(show):
+    """Both magnitudes keep their shape, (out, 1), so that all are told; one is 42 % off, the other near."""
+    adapter = saved(
+        {f"{name}.dora_scale": ([2, 1], [factor * 3.0, factor * 4.0]) for name, factor in (("q", 1.0), ("k", 1.6))}
+    )
+    weights = {f"{name}.weight": ([2, 2], [3.0, 0.0, 0.0, 4.0]) for name in "qk"}
+    page = show(figure())
+    choose(page, ("mine.safetensors", adapter), ("base.safetensors", saved(weights)))
+    assert said(page, "In 1") == f"{wrong_base(1, 'mine')} mine.safetensors: all 2 magnitudes are per output."
+    assert page.locator(".dora-ad").get_attribute("data-bad") == "true"
+
+
+def test_a_second_adapter_takes_the_first_ones_place(show):
+    page = show(figure())
+    mine, base = example_files("square with base").values()
+    other = saved({f"layers.{i}.dora_scale": ([2, 1], [1, 2]) for i in range(3)})
+    chosen = page.get_by_role("list", name="Chosen files").get_by_role("listitem")
+    choose(page, ("mine.safetensors", mine), ("base.safetensors", base))
+    said(page, "mine.safetensors: all 2")
+    choose(page, ("other.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
+    said(page, "base.safetensors has none of the layers of other.safetensors")  # the base stays, and is another model's
+    assert [text.split()[0] for text in chosen.all_inner_texts()] == ["base.safetensors", "other.safetensors"]
+    page.get_by_role("button", name="Remove base.safetensors").click()
+    said(page, "other.safetensors: its magnitude is per input.")
+    choose(page, ("third.safetensors", other))
+    assert said(page, "third") == "third.safetensors: all 3 magnitudes are per output."
+    assert chosen.count() == 1
+    choose(page, ("one.safetensors", other), ("two.safetensors", other))  # at once: which is meant?
+    said(page, "one.safetensors and two.safetensors both hold magnitudes: judge one adapter at a time")
+    assert page.problems == []
+
+
 def test_a_base_of_another_model_is_refused_or_far(judge):
     adapter, base = model()
     belong = "they belong to different models"
@@ -367,7 +404,7 @@ def test_a_base_of_another_model_is_refused_or_far(judge):
     assert f" The base's weight is ({SIDE}, 5), which does not fit: another base model." in one["rows"][0][5]
     far = judge(a=adapter, b=saved(model(seed=4)[1]))
     assert ": m follows neither, so this may be another base model." in far["rows"][0][5]
-    assert far["sentence"] == "a.safetensors: 1 per input, 1 cannot tell. In 2 of them m is far from the base's norms."
+    assert far["sentence"] == f"{wrong_base(2)} a.safetensors: 1 per input, 1 cannot tell."
 
 
 def test_a_magnitude_far_from_the_norms_is_said_to_be(judge):
@@ -376,12 +413,12 @@ def test_a_magnitude_far_from_the_norms_is_said_to_be(judge):
         told = judge(a=adapter, b=saved(base))
         assert [row[3] for row in told["rows"]] == ["per input"] * 2  # slopes do not see a common factor
         evidence = told["rows"][1][5]
-        assert ("too far for a training" in evidence) == (scale != 1)
+        assert ("farther than a training usually takes it" in evidence) == (scale != 1)
         found = re.search(r"It is (.*) % from", evidence)[1]
         if distance:
             assert float(found) == pytest.approx(float(distance), abs=5)
     assert found == "more than 100,000" and told["numbers"][1][0] == 1000
-    assert told["sentence"].endswith(" In 2 of them m is far from the base's norms.")
+    assert told["sentence"].startswith(wrong_base(2))
 
 
 def test_norms_that_are_zero_are_counted_on_the_told_axis(judge):

@@ -13,6 +13,7 @@ from dorabook.live import figure as live_figure
 from dorabook.live.figure import Description
 from IPython.core.formatters import DisplayFormatter
 from ipywidgets import DOMWidget
+from playwright.sync_api import expect
 from sphinx.application import Sphinx
 from support.live_page import Core, modules, settle, stored_states
 from support.pages import unclean
@@ -454,15 +455,55 @@ def test_a_link_inside_the_page_sets_the_figure(show):
         "#hero=per:%E0%A4%A", "#other=per:input", "#hero=<img src=x onerror=alert(1)>", "#" + "a=b&" * 500, "#hero=weight:0.0~1e300",
     ],
 )  # fmt: skip
-def test_a_link_that_makes_no_sense_is_ignored_quietly(show, hash):
+def test_a_link_that_makes_no_sense_leaves_the_figure_as_it_starts(show, hash):
     page = show(NormExplorer(id="hero"), hash=hash)
-    assert status(page) == NormExplorer().sentence
+    assert status(page).endswith(NormExplorer().sentence)
     assert page.problems == []
 
 
-def test_what_can_be_read_of_a_link_is_used(show):
-    page = show(NormExplorer(id="hero"), hash="#hero=per:input;poke:99;nonsense;output:2")
-    assert status(page) == NormExplorer(per="input", output=2).sentence
+def test_a_link_is_followed_whole_or_not_at_all_and_the_figure_says_so_until_it_is_used(show):
+    page = show(NormExplorer(id="hero"), hash="#hero=per:input;poke:99;output:2")
+    refused = "The link asks for poke:99, which this figure cannot show, so the figure stands as it starts."
+    assert status(page) == f"{refused} {NormExplorer().sentence}"
+    page.evaluate("location.hash = '#hero=per:input;output:2'")
+    expect(page.get_by_role("status")).to_have_text(NormExplorer(per="input", output=2).sentence)
+    page.evaluate("location.hash = '#hero=pre'")
+    expect(page.get_by_role("status")).to_have_text(
+        f"The link asks for pre, which this figure cannot show, so the figure stands as it starts. {NormExplorer().sentence}"
+    )
+    page.get_by_role("radio", name="input", exact=True).check()
+    assert status(page) == NormExplorer(per="input").sentence
+
+
+def test_a_link_brings_a_figure_back_that_has_failed(show):
+    page = show(NormExplorer(id="hero"))
+    page.evaluate(
+        """() => {
+            window.slice = Float64Array.prototype.slice;
+            Float64Array.prototype.slice = () => { throw new Error("broken"); };
+        }"""
+    )
+    page.get_by_role("radio", name="input", exact=True).check()
+    page.wait_for_selector("#hero[data-ready=failed]")
+    page.evaluate("() => { Float64Array.prototype.slice = window.slice; location.hash = '#hero=per:input;poke:1.5'; }")
+    page.wait_for_selector("#hero[data-ready=true]")
+    assert status(page) == NormExplorer(per="input", poke=1.5).sentence
+    assert page.locator(".dora-error").count() == 0 and page.locator(".dora-mount").count() == 1
+
+
+def test_a_link_that_breaks_a_figure_gives_way_to_its_start(show):
+    page = show(NormExplorer(id="hero"))
+    page.evaluate(
+        """() => {
+            const slice = Float64Array.prototype.slice;
+            let left = 1;
+            Float64Array.prototype.slice = function (...part) { if (left-- > 0) throw new Error("broken"); return slice.apply(this, part); };
+            location.hash = "#hero=poke:1.5";
+        }"""
+    )
+    unread = "The link cannot be read, so the figure stands as it starts."
+    expect(page.get_by_role("status")).to_have_text(f"{unread} {NormExplorer().sentence}")
+    assert page.locator("#hero[data-ready=true] .dora-mount").count() == 1
 
 
 def test_the_link_can_be_copied_by_hand_where_there_is_no_clipboard(show):

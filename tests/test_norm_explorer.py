@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy
@@ -13,7 +14,7 @@ from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer
 from dorabook.live.norm_explorer.norm_explorer import overview
 from dorabook.live.traits import as_matrix, from_front, to_front
-from dorabook.text import fixed, number
+from dorabook.text import fixed, number, settled
 from support.live_page import Core, drag, numbers, settle
 from torch import nn
 
@@ -206,6 +207,23 @@ def by_torch(state: dict) -> dict:
     }  # fmt: skip
 
 
+def measured(value: float, known: bool = True) -> str:
+    """A norm as a cell prints it, with three decimals around 1: without zeros at its end only where nothing is left out."""
+    size = abs(settled(value))
+    digits = (
+        {True: 3, size >= 10: 2, size >= 100: 1}[True]
+        if size >= 0.1
+        else 4
+        if size >= 0.01
+        else 5
+        if size >= 0.001
+        else 6
+    )
+    text = f"{Decimal(settled(value)):.{digits}f}"
+    exact = known and abs(float(text) - value) <= 1e-9 * size
+    return fixed(value, digits) if exact or value == 0 else text
+
+
 def numbers_said(state: dict, known: dict) -> list[str]:
     """The numbers of the sentence, in their order."""
     per, size = known["per"], known["size"]
@@ -214,7 +232,9 @@ def numbers_said(state: dict, known: dict) -> list[str]:
     m = [count[per], 1] if dim == 1 else [1, count[per]]
     if known["right"]:
         across = known["towards"][OTHER[per]].tolist()
-        said = [*m, f"{count[OTHER[per]]:,}", 1, *dict.fromkeys([number(min(across)), number(max(across))])]
+        whole = state["weight"] is not None
+        ends = (measured(end, whole) for end in (min(across), max(across)))
+        said = [*m, f"{count[OTHER[per]]:,}", 1, *dict.fromkeys(ends)]
     else:
         stored = size if state["storage"] == "out,in" else size[::-1]
         read = stored[::-1] if state["fan_in_fan_out"] else stored
@@ -234,12 +254,13 @@ def test_every_number_that_is_said_is_torchs(js, state):
     known = by_torch(state)
     sentence, rows = js.evaluate(DESCRIBE, state)
     assert numbers(sentence) == numbers_said(state, known)
-    whole = sum(known["size"]) <= 12
+    whole, exact = sum(known["size"]) <= 12, state["weight"] is not None
     assert len(rows) == (sum(known["size"]) if whole else min(12, sum(min(6, n) for n in known["size"])))
     for name, *cells in rows:
         axis, index = name.split()[:2]
-        length, towards = (number(known[of][axis][int(index)].item()) for of in ("norms", "towards"))
-        assert cells == [length, length if axis == known["per"] else "not m", towards]
+        length, towards = (known[of][axis][int(index)].item() for of in ("norms", "towards"))
+        length, own = measured(length, exact), axis == known["per"]
+        assert cells == [length, length if own else "not m", number(towards) if own else measured(towards, exact)]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -254,7 +275,7 @@ def test_what_a_page_keeps_of_a_large_weight_is_torchs(seed):
 
 def test_the_sentence_names_axis_shape_and_sum():
     said = {per: NormExplorer(per=per).sentence for per in OTHER}
-    assert re.search(r"per output\b.*\(4, 1\).* 5 squares.*per input.*0\.484.*1\.1\b", said["output"])
+    assert re.search(r"per output\b.*\(4, 1\).* 5 squares.*per input.*0\.484.*1\.103\b", said["output"])
     assert re.search(r"per input\b.*\(1, 5\).* 4 squares.*per output", said["input"])
     assert re.search(r"\(5, 1\), one per input, not .*per output", NormExplorer(storage="in,out").sentence)
     assert "square" in NormExplorer(drawn(0, 3, 3), storage="in,out").sentence
@@ -397,6 +418,53 @@ def test_a_large_weight_is_not_in_the_page():
     close(torch.tensor(state["map"])[0, 0], figure.weight[:6, :18].mean(), rtol=5e-4)
 
 
+def test_one_is_written_only_where_it_is_one(js):
+    """Chapter 4's cell prints 1.103 for what was 1.1 here, and 1.0013 stood as 1 under "norm not 1"."""
+    cases = {1: "1", 1.0002: "1.000", 0.99996: "1.000", 1.0013: "1.001", 1.1030: "1.103", 1.1: "1.1", 5**0.5: "2.236", 5: "5", 12.3456: "12.35",
+             0.4842: "0.484", 0.01234: "0.0123", 0: "0", 100.04: "100.0"}  # fmt: skip
+    said = js.evaluate("values => values.map((value) => modules['core/text'].measured(value))", list(cases))
+    assert said == list(cases.values())
+    kept = js.evaluate("values => values.map((value) => modules['core/text'].measured(value, false))", [1, 0.5, 3.4])
+    assert kept == ["1.000", "0.500", "3.400"]  # of four digits nobody knows whether it was 1
+
+
+# What it has controls for: a chapter shows a part when it needs it
+
+
+def test_an_explorer_shows_the_parts_it_is_asked_for():
+    all_of_it = NormExplorer()
+    assert all_of_it.shows == all_of_it.state()["shows"] == ["storage", "direction", "update"]
+    plain = NormExplorer(shows=())
+    assert "direction" not in plain.sentence and "direction" in all_of_it.sentence
+    assert plain.describe(plain.state()).columns == ["output or input", "norm of the weight", "magnitude m"]
+    assert all(len(row) == 3 for row in plain.describe(plain.state()).rows)
+    assert NormExplorer(shows="direction").sentence == all_of_it.sentence
+    for per in OTHER:  # the numbers are those of an explorer with everything
+        rows = [
+            NormExplorer(per=per, shows=shows, poke=1.5)
+            .describe(NormExplorer(per=per, shows=shows, poke=1.5).state())
+            .rows
+            for shows in ((), "direction")
+        ]
+        assert rows[0] == [row[:3] for row in rows[1]]
+    with pytest.raises(ValueError, match='shows holds \'path\', expected some of "storage", "direction", "update"'):
+        NormExplorer(shows=["path"])
+
+
+@pytest.mark.parametrize(
+    ("shows", "links"),
+    [
+        ((), {"per", "poke", "output", "input", "weight", "view"}),
+        ("storage", {"per", "poke", "output", "input", "weight", "view", "storage", "fan_in_fan_out"}),
+        ("update", {"per", "poke", "output", "input", "weight", "view", "scaling"}),
+    ],
+)
+def test_a_link_cannot_move_what_is_not_shown(shows, links):
+    allowed = NormExplorer(shows=shows).allowed()
+    assert set(allowed) == links
+    assert allowed["view"] == ["merged", *(["adapted"] if shows == "update" else [])]
+
+
 # In the page, by keyboard and by pointer
 
 
@@ -503,7 +571,84 @@ def test_a_cell_is_dragged_up_and_down(show):
     weight = NormExplorer().weight.clone()
     weight[2, 1] = 4
     bar = page.get_by_role("button", name=re.compile("^Norm of output 2"))
-    assert bar.locator(".dora-ne-number").inner_text() == str(int(weight[2].norm() * 100 + 0.5) / 100)
+    assert bar.locator(".dora-ne-number").inner_text() == measured(weight[2].norm().item())
+
+
+def drawn_bars(page) -> dict[str, tuple]:
+    """Of every bar, by what it measures: its box, and whether it is cut at its lane's end; and the strength of every cell's colour."""
+    bars = page.locator(".dora-ne-bar").evaluate_all(
+        """(all) => all.map((node) => {
+            const fill = node.querySelector(".dora-ne-fill"), { x, y, width, height } = fill.getBoundingClientRect();
+            return [node.getAttribute("aria-label").match(/(output|input) \\d+/)[0], [x, y, width, height, fill.classList.contains("dora-over")].join()];
+        })"""
+    )
+    cells = page.locator(".dora-ne-cell").evaluate_all(
+        "(all) => all.map((node) => [node.ariaLabel, node.style.getPropertyValue('--dora-heat')])"
+    )
+    return dict([*bars, *cells])
+
+
+def changed(before: dict, after: dict) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_what_a_poke_or_a_drag_does_not_move_stands_still(show):
+    page = show(NormExplorer(id="hero", output=1))
+    start = drawn_bars(page)
+    poke = page.get_by_role("slider", name="Poke the magnitude of output 1")
+    poke.press("End")
+    settle(page)
+    poked = drawn_bars(page)
+    row = {f"weight of output 1 from input {i}" for i in range(4)}  # the fifth is 0
+    assert "output 1" in changed(start, poked) and not changed(start, poked) & {
+        "output 0",
+        "output 2",
+        "output 3",
+        "input 4",
+    }
+    assert {name for name in changed(start, poked) if name.startswith("weight")} <= row
+    assert (
+        page.get_by_role("button", name=re.compile("^Norm of output 1")).locator(".dora-ne-number").inner_text() == "14"
+    )
+    page.get_by_role("button", name="Reset").click()
+    settle(page)
+    before = drawn_bars(page)
+    cell = page.get_by_role("slider", name="weight of output 2 from input 3")
+    drag(cell, 0, -110)
+    settle(page)
+    assert changed(before, drawn_bars(page)) == {"output 2", "input 3", "weight of output 2 from input 3"}
+
+
+def test_a_bar_longer_than_its_lane_is_cut_and_says_its_norm(show):
+    page = show(NormExplorer(id="hero", output=1, poke=2))
+    before = drawn_bars(page)
+    for i in range(5):
+        page.get_by_role("slider", name=f"weight of output 1 from input {i}").press("PageUp")
+        page.get_by_role("slider", name=f"weight of output 1 from input {i}").press("PageUp")
+    settle(page)
+    after = drawn_bars(page)
+    assert after["output 1"].endswith("true") and not before["output 1"].endswith("true")
+    assert changed(before, after) & {"output 0", "output 2", "output 3"} == set()
+    inside = "(node) => node.querySelector('.dora-ne-number').getBoundingClientRect().right <= node.getBoundingClientRect().right + 1"
+    assert page.get_by_role("button", name=re.compile("^Norm of output 1")).evaluate(inside)
+
+
+@pytest.mark.parametrize("shows", [(), "direction", ("storage", "direction", "update")])
+def test_controls_picture_and_sentence_are_on_one_screen(show, shows):
+    page = show(NormExplorer(id="hero", shows=shows, poke=1.5, **({"scaling": 0.4} if shows else {})))
+    page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
+    settle(page)
+    top = page.locator("#hero").bounding_box()["y"]
+    sentence = page.locator(".dora-sentence").bounding_box()
+    assert sentence["y"] + sentence["height"] - top <= 800 - 16
+    assert (
+        page.locator(".dora-ne-path").count()
+        == page.get_by_role("group", name="The matrix is stored").count()
+        == ("storage" in shows)
+    )
+    assert page.get_by_role("slider", name="Add the rank-1 update").count() == ("update" in shows)
+    assert page.locator(".dora-ne-dot:visible").count() == (9 if shows else 0)
+    assert page.problems == []
 
 
 def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):

@@ -262,6 +262,32 @@ def test_no_line_is_shown_where_peft_was_not_asked(show, state):
     assert "||" not in ParameterCounter(**state).sentence
 
 
+def test_the_total_and_every_box_are_on_one_screen(show):
+    page = show(ParameterCounter())
+    page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
+    total, boxes = page.locator(".dora-pc-headline").bounding_box(), page.get_by_role("checkbox").all()
+    assert len(boxes) == len(MODULES)
+    ends = [box.bounding_box()["y"] + box.bounding_box()["height"] for box in boxes]
+    assert total["y"] < min(ends) and max(ends) - total["y"] <= 500
+    line = page.locator(".dora-pc-peft").bounding_box()
+    assert line["y"] + line["height"] - total["y"] <= 800 - 100
+
+
+def test_on_a_phone_the_total_stays_in_view_while_the_boxes_scroll(show):
+    page = show(ParameterCounter(), width=390)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("document.documentElement.style.setProperty('--page-top', '40px')")  # below the page's own bar
+    page.get_by_role("checkbox", name="down_proj").evaluate(
+        "(node) => scrollTo(0, node.getBoundingClientRect().y + scrollY - 500)"
+    )
+    assert page.locator(".dora-pc-headline").bounding_box()["y"] == 40
+    page.get_by_role("checkbox", name="down_proj").click()
+    settle(page)
+    left = [name for name in MODULES if name != "down_proj"]
+    total = counts(shapes(ParameterCounter(modules=left).state()), 256)["output"].total
+    assert page.locator(".dora-pc-headline b").inner_text() == f"{total:,}"
+
+
 # Driving it
 
 
@@ -319,7 +345,7 @@ def test_each_control_is_in_the_link(show):
 
 
 def test_a_link_opens_the_state_it_names(show):
-    hash = "#counter=model:one%20layer;per:input;rank:0;in_features:40;k_proj:maybe;out_features:7"
+    hash = "#counter=model:one%20layer;per:input;in_features:40;out_features:7"
     page = show(ParameterCounter(id="counter"), hash=hash, from_disk=True)
     assert status(page) == ParameterCounter(ONE_LAYER, per="input", in_features=40, out_features=7).sentence
     assert page.problems == []

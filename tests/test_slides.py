@@ -312,7 +312,7 @@ def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):
 
 def test_an_arrow_is_dragged_to_where_the_pointer_is_although_the_figure_is_enlarged(address, show):
     page = show(address, "#gradient", width=1600, height=900)
-    grip = page.locator("#gradient .dora-dial-grip").nth(1)
+    grip = page.locator("#gradient").get_by_role("slider", name="Tip of the merged arrow")
     slider = page.locator("#gradient input[type=range]").nth(1)
     before = slider.input_value()
     x, y = drag(grip, -60, 80, steps=5)  # towards the origin, along the arrow

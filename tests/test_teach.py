@@ -223,14 +223,18 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
         teach.quoted(SAID, which)
 
 
-@pytest.mark.parametrize(
-    "state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5", "poke:99", "nothing:1"]
-)
+@pytest.mark.parametrize("state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5"])
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
     page = show(explorer(), hash=f"#norms={state}")
     settle(page)
     opened = live_host.opened("norm-explorer", stored_cells.kept(explorer()), state)
     assert opened == page.locator(".dora-sentence").inner_text()
+
+
+@pytest.mark.parametrize("state", ["poke:99", "nothing:1", "per:input;output"])
+def test_a_sheet_does_not_link_to_what_the_page_refuses(state):
+    with pytest.raises(ValueError, match=f"The link asks for {state.split(';')[-1]}, which this figure cannot show"):
+        live_host.opened("norm-explorer", stored_cells.kept(hero()), state)
 
 
 def sheet_address(site: Path, session: str) -> str:

@@ -442,7 +442,7 @@ def test_run_is_pressed_by_keyboard(show):
 
 
 def test_a_link_opens_the_race_at_its_step_and_is_what_the_figure_gives(show):
-    hash = "#race=output:0.4;input:0;rank:3;rate:0.05;seed:77;steps:140;norm:in%20graph;turn:2"
+    hash = "#race=output:0.4;input:0;rank:3;rate:0.05;seed:77;steps:140;norm:in%20graph"
     page = show(TrainingRace(id="race"), hash=hash, from_disk=True)
     reaches(page, 140)
     says(page, TrainingRace(output=0.4, input=0, rank=3, rate=0.05, seed=77, norm="in graph", steps=140).sentence)

@@ -35,14 +35,19 @@ def joiner() -> ModuleType:
 def opener(figure: str) -> Callable[..., str]:
     esm = joiner()
     entry, link = esm.source(figure), esm.FOLDER / "page" / "link.js"
-    asked = f"{{ ...state, ...{esm.variable(link)}.decode(text, state, allowed) }}"
-    says = f"({{ state, allowed }}, text) => {esm.variable(entry)}.describe({asked}).sentence"
+    says = f"""({{ state, allowed }}, text) => {{
+        const {{ changes, refused }} = {esm.variable(link)}.decode(text, state, allowed);
+        return [refused, refused ? "" : {esm.variable(entry)}.describe({{ ...state, ...changes }}).sentence];
+    }}"""
     return of_package("javascript").function(esm.definitions(entry, link), says)
 
 
 def opened(figure: str, kept: dict[str, Any], state: str) -> str:
     """The sentence of a figure whose HTML keeps `kept` for the page's script, once a link has opened it: "per:input;poke:1.5"."""
-    return opener(figure)(kept, state)
+    refused, said = opener(figure)(kept, state)
+    if refused:
+        raise ValueError(refused)
+    return said
 
 
 def script() -> str:

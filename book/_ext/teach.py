@@ -81,6 +81,9 @@ class Open(SphinxRole):
             if not parts:
                 raise ValueError(f"{self.text!r} is not: words <chapter#figure=state>")
             target, shown = Target.of(parts["target"], self.env)
+            live_host.opened(
+                stored_cells.name(shown), stored_cells.kept(shown), target.state
+            )  # refuses what the page would
         except (OSError, ValueError, KeyError) as error:
             raise ExtensionError(f"open on {self.env.docname}: {error}") from error
         self.env.temp_data["opened"] = shown, target.state

@@ -32,9 +32,9 @@ class Report:
     @property
     def sentence(self) -> str:
         far = sum(layer.far for layer in self.layers)
-        return say("summary", name=self.adapter, counts=summary(self.counts)) + (
-            say("summary far", far=far) if far else ""
-        )
+        said = say("summary", name=self.adapter, counts=summary(self.counts))
+        warning = say("summary far", name=self.adapter, far=far, all=len(self.layers))
+        return f"{warning} {said}" if far else said
 
     @property
     def remedy(self) -> list[str]:

@@ -73,6 +73,15 @@ class LiveFigure(anywidget.AnyWidget):
     def state_traits(cls) -> dict:
         return cls.class_traits(state=True)
 
+    def allowed(self) -> dict[str, Any]:
+        """What a link may set, by trait: what a control of the figure can, within its ends. A trait tagged `given` has none."""
+        traits = self.state_traits().items()
+        return {
+            name: trait.allowed()
+            for name, trait in traits
+            if hasattr(trait, "allowed") and "given" not in trait.metadata
+        }
+
     def state(self, *, instead: dict[str, Any] | None = None) -> dict[str, Any]:
         """The state as a page keeps it: plain JSON, numbers to four significant digits.
 
@@ -97,8 +106,7 @@ class LiveFigure(anywidget.AnyWidget):
         """The figure for a page: sentence, numbers, and the state that the page's script brings to life."""
         state = self.state()
         said = self.describe(state)
-        allowed = {name: trait.allowed() for name, trait in self.state_traits().items() if hasattr(trait, "allowed")}
-        data = _compact({"allowed": allowed, "state": state})
+        data = _compact({"allowed": self.allowed(), "state": state})
         return (
             f'<figure class="dora-figure" id="{self.id}" data-figure="{self.figure}">\n'
             f"<figcaption>{html.escape(said.sentence)}</figcaption>\n{_table(said)}"

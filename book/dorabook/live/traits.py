@@ -1,6 +1,6 @@
 """Trait types of live figures: each refuses a bad value with one sentence that names it and what was expected.
 
-`allowed()` is what the page's script needs to know to ignore a bad value in a link.
+`allowed()` is what a control of the figure can set, and so what a link may: a trait without it is the author's alone.
 """
 
 from typing import Any
@@ -30,11 +30,29 @@ class Choice(TraitType):
         return list(self.words)
 
 
-class Number(TraitType):
-    """A finite number from `least` to `most`; whole where `whole`."""
+class Some(TraitType):
+    """Some of a few words, in their order; all by default. One may stand alone: "update"."""
 
-    def __init__(self, default: float, *, least: float, most: float, whole: bool = False, **options: Any):
-        self.least, self.most, self.whole = least, most, whole
+    def __init__(self, *words: str, **options: Any):
+        self.words = words
+        super().__init__(list(words), **options)
+
+    def validate(self, obj: Any, value: Any) -> list[str]:
+        given = [value] if isinstance(value, str) else list(value)
+        if unknown := [word for word in given if word not in self.words]:
+            raise ValueError(
+                f"{self.name} holds {unknown[0]!r}, expected some of {', '.join(map(_quoted, self.words))}"
+            )
+        return [word for word in self.words if word in given]
+
+
+class Number(TraitType):
+    """A finite number from `least` to `most`; whole where `whole`. Its control, and so a link, moves in steps of `step`."""
+
+    def __init__(
+        self, default: float, *, least: float, most: float, whole: bool = False, step: float = 0, **options: Any
+    ):
+        self.least, self.most, self.whole, self.step = least, most, whole, step
         super().__init__(default, **options)
 
     def validate(self, obj: Any, value: Any) -> float:
@@ -45,7 +63,8 @@ class Number(TraitType):
         return int(value) if self.whole else float(value)
 
     def allowed(self) -> dict[str, float | bool]:
-        return {"least": self.least, "most": self.most, "whole": self.whole}
+        ends = {"least": self.least, "most": self.most, "whole": self.whole}
+        return {**ends, "step": self.step} if self.step else ends
 
 
 class Numbers(TraitType):

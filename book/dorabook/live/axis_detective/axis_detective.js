@@ -27,7 +27,8 @@ function ownFiles(changed) {
   const files = new Map();
   let run = 0, reading = null, said = null;
 
-  async function read() {
+  /** fresh: names of files that came last. An adapter among them takes the place of one that was there. */
+  async function read(fresh = new Set()) {
     const mine = (run += 1);
     const sources = [...files.values()].map(sourceOf);
     reading = { done: 0, size: sources.reduce((sum, { size }) => sum + size, 0) };
@@ -42,6 +43,11 @@ function ownFiles(changed) {
     try {
       found = await inTurns(judge(sources), { cancelled: () => mine !== run, progress, unreadable: changedOnDisk });
     } catch (error) {
+      const older = (error.adapters ?? []).filter((name) => !fresh.has(name));
+      if (mine === run && older.length && older.length < error.adapters.length) {
+        older.forEach((name) => files.delete(name));
+        return read(fresh);
+      }
       found = { ...nothing, sentence: error instanceof Refused ? error.message : `These files could not be judged (${error.message}).`, bad: true };
     }
     if (mine === run) stop(found);
@@ -60,7 +66,7 @@ function ownFiles(changed) {
     said: () => said,
     add(chosen) {
       chosen.forEach((file) => files.set(file.name, file));
-      read();
+      read(new Set(chosen.map(({ name }) => name)));
     },
     remove(name) {
       files.delete(name);
@@ -92,7 +98,7 @@ function build({ stage, set, own }) {
   stage.parentNode.addEventListener("click", (event) => event.target.closest(".dora-reset") && own.clear());
   let drawn = null;
 
-  return function update({ all, bad = false }, { example }) {
+  return function update({ all, bad = false, far = 0 }, { example }) {
     const reading = own.reading(), files = own.list();
     examples.set(files.length ? null : example);
     picker.set(files, { wanted: bad || !files.length ? "adapter" : "base" });
@@ -102,7 +108,7 @@ function build({ stage, set, own }) {
       bar.value = reading.done;
       say(amounts, `${amount(reading.done)} of ${amount(reading.size)}`);
     }
-    view.dataset.bad = bad;
+    view.dataset.bad = bad || far > 0;
     if (drawn === all) return;
     drawn = all;
     verdicts.set(all);

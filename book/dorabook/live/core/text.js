@@ -8,6 +8,18 @@ export function number(value) {
   return fixed(value, (DECIMALS.find(([least]) => size >= least) ?? [0, 6])[1]);
 }
 
+/**
+ * A norm, or what else a cell prints with three decimals: 2.236, 0.484, 12.35. Zeros at the end go only where nothing is left
+ * out, so that "1" is 1 exactly and 1.0002 is "1.000". known: is the value exact, or has a page kept four digits of it?
+ */
+export function measured(value, known = true) {
+  if (value === 0) return "0";
+  const size = Math.abs(settled(value)), decimals = size >= 1 ? 3 : 0;
+  const digits = Math.max(decimals - (size >= 100) - (size >= 10), (DECIMALS.find(([least]) => size >= least) ?? [0, 6])[1]);
+  const text = settled(value).toFixed(digits);
+  return known && Math.abs(Number(text) - value) <= 1e-9 * size ? fixed(value, digits) : text.replace("-", "\u2212");
+}
+
 /** At most `digits` decimals and a true minus sign. */
 export function fixed(value, digits) {
   let text = settled(value).toFixed(digits);

@@ -1,4 +1,4 @@
-"""One row of a weight as an arrow: m sets its length, the low-rank update turns it, the gradient pushes it."""
+"""One row of a weight as an arrow: m sets its length, the low-rank update turns it, the gradient pushes it to a target."""
 
 from typing import Any
 
@@ -20,20 +20,23 @@ class Vector(TraitType):
             raise ValueError(f"{self.name} is {value!r}, expected two numbers from -{REACH:g} to {REACH:g}")
         return [float(v) for v in pair]
 
+    def allowed(self) -> dict[str, float | bool]:
+        return {"least": -REACH, "most": REACH, "whole": False}
+
 
 class DirectionDial(LiveFigure):
     """One output row (per="output", two inputs) or one input column of an (out, in) weight (per="input", two outputs).
 
-    `weight` W, `update` sBA and `pull`, minus the gradient of the loss at the merged arrow, are (x, y).
-    `magnitude` is m, None for the length of `weight`, where DoRA starts. `norm` is "in graph" or "detached".
+    `weight` W, `update` sBA and `target` are (x, y). The loss is half the squared distance of the merged arrow to the target,
+    so what pulls, minus its gradient, leads from the arrow's tip to the target. `magnitude` is m, None for the length of `weight`, where DoRA starts. `norm` is "in graph" or "detached".
     """
 
     figure = "direction-dial"
-    weight = Vector([4.0, 3.0]).tag(sync=True, state=True)
+    weight = Vector([4.0, 3.0]).tag(sync=True, state=True, given=True)
     update = Vector([-1.6, 3.4]).tag(sync=True, state=True)
     amount = Number(1.0, least=0, most=1.5).tag(sync=True, state=True)
     magnitude = Number(5.0, least=0, most=REACH).tag(sync=True, state=True)
-    pull = Vector([-2.2, 1.4]).tag(sync=True, state=True)
+    target = Vector([-0.4, 6.1]).tag(sync=True, state=True)
     norm = Choice("in graph", "detached").tag(sync=True, state=True)
     per = Choice("output", "input").tag(sync=True, state=True)
 

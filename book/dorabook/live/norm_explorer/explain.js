@@ -24,6 +24,11 @@ export function largest({ data }) {
   return top;
 }
 
+/** Has this figure controls for a part: "storage", "direction" or "update"? */
+export function shows({ shows: parts }, part) {
+  return !parts || parts.includes(part);
+}
+
 /** Does the flag say how the matrix is stored? True means (in, out). */
 export function agrees(state) {
   return state.fan_in_fan_out === (state.storage === "in,out");
@@ -57,7 +62,7 @@ function wholeWeight(state) {
   return {
     state, whole: true, weight, adapted, direction: towards, merged, magnitude, measured, chosen, fits, start, length,
     size: [weight.rows, weight.columns], top: known(weight).top,
-    norms: bothNorms(merged), adaptedNorms, directionNorms: bothNorms(towards),
+    norms: bothNorms(merged), startNorms, adaptedNorms, directionNorms: bothNorms(towards),
     turned: largestTurn(weight, adapted, start, length, measured),
     zeros: [...length.keys()].filter((i) => length[i] === 0),
     moved: movedBy(towards, measured, chosen),

@@ -1,8 +1,8 @@
-// A matrix on a canvas, one pixel an entry, enlarged by CSS: orange above 0, blue below, the ground at 0.
+// A matrix on a canvas, one pixel an entry, enlarged by CSS: grey above 0, violet below, the ground at 0. Orange is m's, blue the direction's.
 import { h } from "../ui/dom.js";
 import { colour } from "../ui/theme.js";
 
-const ORANGE = [213, 94, 0], BLUE = [0, 114, 178];
+const ABOVE = [107, 114, 128], BELOW = [126, 87, 194];
 const STEPS = 127;
 
 export function heatmap() {
@@ -36,7 +36,7 @@ function palette(ground) {
   const inks = new Uint32Array(2 * STEPS + 1);
   const bytes = new Uint8ClampedArray(inks.buffer);
   for (let level = -STEPS; level <= STEPS; level++) {
-    const towards = level < 0 ? BLUE : ORANGE;
+    const towards = level < 0 ? BELOW : ABOVE;
     const part = Math.abs(level) / STEPS;
     for (let c = 0; c < 3; c++) bytes[4 * (level + STEPS) + c] = ground[c] + part * (towards[c] - ground[c]);
     bytes[4 * (level + STEPS) + 3] = 255;

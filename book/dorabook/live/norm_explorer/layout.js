@@ -1,17 +1,21 @@
 // Where everything of NormExplorer's picture goes, in pixels: the matrix, a lane of bars and a lane of dots at each side.
 
+const TALL = 190; // of a grid on a wide figure, so that picture, controls and sentence are on one screen,
+const LEAST = 28; // unless its cells would be too small to read
 const LARGEST_GRID = 144; // entries: above, or where a cell would be too small to read, the matrix is a picture
 
 /**
  * width: of the container. rows, columns: of the matrix as drawn. whole: are the entries at hand, or only an overview?
+ * dots: are the direction's norms drawn? Where not, their lanes have no size.
  * Returns boxes { x, y, w, h } named matrix, bars.rows, bars.columns, dots.rows, dots.columns, and the whole size.
  */
-export function layout({ width, rows, columns, whole }) {
+export function layout({ width, rows, columns, whole, dots = true }) {
   const narrow = width < 520;
-  const left = narrow ? 40 : 56, top = narrow ? 50 : 54, gap = narrow ? 6 : 14;
-  const lane = narrow ? { bars: 66, dots: 58, tall: 76, low: 62 } : { bars: 150, dots: 120, tall: 112, low: 78 };
-  const room = width - left - 2 * gap - lane.bars - lane.dots;
-  const side = Math.floor(Math.min(room / Math.max(rows, columns), narrow ? 42 : 72)); // the same when turned
+  const left = narrow ? 40 : 56, top = narrow ? 50 : 44, gap = narrow ? 6 : 12;
+  const lane = narrow ? { bars: 80, dots: 54, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: 74, low: 58 };
+  if (!dots) Object.assign(lane, { bars: lane.bars + lane.dots, dots: 0, low: 0 });
+  const room = width - left - 2 * gap - lane.bars - lane.dots, most = Math.max(rows, columns);
+  const side = Math.floor(Math.min(room / most, narrow ? 42 : Math.max(LEAST, Math.min(72, TALL / most)))); // the same when turned
   const grid = whole && rows * columns <= LARGEST_GRID && side >= 18;
   const [w, h] = grid ? [side * columns, side * rows] : pictureSize(room, rows, columns);
   lane.bars += Math.max(0, Math.min(64, room - w)); // what the matrix leaves
@@ -22,12 +26,12 @@ export function layout({ width, rows, columns, whole }) {
     matrix: { x, y: top, w, h },
     bars: { rows: { x: right, y: top, w: lane.bars, h }, columns: { x, y: below, w, h: lane.tall } },
     dots: { rows: { x: right + lane.bars + gap, y: top, w: lane.dots, h }, columns: { x, y: below + lane.tall + gap, w, h: lane.low } },
-    height: below + lane.tall + gap + lane.low + 4,
+    height: below + lane.tall + (dots ? gap + lane.low : 0) + 4,
   };
 }
 
 function pictureSize(room, rows, columns) {
-  const tallest = 360, least = 96;
+  const tallest = 260, least = 96;
   const h = Math.max(least, Math.min(tallest, (room * rows) / columns));
   const w = Math.max(least, Math.min(room, (Math.max(h, least) * columns) / rows));
   return [Math.round(w), Math.round(h)];

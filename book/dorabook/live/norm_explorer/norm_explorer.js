@@ -1,19 +1,20 @@
 // The book's thesis as a figure: a weight, its norms along both axes, and which of them DoRA's magnitude is.
-import { agrees, explain, largest, matrixOf, scaledLine } from "./explain.js";
+import { agrees, explain, largest, lineOf, matrixOf, scaledLine, shows } from "./explain.js";
 import { toModel, withEntry } from "../core/matrix.js";
-import { COLUMNS, rows, sentence, shapes } from "./words.js";
+import { columns, rows, sentence, shapes } from "./words.js";
 import { fixed, number, shape } from "../core/text.js";
 import { choice, h, say, slider } from "../ui/dom.js";
 import { mount } from "../ui/figure.js";
 import { normStage } from "./stage.js";
 
 export const KEYS = ["weight", "lora_A", "lora_B", "per", "storage", "fan_in_fan_out", "view", "scaling", "poke", "output", "input",
-  "shape", "norms", "across", "map"];
-const SEEN = KEYS.slice(-4); // of a weight too large for a page, and of one that Python sets while it trains
+  "shows", "shape", "norms", "across", "map"];
+const FURTHEST = 4; // times what dragging reaches: where scaling ends. Python allows no less: the reach is at most three times the largest weight
+const GIVEN = KEYS.slice(-5); // what it has controls for; of a weight too large for a page, or that Python sets while it trains, what is seen
 
 export function describe(state) {
   const facts = explain(state);
-  return { sentence: sentence(facts), columns: COLUMNS, rows: rows(facts), facts };
+  return { sentence: sentence(facts), columns: columns(facts), rows: rows(facts), facts };
 }
 
 function build({ stage, set, state, afterwards }) {
@@ -25,18 +26,21 @@ function build({ stage, set, state, afterwards }) {
     return data[i * columns + j];
   };
   const picture = normStage({ choose: set, read, edit, reach, step, afterwards });
-  const groups = [switches(set), path(), picture, first.weight ? moves(set) : averages(first), changes({ first, set, state, edit, reach, step })];
+  const groups = [
+    switches(first, set), ...(shows(first, "storage") ? [path()] : []), picture, first.weight ? moves(first, set) : averages(first),
+    changes({ first, set, state, edit, reach, step }),
+  ];
   stage.append(h("div", { class: "dora-ne" }, groups.map((group) => group.el)));
   return ({ facts }) => groups.forEach((group) => group.update(facts));
 }
 
 /** Which axis, how the matrix lies in memory, what the code is told about it. */
-function switches(set) {
+function switches(first, set) {
   const per = choice({ legend: "One magnitude per", options: [["output", "output"], ["input", "input"]], onchange: (value) => set({ per: value }) });
   const storage = choice({ legend: "The matrix is stored", options: [["out,in", "(out, in)"], ["in,out", "(in, out)"]], onchange: (value) => set({ storage: value }) });
   const flag = choice({ legend: "The code is told fan_in_fan_out", options: [["False", "False"], ["True", "True"]], onchange: (value) => set({ fan_in_fan_out: value === "True" }) });
   return {
-    el: h("div", { class: "dora-ne-switches" }, per.el, storage.el, flag.el),
+    el: h("div", { class: "dora-ne-switches" }, per.el, shows(first, "storage") && [storage.el, flag.el]),
     update({ state }) {
       per.set(state.per);
       storage.set(state.storage);
@@ -67,13 +71,11 @@ function path() {
 }
 
 /** The two experiments: poke one magnitude, add the update. */
-function moves(set) {
-  const poke = slider({ label: "Poke", min: 0.25, max: 2, step: 0.05, show: (v) => `\u00d7 ${fixed(v, 2)}`, onchange: (value) => set({ poke: value }),
-    hint: "\u0394 marks every output that can change." });
-  const update = slider({ label: "Update", min: 0, max: 1, step: 0.05, show: (v) => `s = ${fixed(v, 2)}`, onchange: (value) => set({ scaling: value }),
-    hint: "m stays where it was; the green marks show the norm of W + sBA." });
+function moves(first, set) {
+  const poke = slider({ label: "Poke", min: 0.25, max: 2, step: 0.05, show: (v) => `\u00d7 ${fixed(v, 2)}`, onchange: (value) => set({ poke: value }) });
+  const update = slider({ label: "Update", min: 0, max: 1, step: 0.05, show: (v) => `s = ${fixed(v, 2)}`, onchange: (value) => set({ scaling: value }) });
   return {
-    el: h("div", { class: "dora-ne-moves" }, h("div", { class: "dora-ne-poke" }, poke.el), h("div", { class: "dora-ne-update" }, update.el)),
+    el: h("div", { class: "dora-ne-moves" }, h("div", { class: "dora-ne-poke" }, poke.el), shows(first, "update") && h("div", { class: "dora-ne-update" }, update.el)),
     update({ state, measured, chosen, rank, fits }) {
       poke.set(state.poke, { label: `Poke the magnitude of ${measured} ${chosen}` });
       update.set(fits ? state.scaling : 0, { disabled: !fits, label: fits ? `Add the rank-${rank} update sBA` : "The update sBA does not fit" });
@@ -93,10 +95,11 @@ function changes({ first, set, state, edit, reach, step }) {
   const chooseOutput = slider({ label: "Output", min: 0, max: 1, step: 1, onchange: (value) => set({ output: value }) });
   const chooseInput = slider({ label: "Input", min: 0, max: 1, step: 1, onchange: (value) => set({ input: value }) });
   const value = slider({ label: "Value", min: -reach, max: reach, step, show: number, onchange: (next) => { const now = state(); edit(now.output, now.input, next); } });
-  const scale = { output: scaler("output", set, state), input: scaler("input", set, state) };
-  const view = choice({ legend: "The cells show", options: [["merged", "m \u00b7 V"], ["adapted", "W + sBA"], ["direction", "V"]], onchange: (next) => set({ view: next }) });
+  const scale = { output: scaler("output", set, state, FURTHEST * reach), input: scaler("input", set, state, FURTHEST * reach) };
+  const views = [["merged", "m \u00b7 V"], ...(shows(first, "update") ? [["adapted", "W + sBA"]] : []), ...(shows(first, "direction") ? [["direction", "V"]] : [])];
+  const view = choice({ legend: "The cells show", options: views, onchange: (next) => set({ view: next }) });
   const inside = first.weight
-    ? [chooseOutput.el, chooseInput.el, value.el, scale.output.el, scale.input.el, view.el] : [chooseOutput.el, chooseInput.el];
+    ? [chooseOutput.el, chooseInput.el, value.el, scale.output.el, scale.input.el, views.length > 1 && view.el] : [chooseOutput.el, chooseInput.el];
   return {
     el: h("details", { class: "dora-ne-more" }, h("summary", {}, first.weight ? "Change the weight" : "Choose an output or an input"), h("div", { class: "dora-ne-grid" }, inside)),
     update(facts) {
@@ -113,15 +116,16 @@ function changes({ first, set, state, edit, reach, step }) {
   };
 }
 
-/** Multiplies one output's or one input's weights; the slider is back at 1 once another is chosen. */
-function scaler(per, set, state) {
+/** Multiplies one output's or one input's weights, none beyond `most`; the slider is back at 1 once another is chosen. */
+function scaler(per, set, state, most) {
   let start = null, mine = null;
   const control = slider({
     label: "", min: 0.25, max: 2, step: 0.05, value: 1, show: (v) => `\u00d7 ${fixed(v, 2)}`,
     onchange: (factor) => {
       const now = state();
       start ??= { weight: now.weight, index: now[per] };
-      mine = toModel(scaledLine(matrixOf(start.weight), per, start.index, factor), start.weight);
+      const from = matrixOf(start.weight), top = largest({ data: lineOf(from, per, start.index) });
+      mine = toModel(scaledLine(from, per, start.index, Math.min(factor, Math.max(1, most / top))), start.weight);
       set({ weight: mine });
     },
   });
@@ -143,4 +147,4 @@ function sliderReach(state) {
   return { reach, step: scale / 10 };
 }
 
-export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, given: SEEN, describe, build }) };
+export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, given: GIVEN, describe, build }) };

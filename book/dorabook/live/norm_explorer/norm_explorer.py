@@ -12,8 +12,9 @@ from torch import Tensor
 from traitlets import validate
 
 from ...decompose import join, norms
+from ...text import stored
 from ..figure import LiveFigure
-from ..traits import LISTED, Choice, Flag, Matrix, Number, as_matrix
+from ..traits import LISTED, Choice, Flag, Matrix, Number, Some, as_matrix
 
 OTHER = {"output": "input", "input": "output"}
 # Twenty small numbers whose nine norms are all whole: 5, 7, 3, 4 per output and 5, 5, 6, 2, 3 per input.
@@ -22,6 +23,11 @@ LORA_A = [[1, -1, 1, 2, 0]]  # (rank, in)
 LORA_B = [[1], [2], [-1], [1]]  # (out, rank)
 SIDE = 64  # a map has at most this many rows and columns; up to SIDE x SIDE the page holds the weight itself
 CHOSEN = {"output": 0, "input": 2}  # the cell that is chosen at first
+NEED_THE_WEIGHT = ("view", "scaling", "poke")  # what has a control only where the page holds the weight itself
+PARTS = ("storage", "direction", "update")  # what an explorer may show beside the weight, its norms and the poke
+BELONGS = {"storage": "storage", "fan_in_fan_out": "storage", "scaling": "update"}  # a control to its part
+SHOWS = {"adapted": "update", "direction": "direction"}  # a view of the cells to its part
+FURTHEST = 12.0  # times the largest weight: as far as the page's own controls go at most
 
 
 class NormExplorer(LiveFigure):
@@ -30,7 +36,8 @@ class NormExplorer(LiveFigure):
     `weight` takes a layer's weight as it is, a tensor, an array or nested lists, and reads back as float64 on the CPU,
     as do `magnitude`, `direction` and `merged_weight`. `output` and `input` choose a cell, and with it the magnitude
     that `poke` multiplies. `scaling` says how much of the update lora_B @ lora_A is added. `storage` and
-    `fan_in_fan_out` say how the matrix lies in memory and what the code is told about it.
+    `fan_in_fan_out` say how the matrix lies in memory and what the code is told about it. `shows` names the parts that
+    this explorer has controls for, all by default: "storage" with the flag, the "direction" and its norms, the "update".
     """
 
     figure = "norm-explorer"
@@ -45,6 +52,7 @@ class NormExplorer(LiveFigure):
     poke = Number(1, least=0.25, most=2).tag(sync=True, state=True)
     output = Number(CHOSEN["output"], least=0, most=10**6, whole=True).tag(sync=True, state=True)
     input = Number(CHOSEN["input"], least=0, most=10**6, whole=True).tag(sync=True, state=True)
+    shows = Some(*PARTS).tag(sync=True, state=True)
 
     def __init__(self, weight: Any = None, **traits: Any) -> None:
         if (traits.get("lora_A") is None) != (traits.get("lora_B") is None):
@@ -89,7 +97,23 @@ class NormExplorer(LiveFigure):
         return matrix
 
     def state(self) -> dict[str, Any]:
-        return super().state(instead=overview(self.weight) if self.weight.numel() > LISTED else None)
+        return super().state(instead=None if self._whole else overview(self.weight))
+
+    def allowed(self) -> dict[str, Any]:
+        allowed = super().allowed()
+        for axis, size in zip(OTHER, self.weight.shape, strict=True):
+            allowed[axis]["most"] = size - 1
+        allowed = {name: ends for name, ends in allowed.items() if BELONGS.get(name, "") in ("", *self.shows)}
+        allowed["view"] = [view for view in allowed["view"] if SHOWS.get(view, "") in ("", *self.shows)]
+        if not self._whole:
+            return {name: ends for name, ends in allowed.items() if name not in NEED_THE_WEIGHT}
+        far = stored(FURTHEST * (self.weight.abs().max().item() or 1.0))
+        return {**allowed, "weight": {"least": -far, "most": far, "whole": False}}
+
+    @property
+    def _whole(self) -> bool:
+        """Does a page hold the weight itself, or what `overview` keeps of it?"""
+        return self.weight.numel() <= LISTED
 
     @property
     def magnitude(self) -> Tensor:

@@ -4,9 +4,8 @@ from typing import Any
 
 import traitlets
 
-from ..figure import LiveFigure
 from ..traits import Matrix
-from .norm_explorer import NormExplorer, overview
+from .norm_explorer import NormExplorer
 
 SEEN = ("shape", "norms", "across", "map")  # of a weight, as a page keeps a large one
 
@@ -28,5 +27,4 @@ class NormMonitor(NormExplorer):
             for name in SEEN:
                 setattr(self, name, state[name])
 
-    def state(self) -> dict[str, Any]:
-        return LiveFigure.state(self, instead=overview(self.weight))
+    _whole = False

@@ -1,17 +1,19 @@
 // NormExplorer's picture: the matrix, the norms of its outputs and of its inputs as bars, the direction's norms as dots.
 // Elements are made once for a size of weight and then moved, so that turning the matrix shows each cell go to its place.
-import { OTHER } from "../core/decompose.js";
-import { largest, lineOf } from "./explain.js";
+import { bothNorms, direction, OTHER } from "../core/decompose.js";
+import { largest, lineOf, shows } from "./explain.js";
 import { layout } from "./layout.js";
 import { shapes } from "./words.js";
-import { fixed, number, plural, shape } from "../core/text.js";
+import { fixed, measured, number, plural, shape } from "../core/text.js";
 import { h, say } from "../ui/dom.js";
 import { heatmap } from "./heatmap.js";
 import { colour, watchTheme } from "../ui/theme.js";
 
 const AXES = ["output", "input"];
 const MOVING = 600; // ms that a turned matrix takes to its new place, with some to spare
-const ROOM_TO_POKE = 1.3; // bars may grow this much before all of them are drawn shorter
+const ROOM_TO_TRAIN = 1.3; // bars of a weight that Python sets may grow this much before all of them are drawn shorter
+const ROOM_TO_POKE = 2; // what the longest bar may grow to: a poke's most
+const [FAR, NEAR] = [4, 1 / 16]; // of the scale: where bars are so long or short that they are drawn on another
 
 /** read(i, j), edit(i, j, value): an entry of the weight; choose({ output, input }): the chosen cell; reach: the largest value to drag to. */
 export function normStage({ choose, read, edit, reach, step, afterwards }) {
@@ -44,7 +46,7 @@ export function normStage({ choose, read, edit, reach, step, afterwards }) {
     width ||= view.clientWidth || 640;
     const turned = state.storage === "in,out";
     const [rows, columns] = turned ? [size[1], size[0]] : size;
-    place = { ...layout({ width, rows, columns, whole: facts.whole }), turned };
+    place = { ...layout({ width, rows, columns, whole: facts.whole, dots: shows(state, "direction") }), turned };
     const kind = `${size} ${place.grid}`;
     if (parts?.kind !== kind) {
       parts = make(kind, place.grid, facts, { choose, read, edit, reach, step, point, current: () => facts });
@@ -88,7 +90,7 @@ export function sumOf(facts, per, index) {
   const line = (per === "output") === (state.storage === "out,in") ? "row" : "column";
   const across = OTHER[per], count = per === "output" ? size[1] : size[0];
   const start = `Norm of ${per} ${index}, a ${line} of the stored ${shape(...stored)}: `;
-  const length = number(normsShown(facts)[per][index]);
+  const length = measured(normsShown(facts)[per][index], facts.whole);
   if (!facts.whole || count > 8) return `${start}the root of a sum of ${plural(count, "square")}, one per ${across}, is ${length}.`;
   const terms = Array.from(lineOf(drawnMatrix(facts), per, index), (value) => (number(value)[0] === "\u2212" ? `(${number(value)})\u00b2` : `${number(value)}\u00b2`));
   return `${start}\u221a(${terms.join(" + ")}) = ${length}, a sum over its ${plural(count, across)}.`;
@@ -108,7 +110,7 @@ function normsShown(facts) {
 function make(kind, grid, { size }, hands) {
   const counts = { output: size[0], input: size[1] };
   const parts = {
-    kind, grid, counts, inks: null,
+    kind, grid, counts, inks: null, scales: {},
     forget() {
       parts.inks = null;
       parts.map?.forget();
@@ -251,14 +253,16 @@ function settleBoxes(parts, place, el, { size, whole }) {
       const area = place[kind][side], head = parts.heads[per][kind];
       if (parts.grid) parts[kind][per].items.forEach(({ node }, i) => {
         node.classList.toggle("dora-upright", !asRow);
+        node.hidden = kind === "dots" && !place.lane.dots;
         box(node, asRow ? { ...area, y: area.y + i * hgt, h: hgt } : { ...area, x: area.x + i * w, w });
       });
       else {
         parts[kind][per].canvas.classList.toggle("dora-upright", !asRow);
         box(parts[kind][per].canvas, area);
       }
-      const beside = place.bars.rows.x, most = place.dots.rows.x + place.dots.rows.w - beside;
-      box(head, asRow ? { x: area.x, y: 0, w: area.w, h: place.top - 6 } : { x: beside, y: area.y + 14, w: most, h: area.h });
+      const beside = place.bars.rows.x, wide = place.dots.rows.x + place.dots.rows.w - beside;
+      head.hidden = kind === "dots" && !place.lane.dots;
+      box(head, asRow ? { x: area.x, y: 0, w: area.w, h: place.top - 6 } : { x: beside, y: area.y + 14, w: wide, h: area.h });
       head.classList.toggle("dora-upright", !asRow);
     }
   }
@@ -273,19 +277,18 @@ function settleBoxes(parts, place, el, { size, whole }) {
 function paint(parts, place, facts) {
   const { state, measured, size } = facts;
   const m = drawnMatrix(facts);
-  const top = topOf(facts, m);
+  const shown = normsShown(facts);
+  const scale = facts.whole ? held(parts.scales, facts, shown) : { bars: longestBar(parts, shown), dots: longestDot(facts.directionNorms), top: largest(m) || 1 };
   say(parts.titles.outputs, plural(size[0], "output"));
   say(parts.titles.inputs, plural(size[1], "input"));
-  if (parts.grid) paintCells(parts.cells, m, top, facts, place);
-  else parts.map.draw(m, place.turned, top);
-  const shown = normsShown(facts);
-  const longest = longestBar(facts, shown, parts);
+  if (parts.grid) paintCells(parts.cells, m, scale.top, facts, place);
+  else parts.map.draw(m, place.turned, scale.top);
   for (const per of AXES) {
     const isM = per === measured;
     const asRow = (per === "output") !== place.turned;
     heads(parts.heads[per], per, isM, facts, place.narrow && asRow);
-    const reachable = Math.min(place.lane.bars - (place.narrow ? 32 : 42), place.lane.tall - 20) / longest;
-    const numbers = { lengths: shown[per], towards: facts.directionNorms[per], isM, asRow, unit: reachable, per };
+    const unit = (asRow ? place.lane.bars - (place.narrow ? 34 : 48) : place.lane.tall - 20) / scale.bars;
+    const numbers = { lengths: shown[per], towards: facts.directionNorms[per], isM, asRow, unit, most: scale.bars, longestDot: scale.dots, per };
     if (parts.grid) paintLanes(parts, place, facts, numbers);
     else paintCanvasLanes(parts, place, facts, numbers);
     parts.labels[per].forEach((node, i) => {
@@ -297,7 +300,7 @@ function paint(parts, place, facts) {
 
 function paintCells(cells, m, top, facts, place) {
   const { state, size, weight } = facts;
-  const digits = place.cell[0] >= 44 ? 2 : 1;
+  const digits = place.cell[0] >= 52 ? 2 : 1;
   cells.forEach((node, at) => {
     const value = m.data[at];
     const i = Math.floor(at / size[1]), j = at % size[1];
@@ -313,35 +316,39 @@ function paintCells(cells, m, top, facts, place) {
   });
 }
 
-function paintLanes(parts, place, facts, { lengths, towards, isM, asRow, unit, per }) {
+function paintLanes(parts, place, facts, { lengths, towards, isM, asRow, unit, most, longestDot, per }) {
   const along = asRow ? "width" : "height", across = asRow ? "height" : "width";
   const start = asRow ? "left" : "top";
   const ticked = isM && facts.state.view === "merged" && facts.whole && facts.state.scaling > 0 && facts.fits;
   parts.bars[per].items.forEach(({ node, fill, tick, value }, i) => {
-    const size = Math.max(1, lengths[i] * unit);
+    const size = Math.max(1, Math.min(most, lengths[i]) * unit);
+    const mark = ticked ? Math.min(most, facts.length[i]) * unit : 0;
     clear(fill, along, size, across);
-    say(value, number(lengths[i]));
-    const end = ticked ? Math.max(size, facts.length[i] * unit + 3) : size;
+    fill.classList.toggle("dora-over", lengths[i] > most * (1 + 1e-9));
+    say(value, measured(lengths[i], facts.whole));
+    const end = ticked ? Math.max(size, mark + 3) : size;
     value.style.left = asRow ? `${end + 6}px` : "0";
     value.style.top = asRow ? "0" : `${end + 1}px`;
     tick.hidden = !ticked;
     if (ticked) {
       tick.removeAttribute("style");
-      tick.style[start] = `${facts.length[i] * unit}px`;
+      tick.style[start] = `${mark}px`;
     }
     node.classList.toggle("dora-m", isM);
     node.classList.toggle("dora-chosen", facts.state[per] === i);
     node.setAttribute("aria-pressed", String(facts.state[per] === i));
     node.setAttribute("aria-label", sumOf(facts, per, i));
   });
-  paintDots(parts.dots[per], place, facts, { towards, isM, asRow, along, start });
+  paintDots(parts.dots[per], place, facts, { towards, isM, asRow, along, start, longestDot });
 }
 
 /** A norm lies right of 0 (or above it, upright) as far as it is large; the stem shows how far it is from 1. */
-function paintDots({ line, items }, place, facts, { towards, isM, asRow, along, start }) {
-  const { unit, zero } = dotScale(place, facts, asRow);
-  const at = (length) => (asRow ? length * unit : zero - length * unit);
+function paintDots({ line, items }, place, facts, { towards, isM, asRow, along, start, longestDot }) {
+  const { unit, zero } = dotScale(place, longestDot, asRow);
+  const at = (norm) => (asRow ? Math.min(longestDot, norm) * unit : zero - Math.min(longestDot, norm) * unit);
   const one = at(1), area = place.dots[asRow ? "rows" : "columns"];
+  line.hidden = !place.lane.dots;
+  if (line.hidden) return;
   box(line, asRow ? { x: area.x + one, y: area.y - 4, w: 0, h: area.h + 8 } : { x: area.x - 6, y: area.y + one, w: area.w + 10, h: 0 });
   line.classList.toggle("dora-upright", !asRow);
   items.forEach(({ node, stem, dot, value }, i) => {
@@ -353,13 +360,13 @@ function paintDots({ line, items }, place, facts, { towards, isM, asRow, along, 
     stem.style[start] = `${Math.min(spot, one)}px`;
     stem.style[along] = `${Math.abs(spot - one)}px`;
     value.style.left = asRow ? `${Math.max(spot, one) + 11}px` : "0";
-    say(value, place.narrow && !isM ? towards[i].toFixed(2).replace(/^0\./, ".") : number(towards[i]));
+    const text = isM ? number(towards[i]) : measured(towards[i], facts.whole);
+    say(value, place.narrow ? text.replace(/^0\./, ".") : text);
   });
 }
 
-/** Pixels per unit of a direction's norm, and where 0 is in an upright lane: 1.25 fits at least. */
-function dotScale(place, facts, asRow) {
-  const longest = Math.max(1.25, 1.04 * Math.max(...AXES.map((per) => facts.directionNorms[per].reduce((a, b) => Math.max(a, b), 0))));
+/** Pixels per unit of a direction's norm, and where 0 is in an upright lane. */
+function dotScale(place, longest, asRow) {
   const zero = place.lane.low - (place.grid ? 20 : 2);
   return { unit: (asRow ? place.lane.dots - (place.narrow ? 38 : 48) : zero - 6) / longest, zero };
 }
@@ -370,7 +377,7 @@ function clear(node, along, size, across) {
 }
 
 /** The same two lanes for a large weight: one thin bar and one point an output or input, on canvas. */
-function paintCanvasLanes(parts, place, facts, { lengths, towards, isM, asRow, unit, per }) {
+function paintCanvasLanes(parts, place, facts, { lengths, towards, isM, asRow, unit, most, longestDot, per }) {
   const side = asRow ? "rows" : "columns";
   const bars = parts.bars[per].canvas, dots = parts.dots[per].canvas;
   parts.inks ??= Object.fromEntries(["magnitude", "frozen", "direction-ink", "edge"].map((name) => [name, colour(bars, name)]));
@@ -378,12 +385,13 @@ function paintCanvasLanes(parts, place, facts, { lengths, towards, isM, asRow, u
   const thick = (asRow ? place.matrix.h : place.matrix.w) / lengths.length;
   pen.fillStyle = parts.inks[isM ? "magnitude" : "frozen"];
   lengths.forEach((length, i) => {
-    const [a, b, c, d] = [0, i * thick, length * unit, Math.max(thick, 0.6)];
+    const [a, b, c, d] = [0, i * thick, Math.min(most, length) * unit, Math.max(thick, 0.6)];
     if (asRow) pen.fillRect(a, b, c, d);
     else pen.fillRect(b, a, d, c);
   });
+  if (!place.lane.dots) return;
   const spot = sized(dots, place.dots[side]);
-  const { unit: dotUnit, zero } = dotScale(place, facts, asRow);
+  const { unit: dotUnit, zero } = dotScale(place, longestDot, asRow);
   spot.fillStyle = parts.inks.edge;
   if (asRow) spot.fillRect(dotUnit, 0, 1, place.matrix.h);
   else spot.fillRect(0, zero - dotUnit, place.matrix.w, 1);
@@ -411,7 +419,7 @@ function heads({ bars, dots }, per, isM, facts, short) {
   const asM = isM && (state.view === "merged" || !facts.whole);
   const m = shape(...shapes(facts).m);
   bars.classList.toggle("dora-m", asM);
-  dots.classList.toggle("dora-m", isM);
+  dots.classList.toggle("dora-d", isM);
   const what = { merged: "norm", adapted: "norm of W + sBA", direction: "norm of V" }[state.view];
   say(bars.firstChild, asM ? (short ? `m ${m}` : "magnitude m") : short ? "norm" : `${what} per ${per}`);
   say(bars.lastChild, asM ? (short ? `per ${per}` : `${m}, one per ${per}`) : isM ? "along m\u2019s axis" : "not m");
@@ -430,16 +438,30 @@ function movesOutput(facts, i) {
   return measured === "output" ? i === chosen : facts.direction.data[i * facts.size[1] + chosen] !== 0;
 }
 
-/** The size of the strongest colour: that of the weight itself, so a poke is seen as a stronger colour. */
-function topOf(facts, m) {
-  return (facts.whole && facts.state.view !== "direction" ? facts.top : largest(m)) || 1;
+const most = (norms) => Math.max(...AXES.map((per) => norms[per].reduce((a, b) => Math.max(a, b), 0)));
+
+/**
+ * What the ends of the lanes stand for, and the strongest colour: from the weight as it was first drawn, and held while the
+ * reader drags and pokes, so that what does not move stands still. A longer bar is cut at the end of its lane.
+ */
+function held(scales, facts, shown) {
+  const kind = facts.state.view === "direction" ? "direction" : "weight", was = scales[kind], now = most(shown);
+  if (was && now <= FAR * was.bars && now >= NEAR * was.bars) return was;
+  const dots = longestDot(...AXES.map((per) => bothNorms(direction(facts.weight, per))));
+  const bars = kind === "direction" ? dots : ROOM_TO_POKE * most(facts.startNorms);
+  scales[kind] = { bars: Math.max(bars, now / FAR) || 1, dots, top: (kind === "direction" ? 1 : facts.top) || 1 };
+  return scales[kind];
 }
 
-function longestBar(facts, shown, parts) {
-  const now = Math.max(...AXES.map((per) => shown[per].reduce((a, b) => Math.max(a, b), 0)));
-  if (!facts.whole) return (parts.longest = Math.max(now, parts.longest ?? ROOM_TO_POKE * now)) || 1; // kept, so that a bar which stays is drawn as it was
-  const start = facts.state.view === "merged" ? ROOM_TO_POKE * facts.start.reduce((a, b) => Math.max(a, b), 0) : 0;
-  return Math.max(now, start) || 1;
+/** Room for these norms of a direction along both axes, and for 1.25 at least. */
+function longestDot(...norms) {
+  return Math.max(1.25, 1.04 * Math.max(...norms.map(most)));
+}
+
+/** Of a weight that Python sets while it trains: kept, so that a bar which stays is drawn as it was. */
+function longestBar(parts, shown) {
+  const now = most(shown);
+  return (parts.longest = Math.max(now, parts.longest ?? ROOM_TO_TRAIN * now)) || 1;
 }
 
 function lineBox({ matrix, cell: [w, hgt], turned }, per, index) {

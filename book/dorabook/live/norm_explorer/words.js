@@ -1,10 +1,10 @@
 // NormExplorer's sentence and table.
 import { OTHER } from "../core/decompose.js";
-import { agrees } from "./explain.js";
-import { fixed, number, plural, settled, shape } from "../core/text.js";
+import { agrees, shows } from "./explain.js";
+import { fixed, measured, number, plural, settled, shape } from "../core/text.js";
 
 const LISTED_ROWS = 12;
-export const COLUMNS = ["output or input", "norm of the weight", "magnitude m", "norm of the direction"];
+const COLUMNS = ["output or input", "norm of the weight", "magnitude m", "norm of the direction"];
 
 export function sentence(facts) {
   return [axis(facts), direction(facts), zeros(facts), update(facts), poke(facts)].filter(Boolean).join(" ");
@@ -36,12 +36,12 @@ function axis(facts) {
     : ` Adding the update, which is ${shape(...size)}, fails here: the shapes do not match.`);
 }
 
-function direction({ state, measured, directionNorms }) {
-  if (!agrees(state)) return "";
-  const across = directionNorms[OTHER[measured]];
-  const low = number(across.reduce((a, b) => Math.min(a, b))), high = number(across.reduce((a, b) => Math.max(a, b)));
+function direction({ state, whole, measured: axis, directionNorms }) {
+  if (!agrees(state) || !shows(state, "direction")) return "";
+  const across = directionNorms[OTHER[axis]];
+  const [low, high] = [Math.min, Math.max].map((most) => measured(across.reduce((a, b) => most(a, b)), whole));
   const spread = low === high ? `is ${low}` : `runs from ${low} to ${high}`;
-  return `The direction has norm 1 for every ${measured}; per ${OTHER[measured]} its norm ${spread}.`;
+  return `The direction has norm 1 for every ${axis}; per ${OTHER[axis]} its norm ${spread}.`;
 }
 
 function zeros({ measured, zeros: [first] }) {
@@ -51,7 +51,7 @@ function zeros({ measured, zeros: [first] }) {
 function update(facts) {
   const { state, whole, measured, fits, turned } = facts;
   if (!whole || state.scaling === 0 || !fits) return "";
-  return `With s = ${number(state.scaling)} the direction of an ${measured} turns by up to ${fixed(turned, 0)} degrees, and m stays.`;
+  return `With s = ${number(state.scaling)} the direction of an ${measured} turns by up to ${fixed(turned, 0)} degrees, and m stays: the green marks are the norms of W + sBA.`;
 }
 
 function poke({ state, whole, measured, chosen, moved, size }) {
@@ -59,17 +59,22 @@ function poke({ state, whole, measured, chosen, moved, size }) {
   const who = measured === "output" ? `output ${chosen} alone` : `${moved.outputs} of ${plural(size[0], "output")}`;
   const [entries, all] = [moved.entries, size[0] * size[1]].map(thousands);
   return `Multiplying the magnitude of ${measured} ${chosen} by ${number(state.poke)} moves ${entries} of ${all} entries of the `
-    + `weight, so ${who} can change.`;
+    + `weight, so ${who} can change, marked \u0394.`;
 }
 
 function thousands(count) {
   return plural(count, "").split(" ")[0];
 }
 
-export function rows({ size, measured, norms, directionNorms }) {
+export function columns({ state }) {
+  return shows(state, "direction") ? COLUMNS : COLUMNS.slice(0, -1);
+}
+
+export function rows({ state, size, whole, measured: axis, norms, directionNorms }) {
   return ["output", "input"].flatMap((per) => picked(norms[per], size[0] + size[1] <= LISTED_ROWS).map(([index, note]) => {
-    const length = number(norms[per][index]);
-    return [`${per} ${index}${note}`, length, per === measured ? length : "not m", number(directionNorms[per][index])];
+    const norm = measured(norms[per][index], whole);
+    const towards = shows(state, "direction") ? [per === axis ? number(directionNorms[per][index]) : measured(directionNorms[per][index], whole)] : [];
+    return [`${per} ${index}${note}`, norm, per === axis ? norm : "not m", ...towards];
   }));
 }
 

@@ -1,6 +1,6 @@
 // Brings the figures of a page to life: each <figure data-figure="name"> gets its module and its own model.
 // A figure's sentence and table are in the page already and come back if its module fails.
-import { decode, encode, split } from "./link.js";
+import { decode, encode, refusal, split } from "./link.js";
 import { any, forget, keep, recall } from "./memory.js";
 
 const EARLY = "400px"; // how far below the fold a figure is built
@@ -31,10 +31,21 @@ function figure(node, modules, address) {
   const still = [...node.children];
   const module = modules[node.dataset.figure];
   let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, following = 0, inAddress = false;
-  const fail = (error) => {
-    node.querySelector(".dora-mount")?.remove();
-    node.querySelector(".dora-error")?.remove();
+  let linked = false, leave = null; // is the state that of a link? what ends the view
+  const clear = () => {
+    leave?.();
+    leave = null;
+    mounted = false;
+    delete node.dataset.ready;
+    node.querySelectorAll(":scope > :is(.dora-mount, .dora-error)").forEach((child) => child.remove());
     still.forEach((child) => { child.hidden = false; });
+  };
+  const fail = (error) => {
+    clear();
+    if (linked) { // no link should get here; if one does, the figure is worth more than the link
+      open({ refusal: refusal("") });
+      return mount();
+    }
     const line = document.createElement("p");
     line.className = "dora-error";
     line.textContent = `This figure could not come alive here (${error.message}). What it shows is written below it.`;
@@ -56,9 +67,15 @@ function figure(node, modules, address) {
       quiet = false;
     }
   };
+  const open = (changes) => {
+    quietly(() => model.set({ ...structuredClone(authored), refusal: "", ...changes }));
+    linked = !changes.refusal;
+    inAddress = follows();
+  };
   const follows = () => Boolean(module?.inAddress?.(model.state()));
   const changed = () => {
     if (quiet) return;
+    linked = false;
     if (module?.memory) {
       keep(node.id, module.memory.save(model.state()));
       showForget();
@@ -76,33 +93,37 @@ function figure(node, modules, address) {
     if (left !== null) model.set(module.memory.load(left, authored));
     model.on("change", changed);
   });
+  function mount() {
+    if (mounted || node.dataset.ready) return;
+    mounted = true;
+    attempt(() => {
+      if (!module) throw new Error(`no figure is called ${node.dataset.figure}`);
+      const el = document.createElement("div");
+      el.className = "dora-mount";
+      el.addEventListener("dora-error", (event) => fail(event.detail));
+      node.prepend(el);
+      quietly(() => {
+        const now = model.state();
+        model.set(structuredClone(authored)); // what Reset goes back to
+        leave = module.render({ model, el });
+        model.set(now);
+      });
+      el.querySelector(".dora-foot")?.append(linkButton(address));
+      still.forEach((child) => { child.hidden = true; });
+      node.dataset.ready = "true";
+    });
+  }
   return {
     node,
-    mount() {
-      if (mounted || node.dataset.ready) return;
-      mounted = true;
-      attempt(() => {
-        if (!module) throw new Error(`no figure is called ${node.dataset.figure}`);
-        const el = document.createElement("div");
-        el.className = "dora-mount";
-        el.addEventListener("dora-error", (event) => fail(event.detail));
-        node.prepend(el);
-        quietly(() => {
-          const now = model.state();
-          model.set(structuredClone(authored)); // what Reset goes back to
-          module.render({ model, el });
-          model.set(now);
-        });
-        el.querySelector(".dora-foot")?.append(linkButton(address));
-        still.forEach((child) => { child.hidden = true; });
-        node.dataset.ready = "true";
-      });
-    },
+    mount,
     /** What differs, for a link; `own` where the link leads to this figure. */
     changed: (own) => encode(module?.shared?.(model.state(), own) ?? model.state(), authored),
     restore(text) {
-      quietly(() => model.set({ ...structuredClone(authored), ...decode(text, authored, allowed) }));
-      inAddress = follows();
+      const { changes, refused } = decode(text, authored, allowed);
+      open({ ...changes, refusal: refused });
+      if (node.dataset.ready !== "failed") return;
+      clear(); // a good link brings a figure back
+      mount();
     },
     forget: () => quietly(() => { if (module?.memory) model.set(structuredClone(authored)); }),
   };

@@ -1,5 +1,8 @@
 // A figure's state in the address: #hero=per:input;poke:1.5;weight:1.2~3.5&second=rank:8
-// Only what differs from the authored state is written; what cannot be read is ignored without a word.
+// Only what differs from the authored state is written. A link sets what a control of the figure could have set, within the
+// control's ends, and is followed whole or not at all: half of a link would be a state that nobody meant.
+
+const LONGEST = 100_000; // characters: every entry of a weight of 64 by 64, with some to spare
 
 /** What differs, as key:value parts; "" where nothing does. A matrix gives row.column~value for each changed entry. */
 export function encode(state, authored) {
@@ -12,25 +15,36 @@ export function encode(state, authored) {
   return parts.join(";");
 }
 
-/** The changes a link asks for, as far as they make sense for this figure. */
+/**
+ * The changes a link asks for. allowed: by key the words, or the ends { least, most, whole, step }, of what a control can set.
+ * { changes, refused }: where one part cannot be followed, no changes, and a sentence that names it.
+ */
 export function decode(text, authored, allowed) {
   const changes = {};
-  for (const part of text.split(";")) {
-    const at = part.indexOf(":");
-    const key = part.slice(0, at);
-    if (at < 1 || !Object.hasOwn(authored, key)) continue;
-    const value = parse(part.slice(at + 1), authored[key], allowed[key]);
-    if (value !== undefined) changes[key] = value;
+  if (text.length > LONGEST) return { changes, refused: refusal("") };
+  for (const part of text ? text.split(";") : []) {
+    const at = part.indexOf(":"), key = part.slice(0, Math.max(0, at));
+    const known = Object.hasOwn(allowed, key) && Object.hasOwn(authored, key) && !Object.hasOwn(changes, key);
+    const value = known ? parse(part.slice(at + 1), authored[key], allowed[key]) : undefined;
+    if (value === undefined) return { changes: {}, refused: refusal(part) };
+    changes[key] = value;
   }
-  return changes;
+  return { changes, refused: "" };
 }
 
-/** "#a=x&b=y" as [["a", "x"], ["b", "y"]]; an ordinary anchor gives []. */
+/** What a figure says where a link cannot be followed. A part that is long or odd is not repeated to the reader. */
+export function refusal(part) {
+  const asks = /^[\w:.~,+-]{1,40}$/.test(part) ? `asks for ${part}, which this figure cannot show` : "cannot be read";
+  return `The link ${asks}, so the figure stands as it starts.`;
+}
+
+/** "#a=x&b=y" as [["a", "x"], ["b", "y"]], each name once; an ordinary anchor gives []. */
 export function split(hash) {
-  return hash.slice(1).split("&").filter((part) => part.includes("=")).map((part) => {
+  const parts = hash.slice(1).split("&").filter((part) => part.includes("="));
+  return [...new Map(parts.map((part) => {
     const at = part.indexOf("=");
     return [part.slice(0, at), part.slice(at + 1)];
-  });
+  }))];
 }
 
 function scalar(value, authored) {
@@ -58,24 +72,26 @@ function parse(text, authored, allowed) {
   if (Array.isArray(allowed)) return allowed.find((option) => String(option) === word);
   if (typeof authored === "string") return word;
   const value = finite(word);
-  if (value === undefined || !allowed) return typeof authored === "number" ? value : undefined;
-  return fits(value, allowed) ? value : undefined;
+  return value !== undefined && fits(value, allowed) ? value : undefined;
 }
 
-function fits(value, { least, most, whole }) {
-  return value >= least && value <= most && (!whole || Number.isInteger(value));
+function fits(value, { least, most, whole, step }) {
+  const onStep = !step || value === digits(step * Math.round(value / step));
+  return value >= least && value <= most && onStep && (!whole || Number.isInteger(value));
 }
 
 function parseEntries(text, authored, allowed) {
   const changed = structuredClone(authored);
-  for (const part of text.split(",")) {
+  const parts = text.split(",");
+  if (parts.length > leaves(authored).length) return undefined;
+  for (const part of parts) {
     const [at, digits] = part.split("~");
     const path = at.split(".");
     const value = finite(digits);
     const last = path.pop();
     const row = path.reduce((inner, index) => (Array.isArray(inner) ? inner[index] : undefined), changed);
     if (!/^\d+(\.\d+)*$/.test(at) || value === undefined || !Array.isArray(row) || typeof row[last] !== "number") return undefined;
-    if (allowed && !fits(value, allowed)) return undefined;
+    if (!fits(value, allowed)) return undefined;
     row[last] = value;
   }
   return changed;
@@ -86,5 +102,9 @@ function finite(text) {
 }
 
 function short(value) {
-  return String(Number(value.toPrecision(4)));
+  return String(Number.isInteger(value) ? value : digits(value));
+}
+
+function digits(value) {
+  return Number(value.toPrecision(4));
 }

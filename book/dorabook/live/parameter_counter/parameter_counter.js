@@ -68,7 +68,7 @@ function row(name, weight, copies, layers, rank) {
 }
 
 function build({ stage, set }) {
-  const parts = [choices(set), headline(), bars(), peftLine(), modules(set)];
+  const parts = [choices(set), headline(), modules(set), peftLine(), bars()]; // the boxes and what they change, on one screen
   stage.append(h("div", { class: "dora-pc" }, parts.map((part) => part.el)));
   return (said, state) => parts.forEach((part) => part.update(said, state));
 }

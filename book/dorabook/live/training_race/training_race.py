@@ -15,9 +15,9 @@ class TrainingRace(LiveFigure):
     "in graph". `steps` of 300 have been taken: a link opens the race there."""
 
     figure = "training-race"
-    output = Number(0.0, least=0, most=1).tag(sync=True, state=True)
-    input = Number(1.0, least=0, most=1).tag(sync=True, state=True)
-    turn = Number(0.0, least=0, most=1).tag(sync=True, state=True)
+    output = Number(0.0, least=0, most=1, step=0.05).tag(sync=True, state=True)
+    input = Number(1.0, least=0, most=1, step=0.05).tag(sync=True, state=True)
+    turn = Number(0.0, least=0, most=1, step=0.05).tag(sync=True, state=True)
     rank = Number(2, least=1, most=8, whole=True).tag(sync=True, state=True)
     rate = Number(0.02, least=0.001, most=0.2).tag(sync=True, state=True)
     seed = Number(0, least=0, most=9999, whole=True).tag(sync=True, state=True)

@@ -9,6 +9,7 @@ const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should
  * describe(state): { sentence, columns, rows, ... }.
  * build({ stage, foot, set, state, afterwards, again }): fills `stage`, and `foot` with buttons, and returns
  * update(description, state), called on every change.
+ * A page's model may hold a `refusal`, a sentence on a link that could not be followed: it is said first, until a control is moved.
  * set(changes) writes the model; afterwards(f) is called when the view goes; again() asks for an update where what
  * `describe` says has changed without the model.
  * Returns the clean-up that AFM calls when the view goes.
@@ -16,7 +17,7 @@ const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should
 export function mount({ model, el, keys, given = [], describe, build }) {
   const read = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
   const authored = Object.fromEntries(Object.entries(read()).filter(([key]) => !given.includes(key)));
-  const endings = [];
+  const endings = [], heard = [...keys, "refusal"];
   let frame = 0, saving = 0, speaking = 0, said = null;
 
   const stage = h("div", { class: "dora-stage" });
@@ -34,6 +35,7 @@ export function mount({ model, el, keys, given = [], describe, build }) {
   }
 
   function set(changes) {
+    if (model.get("refusal")) model.set("refusal", "");
     for (const [key, value] of Object.entries(changes)) model.set(key, value);
     clearTimeout(saving);
     saving = setTimeout(save, SAVE_AFTER);
@@ -42,7 +44,8 @@ export function mount({ model, el, keys, given = [], describe, build }) {
   function tell() {
     clearTimeout(speaking);
     speaking = 0;
-    say(sentence, said.sentence);
+    root.toggleAttribute("data-refused", Boolean(model.get("refusal")));
+    say(sentence, [model.get("refusal"), said.sentence].filter(Boolean).join(" "));
     if (numbers.open) numbers.replaceChildren(numbers.firstChild, table(said));
     if (!frame) delete root.dataset.pending;
   }
@@ -72,13 +75,13 @@ export function mount({ model, el, keys, given = [], describe, build }) {
   const update = build({ stage, foot, set, state: read, afterwards: (ending) => endings.push(ending), again: follow });
   draw();
   tell();
-  keys.forEach((key) => model.on(`change:${key}`, follow));
+  heard.forEach((key) => model.on(`change:${key}`, follow));
   root.dataset.ready = "true";
   return () => {
     if (saving) save();
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
-    keys.forEach((key) => model.off(`change:${key}`, follow));
+    heard.forEach((key) => model.off(`change:${key}`, follow));
     endings.forEach((ending) => ending());
   };
 }

@@ -14,7 +14,10 @@ export function* openFiles(sources) {
   }
   if (!opened.length) throw new Refused(`${clipped(indexes[0].name)} is an index: choose the adapter and the files it names too`);
   const adapters = opened.filter(({ tensors }) => layersOf(tensors).length);
-  if (adapters.length > 1) throw new Refused(`${clipped(adapters[0].source.name)} and ${clipped(adapters[1].source.name)} both hold magnitudes: judge one adapter at a time`);
+  if (adapters.length > 1) {
+    const both = `${clipped(adapters[0].source.name)} and ${clipped(adapters[1].source.name)} both hold magnitudes: judge one adapter at a time`;
+    throw Object.assign(new Refused(both), { adapters: adapters.map(({ source }) => source.name) });
+  }
   const adapter = adapters[0] ?? opened.reduce((one, other) => (other.source.size < one.source.size ? other : one));
   const rest = opened.filter((one) => one !== adapter);
   const maps = [];

@@ -8,8 +8,10 @@ import { clipped, shaped } from "./text.js";
 export function reportOf(layers, name) {
   const counts = report.axes.map((axis) => [axis, layers.filter((layer) => layer.axis === axis).length]).filter(([, count]) => count);
   const far = layers.filter((layer) => layer.far).length;
+  const said = say("summary", { name: clipped(name), counts: summary(counts) });
   return {
-    sentence: say("summary", { name: clipped(name), counts: summary(counts) }) + (far ? say("summary far", { far }) : ""),
+    sentence: far ? `${say("summary far", { name: clipped(name), far, all: layers.length })} ${said}` : said,
+    far,
     columns: report.columns,
     rows: layers.map((layer) => [shown(layer), shaped(layer.shape), sizeOf(layer), layer.axis, layer.confidence, layer.evidence]),
     kinds: layers.map(({ axis }) => axis),
