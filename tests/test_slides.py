@@ -209,7 +209,7 @@ def test_stored_things_come_back_whole():
         stored_cells.function(notebook(source=code), "poke") == "@torch.no_grad()\ndef poke(layer):\n    return layer"
     )
     assert stored_cells.picture(notebook({"data": {"image/png": "aGk="}}, alt="A map of it"), "A map") == (
-        b"hi",
+        [b"hi"],
         "A map of it",
     )
 
