@@ -22,6 +22,7 @@ function notesOf(index) {
 
 function deck() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash); // reveal.js takes every option from there
   for (const figure of document.querySelectorAll("figure[data-figure]")) figure.dataset.preventSwipe = "";
   Reveal.initialize({
     controls: false, progress: true, center: false, disableLayout: true, overview: false, jumpToSlide: false, help: false,
@@ -172,7 +173,7 @@ function bar() {
     speaker: openSpeaker,
     theme: (button) => {
       root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-      try { localStorage.setItem("theme", root.dataset.theme); } catch { /* storage is off */ }
+      try { localStorage.setItem("dora-theme", root.dataset.theme); } catch { /* storage is off */ }
       button.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
     },
   };
