@@ -398,6 +398,13 @@ def test_hands_are_counted_and_the_next_key_reveals(base, show):
     assert here(page) != slide
 
 
+def test_an_address_sets_none_of_the_decks_options(base, visit):
+    page = visit(f"{base}{DECK}?postMessage=true&plugins=x&controls=true#start")
+    page.wait_for_function("Reveal.isReady()")
+    assert page.evaluate("[Reveal.getConfig().postMessage, Reveal.getConfig().controls]") == [False, False]
+    assert page.problems == []
+
+
 # ---- the speaker
 
 
