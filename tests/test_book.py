@@ -177,6 +177,7 @@ SOLUTION = code(
     jupyter=FOLDED,
 )
 PNG = base64.b64encode(b"\x89PNG" + bytes(40)).decode()
+WIDE = base64.b64encode(b"\x89PNG" + bytes(12) + (531).to_bytes(4) + bytes(24)).decode()
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
 EXERCISES = [STUB, SOLUTION] * 3
 BOXED = shown(text_html=f"<figure></figure><p {guards.FIGURE_BOX}>With a kernel, more.</p>")
@@ -209,6 +210,7 @@ RED = [
     (guards.skipped_checks_have_a_reason, notebook(code("# NBVAL_SKIP\nslow()"))),
     (guards.skipped_checks_have_a_reason, notebook(code("# NBVAL_IGNORE_OUTPUT: no reason is read here\nx"))),
     (guards.skipped_checks_have_a_reason, notebook(code(tags=["nbval-skip"]))),
+    (guards.pictures_fit_a_phone, notebook(code(outputs=[shown(image_png=WIDE)]))),
     (guards.pictures_have_alt_text, notebook(code(outputs=[shown(image_png=PNG)]))),
     (
         guards.pictures_have_alt_text,

@@ -38,6 +38,12 @@ def test_magnitude_bars_lie_along_their_axis(per, values):
     assert named == f"{per} ({len(values)})"
 
 
+def test_panels_are_pictures_of_their_own_and_as_wide_together_as_they_were():
+    first, second = figures.panels(2, height=2.0)
+    assert first.figure is not second.figure
+    assert [tuple(ax.figure.get_size_inches()) for ax in (first, second)] == [(3.5, 2.0), (3.5, 2.0)]
+
+
 def test_magnitude_of_the_other_axis_is_refused():
     (ax,) = figures.panels(1)
     with pytest.raises(ValueError, match="one per output"):

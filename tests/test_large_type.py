@@ -10,7 +10,7 @@ from support.pages import CHAPTER, FILES, unfold, unreadable, violations
 HERO = next(f"{file}.html" for file in FILES if re.search(r"/4-", file))
 TEACH = [f"{file}.html" for file in FILES if "/teach/" in file]
 SWITCH = {"name": "Large type"}
-LARGE = "localStorage.setItem('type', 'large')"
+LARGE = "localStorage.setItem('dora-type', 'large')"
 
 
 def large(visit, url, **options):

@@ -319,14 +319,16 @@ def test_one_button_forgets_all_answers_and_no_other_setting(show):
     page = show(shape_question(), KEPT_LINE)
     line = page.locator(".kept")
     assert not line.is_visible()
-    page.evaluate("localStorage.setItem('theme', 'dark'); localStorage.setItem('dora-answer:/other.html#x', 'yes')")
+    page.evaluate(
+        "localStorage.setItem('dora-theme', 'dark'); localStorage.setItem('dora-answer:/other.html#x', 'yes')"
+    )
     page.get_by_role("button", name="(128, 1)").click()
     expect(line).to_contain_text("Your answers are kept in this browser and nowhere else.")
     again(page)
     page.get_by_role("button", name="Forget my answers").click()
     settle(page)
     expect(line).to_contain_text("forgotten, on every page of the book")
-    assert page.evaluate(KEPT) == {"theme": "dark"}
+    assert page.evaluate(KEPT) == {"dora-theme": "dark"}
     assert page.get_by_role("button", pressed=True).count() == 0
     again(page)
     assert not page.locator(".kept").is_visible()

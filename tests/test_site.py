@@ -107,7 +107,7 @@ def test_pictures_wait_for_the_reader_and_keep_their_place(name, site):
         assert picture["loading"] == "lazy"
         assert int(picture["width"]) > 0
         assert int(picture["height"]) > 0
-        assert len(picture["alt"]) > 20
+        assert len(picture["alt"] or picture.find_parent(role="img")["aria-label"]) > 20  # of panels their picture's
 
 
 # ---- the policy
@@ -187,6 +187,29 @@ def test_search_finds_a_word_and_leads_to_it(base, visit):
 def test_search_says_so_when_nothing_is_found(address, visit):
     page = visit(f"{address}search.html?q=zyzzyva")
     expect(page.locator("#search-results")).to_contain_text("did not match")
+
+
+BLOCKED = """Object.defineProperty(window, "localStorage", { configurable: true, get() { throw new DOMException("no", "SecurityError"); } })"""
+
+
+def test_search_works_where_the_browser_keeps_nothing(address, visit):
+    page = visit(f"{address}search.html?q=magnitude", before=BLOCKED)
+    expect(page.locator("#search-results li a").first).to_be_visible()
+    assert page.problems == []
+
+
+def test_search_takes_a_word_of_thousands_of_letters(site, visit):
+    page = visit(f"{site.as_uri()}/search.html?q={'w' * 200_000}")
+    expect(page.locator("#search-results")).to_contain_text("did not match")
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(("kept", "theme"), [("light", "light"), ("blue", "dark"), (None, "dark")])
+def test_a_theme_that_is_none_of_ours_is_no_choice(kept, theme, address, visit):
+    ours = f"localStorage.setItem('dora-theme', '{kept}')" if kept else ""
+    another = "localStorage.setItem('theme', 'light')"  # of another project at this address
+    page = visit(address + FILES[0] + ".html", theme="dark", before=f"{another}; {ours}")
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
 
 
 def test_the_theme_switch_is_kept_from_page_to_page(base, visit):

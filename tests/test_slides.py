@@ -209,7 +209,7 @@ def test_stored_things_come_back_whole():
         stored_cells.function(notebook(source=code), "poke") == "@torch.no_grad()\ndef poke(layer):\n    return layer"
     )
     assert stored_cells.picture(notebook({"data": {"image/png": "aGk="}}, alt="A map of it"), "A map") == (
-        b"hi",
+        [b"hi"],
         "A map of it",
     )
 
@@ -398,6 +398,13 @@ def test_hands_are_counted_and_the_next_key_reveals(base, show):
     assert here(page) != slide
 
 
+def test_an_address_sets_none_of_the_decks_options(base, visit):
+    page = visit(f"{base}{DECK}?postMessage=true&plugins=x&controls=true#start")
+    page.wait_for_function("Reveal.isReady()")
+    assert page.evaluate("[Reveal.getConfig().postMessage, Reveal.getConfig().controls]") == [False, False]
+    assert page.problems == []
+
+
 # ---- the speaker
 
 
@@ -411,6 +418,36 @@ def test_notes_are_shown_beneath_the_slide(base, show):
     expect(beneath).to_contain_text("Let people find it themselves")
     page.keyboard.press("t")
     expect(beneath).to_be_hidden()
+
+
+def test_the_speakers_window_stays_where_it_is_when_it_is_sent_no_slide(address, show):
+    page = show(address)
+    with page.expect_popup() as opening:
+        page.keyboard.press("s")
+    title = opening.value.locator("h1")
+    expect(title).to_contain_text("1 / ")
+    send = "(index) => window.open('', 'dora-speaker').postMessage({ deck: 'at', index }, '*')"
+    for index in ("x", None, 2):
+        page.evaluate(send, index)
+    expect(title).to_contain_text("3 / ")
+    page.evaluate(send, 0.5)
+    page.evaluate(send, 1)
+    expect(title).to_contain_text("2 / ")
+
+
+def test_another_sites_page_cannot_lead_a_speakers_window(address, browser):
+    page = browser.new_context().new_page()
+    page.route(
+        "http://elsewhere.test/", lambda route: route.fulfill(body="<h1>Elsewhere</h1>", content_type="text/html")
+    )
+    page.goto("http://elsewhere.test/")
+    with page.expect_popup() as opening:
+        page.evaluate(f"window.theirs = window.open('{address}{DECK}?speaker#start')")
+    title = opening.value.locator("h1")
+    expect(title).to_contain_text("1 / ")
+    page.evaluate("theirs.postMessage({ deck: 'at', index: 3 }, '*')")
+    opening.value.wait_for_timeout(300)
+    expect(title).to_contain_text("1 / ")
 
 
 def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):

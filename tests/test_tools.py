@@ -5,10 +5,13 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import urllib.request
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -189,6 +192,21 @@ def test_a_taken_port_is_one_sentence_with_a_way_out(capfd):
     assert done.stderr.count("\n") == 1
     assert f"Port {port} cannot be used" in done.stderr
     assert f"make serve PORT={port + 1}" in done.stderr
+
+
+def test_a_room_may_ask_at_once_and_leave_before_the_answer(tmp_path, capfd):
+    (tmp_path / "large.bin").write_bytes(bytes(5_000_000))
+    with serve.server(0, tmp_path) as server, ExitStack() as room:
+        clients = [room.enter_context(socket.create_connection(server.server_address, timeout=0.5)) for _ in range(60)]
+        for client in clients:
+            client.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close without a word
+            client.close()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/large.bin", timeout=20) as answer:
+            assert len(answer.read()) == 5_000_000
+        server.shutdown()
+    assert capfd.readouterr().err == ""
 
 
 def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, capsys):

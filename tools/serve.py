@@ -58,8 +58,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
 
-def server(port: int, site: Path = SITE) -> http.server.ThreadingHTTPServer:
-    return http.server.ThreadingHTTPServer((HOST, port), functools.partial(Quiet, directory=site))
+class Server(http.server.ThreadingHTTPServer):
+    """A whole room may ask at once, and somebody who leaves before an answer is no fault."""
+
+    request_queue_size = 256
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def server(port: int, site: Path = SITE) -> Server:
+    return Server((HOST, port), functools.partial(Quiet, directory=site))
 
 
 def main(arguments: list[str]) -> None:

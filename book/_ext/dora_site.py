@@ -4,6 +4,7 @@ Its theme is themes/dora: a layout, one style sheet, three small scripts, a favi
 anything, and no page has an inline script, so the layout can forbid both with one Content-Security-Policy.
 """
 
+import html
 import re
 import struct
 from itertools import takewhile
@@ -145,16 +146,50 @@ def png_size(path: Path) -> tuple[int, int] | None:
     return struct.unpack(">II", head[16:24]) if head.startswith(b"\x89PNG") else None
 
 
+IMAGE = re.compile(r'<img[^>]*\bsrc="(?P<source>[^"]*_images/(?P<name>[^"/]+))"[^>]*>')
+IMAGES = re.compile(r'(?:<img[^>]*\bsrc="[^"]*_images/[^>]*>\s*)+')
+
+
 def finish_images(app: Sphinx, body: str) -> str:
-    """Every picture is loaded when it is scrolled to, keeps its place free until then, and has a box that it can scroll in."""
+    """Every picture is loaded when it is scrolled to, and keeps its place free until then; those of one cell stand together."""
     sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
 
-    def finish(match: re.Match) -> str:
-        size = png_size(sources[match["name"]]) if match["name"] in sources else None
-        room = f' width="{size[0]}" height="{size[1]}" style="--width: {size[0]}px"' if size else ""
-        return f'<span class="picture"><img loading="lazy"{room}{match["rest"]}></span>'
+    def finish(cell: re.Match) -> str:
+        found = list(IMAGE.finditer(cell[0]))
+        alt = re.search(r'\balt="([^"]*)"', cell[0])
+        sizes = (png_size(sources[one["name"]]) if one["name"] in sources else None for one in found)
+        return picture([(one["source"], size) for one, size in zip(found, sizes, strict=True)], alt[1] if alt else "")
 
-    return re.sub(r'<img(?P<rest>[^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*?)\s*/?>', finish, body)
+    return IMAGES.sub(finish, body)
+
+
+def picture(panels: list[tuple[str, tuple[int, int] | None]], alt: str) -> str:
+    """Pictures of one cell, (source, size) each, side by side where there is room: one picture with one text, which is escaped already."""
+    rooms = [
+        f' width="{size[0]}" height="{size[1]}" style="--width: {size[0]}px"' if size else "" for _, size in panels
+    ]
+    many = len(panels) > 1
+    images = "".join(
+        f'<img loading="lazy"{room} src="{source}" alt="{"" if many else alt}">'
+        for (source, _), room in zip(panels, rooms, strict=True)
+    )
+    named = f'class="picture panels" role="img" aria-label="{alt}"' if many else 'class="picture"'
+    return f"<span {named}>{images}</span>\n"
+
+
+CODE = re.compile(r'(?<=<div class="highlight"><pre>).*?(?=</pre>)', re.DOTALL)
+LONG = 42  # characters of code that fit a phone's line
+
+
+def hang_long_lines(body: str) -> str:
+    """A line of code too long for its window goes on below, indented under its own start."""
+    return CODE.sub(lambda code: "\n".join(map(hung, code[0].split("\n"))), body)
+
+
+def hung(line: str) -> str:
+    seen = html.unescape(re.sub(r"<[^>]+>", "", line))
+    start = len(seen) - len(seen.lstrip(" "))
+    return f'<span class="long" style="--start: {start}">{line}</span>' if len(seen) > LONG else line
 
 
 EMPTY_CORNER = re.compile(r'<th class="head[^"]*"><p></p></th>')  # of a table; a heading that says nothing is none
@@ -195,7 +230,7 @@ def finish_page(app: Sphinx, page: str, template: str, context: dict, document: 
         context["address"] = urljoin(site, app.builder.get_target_uri(page))
         context["preview"] = preview(site)
     if "body" in context:
-        context["body"] = EMPTY_CORNER.sub("<td></td>", finish_images(app, context["body"]))
+        context["body"] = hang_long_lines(EMPTY_CORNER.sub("<td></td>", finish_images(app, context["body"])))
 
 
 def name(asset: object) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 import stored_cells
 from docutils import nodes
 from docutils.parsers.rst import directives
-from dora_site import png_size
+from dora_site import picture, png_size
 from from_book import LETTERS, FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -137,17 +137,16 @@ class Picture(FromChapter):
     option_spec = {"alt": directives.unchanged_required}
 
     def shown(self, cells: list[stored_cells.Cell]) -> Iterator[nodes.Node]:
-        png, alt = stored_cells.picture(cells, self.options["alt"])
+        panels, alt = stored_cells.picture(cells, self.options["alt"])
+        yield raw(picture([self.kept(png) for png in panels], html.escape(alt)))
+
+    def kept(self, png: bytes) -> tuple[str, tuple[int, int]]:
+        """Where the page finds it, and its size."""
         folder = Path(self.env.app.outdir, "_static", "deck")
         path = folder / f"{hashlib.sha256(png).hexdigest()[:16]}.png"
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png)
-        width, height = png_size(path)
-        depth = "../" * self.env.docname.count("/")
-        source = f"{depth}_static/deck/{path.name}"
-        yield raw(
-            f'<p class="picture"><img src="{source}" alt="{html.escape(alt)}" width="{width}" height="{height}" loading="lazy"></p>'
-        )
+        return f"{'../' * self.env.docname.count('/')}_static/deck/{path.name}", png_size(path)
 
 
 class Output(FromChapter):

@@ -56,16 +56,12 @@ def keeping(shown: str, data: dict[str, Any]) -> str:
     return STATE.sub(lambda match: match[1] + packed + match[3], shown)
 
 
-def picture(cells: list[Cell], alt: str) -> tuple[bytes, str]:
-    """The picture whose alt text begins with `alt`: its PNG, and all of that text."""
-    named = [
-        (cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", ""), png)
-        for cell, png in outputs(cells, "image/png")
-    ]
-    said, png = only(
-        [pair for pair in named if pair[0].startswith(alt)], f"pictures whose alt text begins with {alt!r}"
-    )
-    return base64.b64decode(png), said
+def picture(cells: list[Cell], alt: str) -> tuple[list[bytes], str]:
+    """The picture whose alt text begins with `alt`: the PNGs of its panels, and all of that text."""
+    said = [cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "") for cell in cells]
+    named = [pair for pair in zip(said, cells, strict=True) if pair[0].startswith(alt)]
+    whole, cell = only(named, f"pictures whose alt text begins with {alt!r}")
+    return [base64.b64decode(png) for _, png in outputs([cell], "image/png")], whole
 
 
 def printed(cells: list[Cell], pattern: str) -> str:

@@ -17,6 +17,7 @@ Guard = Callable[[Notebook], list[str]]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LONGEST, MEDIAN = 20, 5  # lines of a code cell
 PICTURE = 60_000  # bytes
+PHONE = 530  # pixels: what 349 of a phone show at two thirds, where its letters can just be read
 EXERCISES = 3
 ADDRESS = re.compile(r"\b0x[0-9a-f]+", re.I)
 PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|usr|opt)/\w|site-packages|ipykernel_\d+")
@@ -189,6 +190,16 @@ def code_is_folded_in_jupyter_as_on_the_site(notebook: Notebook) -> list[str]:
     return [f"{quoted(cell)} is folded on the site and open in Jupyter: source_hidden" for cell in shown]
 
 
+def pictures_fit_a_phone(notebook: Notebook) -> list[str]:
+    return [
+        f"{quoted(cell)} has a picture {width} pixels wide, at most {PHONE}: give each panel a picture, or a row, of its own"
+        for cell in code_cells(notebook)
+        for output in cell["outputs"]
+        if (picture := output.get("data", {}).get("image/png"))
+        if (width := int.from_bytes(base64.b64decode(text(picture))[16:20])) > PHONE
+    ]
+
+
 def pictures_have_alt_text(notebook: Notebook) -> list[str]:
     problems = []
     for cell in code_cells(notebook):
@@ -275,6 +286,7 @@ NOTEBOOK_GUARDS: list[Guard] = [
     no_error_output,
     no_colab_metadata,
     pictures_are_small,
+    pictures_fit_a_phone,
     skipped_checks_have_a_reason,
     pictures_have_alt_text,
     needs_no_kernel_to_be_alive,

@@ -22,6 +22,7 @@ function notesOf(index) {
 
 function deck() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash); // reveal.js takes every option from there
   for (const figure of document.querySelectorAll("figure[data-figure]")) figure.dataset.preventSwipe = "";
   Reveal.initialize({
     controls: false, progress: true, center: false, disableLayout: true, overview: false, jumpToSlide: false, help: false,
@@ -172,7 +173,7 @@ function bar() {
     speaker: openSpeaker,
     theme: (button) => {
       root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-      try { localStorage.setItem("theme", root.dataset.theme); } catch { /* storage is off */ }
+      try { localStorage.setItem("dora-theme", root.dataset.theme); } catch { /* storage is off */ }
       button.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
     },
   };
@@ -213,8 +214,13 @@ function tellSpeaker() {
   speaker?.postMessage({ deck: "at", index: Reveal.getIndices().h }, "*");
 }
 
-window.addEventListener("message", ({ source, data }) => {
-  if (!speaker || source !== speaker) return;
+/** Only a deck and its own speaker's window listen to each other. From disk every page is of one origin, which has no name. */
+function ours(origin) {
+  return location.protocol === "file:" || origin === location.origin;
+}
+
+window.addEventListener("message", ({ origin, source, data }) => {
+  if (!speaker || source !== speaker || !ours(origin)) return;
   if (data?.deck === "ready") tellSpeaker();
   if (data?.deck === "turn") data.by > 0 ? Reveal.next() : Reveal.prev();
 });
@@ -248,8 +254,8 @@ function speakerWindow() {
   };
 
   view.querySelector("button").addEventListener("click", () => { began = Date.now(); tick(); });
-  window.addEventListener("message", ({ source, data }) => {
-    if (source === window.opener && data?.deck === "at") at(data.index);
+  window.addEventListener("message", ({ origin, source, data }) => {
+    if (source === window.opener && ours(origin) && data?.deck === "at" && Number.isInteger(data.index)) at(data.index);
   });
   document.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, PageDown: 1, n: 1, " ": 1, ArrowLeft: -1, PageUp: -1, p: -1 }[event.key];

@@ -8,7 +8,7 @@ function pageSwitch(name, off, on) {
   button.hidden = false;
   button.addEventListener("click", () => {
     root.dataset[name] = root.dataset[name] === on ? off : on;
-    try { localStorage.setItem(name, root.dataset[name]); } catch { /* storage is off */ }
+    try { localStorage.setItem(`dora-${name}`, root.dataset[name]); } catch { /* storage is off */ }
     show();
     dispatchEvent(new Event("resize")); // what is too wide may be so no longer
   });
@@ -31,15 +31,30 @@ function copyButtons() {
   }
 }
 
+/** Where one is: the section in each of the page's contents, and how much of the text has been passed. */
 function pageContents() {
-  const links = new Map([...document.querySelectorAll(".page-nav a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
-  const parts = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  const links = [...document.querySelectorAll(".toc a")], target = (link) => decodeURIComponent(link.hash.slice(1));
+  const parts = [...new Set(links.map(target))].map((id) => document.getElementById(id)).filter(Boolean);
   if (!parts.length) return;
+  const text = document.querySelector("article"), passed = document.querySelector(".read"), beside = document.querySelector(".page-nav");
+  let here = null, waiting = 0;
   const mark = () => {
-    const here = parts.filter((part) => part.getBoundingClientRect().top < 120).at(-1) ?? parts[0];
-    links.forEach((link, id) => { id === here.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current"); });
+    waiting = 0;
+    const { top, height } = text.getBoundingClientRect(), room = height - innerHeight;
+    passed.style.scale = `${room > 0 ? Math.min(1, Math.max(0, -top / room)) : 0} 1`;
+    const part = parts.filter((one) => one.checkVisibility() && one.getBoundingClientRect().top < 120).at(-1) ?? parts[0];
+    if (part === here) return;
+    here = part;
+    for (const link of links) target(link) === here.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+    const now = beside.querySelector("[aria-current]"), low = now.offsetTop - beside.clientHeight / 2;
+    if (Math.abs(low - beside.scrollTop) > beside.clientHeight / 3) beside.scrollTop = low;
   };
-  addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
+  addEventListener("scroll", () => { waiting ||= requestAnimationFrame(mark); }, { passive: true });
+  addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true);
+  document.getElementById("book-contents").addEventListener("click", (event) => {
+    if (event.target.closest(".toc a")) event.currentTarget.hidePopover?.();
+  });
   mark();
 }
 

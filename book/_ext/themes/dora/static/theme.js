@@ -1,9 +1,10 @@
 // Before the page is drawn: the reader's theme, else the system's (without a script the page is light); and large type, if the reader has chosen it.
-document.documentElement.dataset.theme = (() => {
-  let chosen = null;
-  try { chosen = localStorage.getItem("theme"); } catch { /* storage is off */ }
-  return chosen ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-})();
-document.documentElement.dataset.type = (() => {
-  try { return localStorage.getItem("type") === "large" ? "large" : "normal"; } catch { return "normal"; }
+// A name of its own for each, since other books may be read at the same address.
+(() => {
+  const chosen = (name, words) => {
+    try { return words.find((word) => word === localStorage.getItem(`dora-${name}`)); } catch { return undefined; /* storage is off */ }
+  };
+  const page = document.documentElement.dataset;
+  page.theme = chosen("theme", ["light", "dark"]) ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  page.type = chosen("type", ["large"]) ?? "normal";
 })();
