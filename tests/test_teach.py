@@ -160,7 +160,7 @@ def links(site: Path, session: str) -> list[Opened]:
 
 NAMED = {  # how a sheet's words name what a link sets
     "per": "per {}", "poke": "poked to {} times", "view": "the {}", "storage": "stored ({})", "norm": "norm {}",
-    "fan_in_fan_out": "fan_in_fan_out {}", "example": "{}",
+    "fan_in_fan_out": "fan_in_fan_out {}", "example": "{}", "output_knobs": "knob {}", "input_knobs": "knob {}",
 }  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def problems(page: Page, address: str, link: Opened) -> list[str]:
     found = [] if reached == asked else [f"asks for {asked!r} and reaches {reached!r}"]
     low = link.words.lower()
     for key, value in (part.split(":") for part in asked.split(";") if part):
-        value = unquote(value).replace(",", ", ").lower()
+        value = unquote(value).replace(",", ", ").replace("~", " at ").lower()
         state[key] = int(value) if value.isdigit() else value
         if key not in NAMED or NAMED[key].format(value) not in low:
             found.append(f"the words {link.words!r} do not name {key}:{value}")
