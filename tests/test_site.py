@@ -229,7 +229,7 @@ def test_an_answer_is_folded_until_it_is_asked_for(address, visit):
     fold = page.locator(".tag_answer details").first
     summary = fold.locator("summary")
     expect(summary).to_have_text(re.compile("Reveal the answer"))
-    whole = [fold.locator(".cell_input"), fold.locator(".cell_output"), fold.locator("> p").first]
+    whole = [fold.locator(".cell_input").first, fold.locator(".cell_output"), fold.locator("> p").first]
     expect(whole[-1]).to_have_text(re.compile(r"It is \([abc]\)"))
     for part in whole:  # the code too: it names the option that it computes
         expect(part).to_be_hidden()
@@ -256,6 +256,7 @@ def test_a_solution_is_folded_with_its_code(address, visit):
 
 def test_code_is_copied_by_its_button(address, visit):
     page = visit(address + CHAPTER, permissions=["clipboard-read", "clipboard-write"])
+    page.locator(".fold.thin summary").first.click()
     button = page.locator(".cell_input .copy").first
     button.focus()
     page.keyboard.press("Enter")
