@@ -6,17 +6,18 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import browser as chromium
 import build_site
 import pytest
 import serve
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
-from support.live_page import open_figures
+from playwright.sync_api import Browser, Page, sync_playwright
+from support.live_page import HOME, fill
+from support.window import Window
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-LEFT = "net::ERR_ABORTED"  # the page was left while its icon was still on the way
 
 sys.modules["rfc3987_syntax"] = None  # nbformat tries it, for two seconds in each process, and needs none of it
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
@@ -80,25 +81,33 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Window:
+    return Window(browser)
+
+
 @pytest.fixture(autouse=True)
 def closed_pages(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Close what a test opened: Chromium keeps a spare process for each context until then, and a run opens hundreds."""
+    """Take back what a test was lent and close what it opened: Chromium keeps a spare process for each context until then."""
     if "browser" not in request.fixturenames:
         yield
         return
-    opened = request.getfixturevalue("browser")
+    opened, kept = (request.getfixturevalue(name) for name in ("browser", "window"))
     before = set(opened.contexts)  # those of wider fixtures are there already
     yield
-    for context in set(opened.contexts) - before:
+    own = set(opened.contexts) - before
+    kept.take_back()
+    for context in own:
         context.close()
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Callable[..., Page]:
+def show(window: Window, tmp_path: Path) -> Callable[..., Page]:
     """show(figure, ...) opens a page that holds the figures and waits until the first is ready."""
 
-    def open_page(*figures, ready: bool = True, **options) -> Page:
-        page = open_figures(browser, *figures, folder=tmp_path, **options)
+    def open_page(*figures, ready: bool = True, scheme: str = "light", **options) -> Page:
+        of_page = {name: options.pop(name) for name in ("theme", "hash", "from_disk", "between") if name in options}
+        page = fill(window.lend(HOME, color_scheme=scheme, **options), *figures, folder=tmp_path, **of_page)
         if ready:
             page.wait_for_selector("figure[data-ready=true]")
         return page
@@ -112,48 +121,17 @@ def base(request: pytest.FixtureRequest, site: Path) -> str:
     return request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
 
 
-@pytest.fixture(scope="session")
-def reader(browser: Browser) -> Iterator[BrowserContext]:
-    """One reader of the site, whose browser has the scripts at hand that a test before has loaded."""
-    with browser.new_context(reduced_motion="reduce") as context:
-        yield context
-
-
 @pytest.fixture
-def visit(browser: Browser, reader: BrowserContext) -> Iterator:
-    """visit(address, ...) opens a page. Its `problems` are what it asked for elsewhere, logged or threw.
+def visit(window: Window) -> Iterator[Callable[..., Page]]:
+    """visit(address, ...) opens a page of the site, for a reader who remembers nothing of the tests before."""
 
-    The first of a test that asks for nothing special is the reader's, who remembers nothing of the tests before.
-    """
-    listening = []
-
-    def open_page(url: str, *, width=1280, theme="light", script=True, before="", **options) -> Page:
-        special = listening or options or not script
-        context = browser.new_context(java_script_enabled=script, **options) if special else reader
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.problems = []
+    def open_page(url: str, *, theme: str = "light", before: str = "", **options) -> Page:
         home = re.match(r"https?://[^/]+/|file://", url)[0]
-
-        def asks(asked: Request) -> None:
-            if not asked.url.startswith((home, "data:")):
-                page.problems.append(asked.url)
-
-        context.on("request", asks)  # a window that the page opens is of the same context
-        listening.append((context, asks))
-        page.on("requestfailed", lambda asked: asked.failure != LEFT and page.problems.append(f"failed: {asked.url}"))
-        page.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        forget = {"origin": re.match("file://|https?://[^/]+", url)[0], "storageTypes": "local_storage"}
-        context.new_cdp_session(page).send("Storage.clearDataForOrigin", forget)
+        page = window.lend((home,), color_scheme=theme, **{"reduced_motion": "reduce"} | options)
         if before:
-            page.add_init_script(before)
+            planted.enter_context(page.add_init_script(before))
         page.goto(url)
         return page
 
-    yield open_page
-    for context, asks in listening:
-        context.remove_listener("request", asks)
-    for page in reader.pages:
-        page.close()
+    with ExitStack() as planted:
+        yield open_page

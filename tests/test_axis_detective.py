@@ -445,7 +445,7 @@ def test_dropped_files_are_judged_and_the_page_stays(show):
 
 
 def test_the_figure_is_used_by_keyboard_alone(show, tmp_path):
-    page = show(figure())
+    page = show(figure(), permissions=[])  # in a window of its own, since it listens
     page.on("filechooser", lambda chooser: None)  # so that choosers are caught from here on
     path = tmp_path / "mine.safetensors"
     tensors = {f"layers.{i}.dora_scale": ([1, 2] if i % 4 else [2, 1], [1, 2]) for i in range(40)}

@@ -1,6 +1,7 @@
 """The norm of W + sBA by three small terms or in slices, against the plain sum, on both axes."""
 
 import math
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -54,12 +55,36 @@ def test_both_roads_give_the_norm_of_the_plain_sum(per, road, out_features, in_f
 
 @both_axes
 @both_roads
-def test_a_weight_of_many_slices_is_measured_whole(per, road, monkeypatch):
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-12), (torch.bfloat16, 2**-8)])
+def test_a_weight_of_many_slices_is_measured_whole(per, road, dtype, error, monkeypatch):
     monkeypatch.setattr(factored, "SLICE", 50)
     monkeypatch.setattr(factored, "BLOCK", 70)
-    W, A, B = draw(37, 5, 2)
-    torch.testing.assert_close(adapted_norms(W, A, B, scaling=0.5, per=per, road=road), plain(W, A, B, 0.5, per))
-    torch.testing.assert_close(squared_norms(W, per=per), norms(W, per=per).square())
+    W, A, B = draw(37, 5, 2, dtype=dtype)
+    exact = plain(W.double(), A.double(), B.double(), 0.5, per)
+    got = adapted_norms(W, A, B, scaling=0.5, per=per, road=road)
+    torch.testing.assert_close(got.double(), exact, rtol=error, atol=0)
+    alone = norms(W.double(), per=per).square()
+    torch.testing.assert_close(squared_norms(W, per=per).double(), alone, rtol=1e-6, atol=0)
+
+
+@both_axes
+@both_roads
+def test_the_road_that_is_named_is_the_one_that_is_taken(per, road, monkeypatch):
+    parts = {"factored": "_products", "formed": "_sums"}  # each road's own; the other's for a row that it has lost
+    spies = {each: Mock(wraps=getattr(factored, part)) for each, part in parts.items()}
+    for each, part in parts.items():
+        monkeypatch.setattr(factored, part, spies[each])
+    adapted_norms(*draw(4, 6, 2), scaling=1.0, per=per, road=road)
+    assert [each for each, spy in spies.items() if spy.called] == [road]
+
+
+@both_axes
+def test_shapes_alone_are_enough(per):
+    """On the meta device no number exists that could be lost."""
+    W, A, B = (tensor.to("meta") for tensor in draw(4, 6, 2))
+    got = adapted_norms(W, A, B, scaling=1.0, per=per, road="factored")
+    assert got.is_meta
+    assert got.shape == ((4, 1) if per == "output" else (1, 6))
 
 
 @both_axes
@@ -86,10 +111,11 @@ def test_gradients_are_those_of_the_plain_sum(per, road):
 
 
 @both_axes
+@pytest.mark.parametrize("size", [2.0**-10, 1.0, 2.0**10])
 @pytest.mark.parametrize("left", [3e-5, 1e-4, 2e-4, 5e-4, 1e-3, 3e-3])
-def test_a_row_that_the_update_cancels_is_formed_and_not_the_root_of_rounding(per, left):
+def test_a_row_that_the_update_cancels_is_formed_and_not_the_root_of_rounding(per, left, size):
     # row 1 and column 1 of W + sBA are `left` times W's. The three terms, near 1 each, cancel to left^2; float32 has 1e-7
-    W = torch.tensor([[1.0, 0.3, 0.0], [0.3, 0.7, 0.2], [0.0, 0.2, 1.0]])
+    W = size * torch.tensor([[1.0, 0.3, 0.0], [0.3, 0.7, 0.2], [0.0, 0.2, 1.0]])
     A = W[1:2].clone() if per == "output" else torch.tensor([[0.0, 1.0, 0.0]])
     B = torch.tensor([[0.0], [1.0], [0.0]]) if per == "output" else W[:, 1:2].clone()
     got = adapted_norms(W, A, B, scaling=left - 1, per=per, road="factored")
@@ -112,6 +138,15 @@ def test_a_row_cancelled_to_zero_has_norm_zero_and_a_finite_gradient(per, road):
 
 
 @both_axes
+def test_a_row_of_zeros_that_the_update_leaves_alone_has_a_finite_gradient(per):
+    W, A, B = draw(4, 6, 2)
+    W[2], W[:, 3], B[2], A[:, 3] = 0, 0, 0, 0
+    A.requires_grad_()
+    adapted_norms(W, A, B, scaling=1.0, per=per, road="factored").sum().backward()
+    assert torch.isfinite(A.grad).all()
+
+
+@both_axes
 @both_roads
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 5e-7), (torch.bfloat16, 2**-8), (torch.float16, 2**-10)])
 def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, error):
@@ -129,6 +164,9 @@ def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
     assert cheaper_road(1024, 16384, rank=102) == "factored"
     assert cheaper_road(1024, 16384, rank=103) == "formed"
     assert cheaper_road(192, 576, rank=8) == "formed"
+    assert cheaper_road(1600, 1600, rank=40) == "factored"  # 40 x 40 is 1600: the bound itself
+    assert cheaper_road(256, 512, rank=8) == "factored"  # 2^17 elements: as large as is asked
+    assert cheaper_road(255, 512, rank=8) == "formed"
 
 
 @both_axes

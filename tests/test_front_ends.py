@@ -7,6 +7,7 @@
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -63,18 +64,11 @@ def server(request, tmp_path_factory):
         yield Server(front_end, address, folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(server, browser):
-    """opened(name) is that notebook, open in the front end."""
-    contexts = []
-
-    def open_one(name, **options):
-        contexts.append(browser.new_context(viewport={"width": 1400, "height": 1000}, **options))
-        return Notebook(server.front_end, contexts[-1].new_page(), server.address, name)
-
-    yield open_one
-    for context in contexts:
-        context.close()
+    """opened(name) is that notebook in the front end, opened once: each of its tests runs the cells that it asks."""
+    with browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme="dark") as context:
+        yield cache(lambda name: Notebook(server.front_end, context.new_page(), server.address, name))
 
 
 def number(name: str) -> int:
@@ -96,7 +90,7 @@ def click(notebook: Notebook, slider, part: float) -> None:
 
 
 def test_a_stored_chapter_shows_its_figures_words_before_anything_runs(opened):
-    page = opened(CHAPTER, color_scheme="dark").page
+    page = opened(CHAPTER).page
     figure = page.locator("figure.dora-figure").first
     figure.scroll_into_view_if_needed()
     assert figure.locator("figcaption").is_visible()
@@ -106,7 +100,7 @@ def test_a_stored_chapter_shows_its_figures_words_before_anything_runs(opened):
 
 
 def test_a_chapter_that_runs_brings_its_figure_to_life(opened):
-    chapter = opened(CHAPTER, color_scheme="dark")
+    chapter = opened(CHAPTER)
     for cell in range(3):  # imports, the first picture with its weight, the figure
         shown = chapter.run(cell)
     slider = shown.get_by_role("slider", name="Poke the magnitude")
@@ -211,7 +205,7 @@ RECORD = """(prompt) => {
 }"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def driven(server, opened):
     """The recipes, open in the front end, and `block(words)`: the number of the one that holds these words."""
     first, *rest = recipes.blocks()

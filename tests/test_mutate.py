@@ -132,3 +132,14 @@ def test_a_row_of_another_text_is_stale(tables, capsys):
 def test_an_unknown_module_is_named():
     with pytest.raises(SystemExit, match=r"figures has no mutants here. Known: dorabook/decompose, dorabook/layers"):
         mutate.main(["figures"])
+
+
+def test_what_was_found_with_other_tests_is_found_out_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutate, "WORK", tmp_path)
+    found = mutate.copied("dorabook/decompose") / "mutants"
+    found.mkdir()
+    mutate.copied("dorabook/decompose")
+    assert found.exists(), "the same code and tests: taken up again"
+    monkeypatch.setattr(mutate, "texts", lambda module: {"source": "other"})
+    mutate.copied("dorabook/decompose")
+    assert not found.exists()

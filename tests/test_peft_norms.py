@@ -138,6 +138,33 @@ def test_pefts_own_cache_keeps_pefts_way(monkeypatch):
     assert not calls
 
 
+def test_adapters_of_another_dtype_keep_pefts_way(monkeypatch):
+    """As peft makes them on a bfloat16 base, when it is left to choose: in float32."""
+    calls = spied(monkeypatch)
+    config = LoraConfig(r=3, use_dora=True, target_modules=["up", "down"])
+    model = get_peft_model(Two().to(torch.bfloat16), config)
+    with cheaper_norms():
+        model(X.to(torch.bfloat16))
+    assert not calls
+
+
+def test_the_base_output_that_is_given_is_the_one_that_is_rescaled():
+    """peft hands it over where nothing is dropped, so that x W is not computed twice."""
+    up = two().base_model.model.up
+    given = torch.ones(7, 20, dtype=torch.float64)
+    parts = {
+        "lora_A": up.lora_A["default"],
+        "lora_B": up.lora_B["default"],
+        "scaling": 2.0,
+        "base_layer": up.base_layer,
+    }
+    theirs = up.lora_magnitude_vector["default"](X, base_result=given, **parts)
+    with cheaper_norms():
+        ours = up.lora_magnitude_vector["default"](X, base_result=given, **parts)
+    torch.testing.assert_close(ours, theirs)
+    assert not torch.allclose(ours, up.lora_magnitude_vector["default"](X, **parts))
+
+
 def test_a_bias_in_the_update_keeps_pefts_way(monkeypatch):
     model, calls = two(), spied(monkeypatch)
     B = model.base_model.model.up.lora_B["default"]

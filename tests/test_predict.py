@@ -247,12 +247,12 @@ def test_an_answer_is_kept_by_its_words(show):
 def test_where_the_browser_keeps_nothing_a_question_works_all_the_same(show, broken):
     page = show(shape_question())
     refuse = "throw new DOMException('refused', 'SecurityError')"
-    page.add_init_script(
+    with page.add_init_script(
         f"Object.defineProperty(window, 'localStorage', {{ get() {{ {refuse}; }} }})"
         if broken == "all"
         else f"Storage.prototype.{broken} = () => {{ {refuse}; }}"
-    )
-    again(page)
+    ):
+        again(page)
     page.get_by_role("button", name="(1, 784)").click()
     settle(page)
     expect(page.get_by_role("status")).to_have_text(begins("(b) is right."))

@@ -10,26 +10,14 @@ from fontTools.ttLib import TTFont
 from playwright.sync_api import expect
 from support.pages import CHAPTER, FILES, PAGES, parsed, unfold, unreadable, violations
 
-# ---- every page
+# ---- every page; test_pages.py has what needs one that is open
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_asks_nobody_else_and_logs_nothing(name, base, visit):
-    page = visit(base + name)
+def test_page_from_disk_asks_nobody_else_and_logs_nothing(name, site, visit):
+    page = visit(f"{site.as_uri()}/{name}")
     unfold(page)
     assert page.problems == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_accessible_in_both_themes(name, address, visit):
-    page = visit(address + name)
-    unfold(page)
-    assert page.locator("html").get_attribute("data-theme") == "light"
-    assert unreadable(page) == []
-    page.get_by_role("button", name="Dark theme").click()
-    assert unreadable(page) == []
-    page.get_by_role("button", name="Dark theme").click()
-    assert violations(page) == []
 
 
 FAINT = '<p style="color: #999">One word</p>'
@@ -50,21 +38,11 @@ FAINT = '<p style="color: #999">One word</p>'
         ("<button></button>", 0, ["button-name"]),
     ],
 )
-def test_what_cannot_be_read_is_seen(body, unread, axe, reader):
-    page = reader.new_page()
+def test_what_cannot_be_read_is_seen(body, unread, axe, window):
+    page = window.lend(())
     page.set_content(f"<html lang=en><title>A page</title><main><h1>A page</h1>{body}</main></html>")
     assert len(unreadable(page)) == unread
     assert [line.split(":")[0] for line in violations(page)] == axe
-    page.close()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_fits_a_narrow_window(name, address, visit):
-    page = visit(address + name, width=320)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "as it opens, its figures not yet live"
-    unfold(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
 
 
 @pytest.mark.parametrize("name", PAGES)

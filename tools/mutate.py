@@ -55,7 +55,7 @@ only_mutate = [{only}]
 also_copy = ["book", "tools"]
 do_not_mutate_patterns = ['^\\s*raise ']
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not committed", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 [tool.pytest.ini_options]
 pythonpath = ["src", "tests", "tools", "book/_ext"]
@@ -102,8 +102,13 @@ def run(module: str) -> None:
 
 
 def copied(module: str) -> Path:
-    """The book as mutmut wants it. Its own folder in it stays: what it has found out it does not run again."""
+    """The book as mutmut wants it. What it has found out with the same code and tests it does not run again."""
     folder = WORK / module.replace("/", "-")
+    mark = folder / ".of"
+    if not mark.exists() or mark.read_text(encoding="utf-8") != json.dumps(texts(module)):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        mark.write_text(json.dumps(texts(module)), encoding="utf-8")
     for part, target in COPIED:
         shutil.rmtree(folder / target, ignore_errors=True)
         shutil.copytree(ROOT / part, folder / target)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dorabook import javascript
 from playwright.sync_api import Browser, Locator, Page, Route
+from support.window import Window
 
 BOOK = Path(__file__).parents[2] / "book"
 sys.path.insert(0, str(BOOK / "_ext"))
@@ -17,38 +18,32 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'none'"
 )
 ORIGIN = "http://book.test/"
+HOME = (ORIGIN, "file:")
 
 
-def open_figures(
-    browser: Browser,
+def open_figures(browser: Browser, *figures, folder: Path | None = None, **options) -> Page:
+    """The figures on a page of a window of their own."""
+    return fill(Window(browser).lend(HOME, **options), *figures, folder=folder)
+
+
+def fill(
+    page: Page,
     *figures,
-    folder: Path,
+    folder: Path | None,
     theme: str | None = "light",
-    scheme: str = "light",
-    width: int = 1280,
     hash: str = "",
     from_disk: bool = False,
-    script: bool = True,
     between: str = "",
-    **context,
 ) -> Page:
-    """`figures` are LiveFigures or HTML. page.problems lists outside requests, console errors and uncaught exceptions."""
+    """Load a page with the figures, which are LiveFigures or HTML."""
     bodies = [figure if isinstance(figure, str) else figure.to_html() for figure in figures]
     files = {"page.html": document(between.join(bodies), theme=theme), **host()}
-    window = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script, **context
-    )
-    page = window.new_page()
-    page.problems = []
-    page.on("console", lambda message: message.type in ("error", "warning") and page.problems.append(message.text))
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("request", lambda request: _inside(request.url) or page.problems.append(request.url))
     if from_disk:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         page.goto((folder / "page.html").as_uri() + hash)
     else:
-        window.route("**/*", lambda route: _answer(route, files))
+        page.context.route("**/*", lambda route: _answer(route, files))
         page.goto(f"{ORIGIN}page.html{hash}")
     return page
 
@@ -154,10 +149,6 @@ SETTLED = """async () => {
 def settle(page: Page) -> None:
     """Until every change so far is drawn and its sentence written."""
     page.evaluate(SETTLED)
-
-
-def _inside(url: str) -> bool:
-    return url.startswith((ORIGIN, "file:", "data:"))
 
 
 def _answer(route: Route, files: dict[str, str]) -> None:

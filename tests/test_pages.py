@@ -1,0 +1,189 @@
+"""What every page of the site is held to, in a window that opens each page once: quiet, by keyboard, in any type, on paper, under axe.
+
+The tests of a page go from what leaves it as it is to what changes it: `violations` takes the colours from its code.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+from support.live_page import settle
+from support.pages import FILES, PAGES, unfold, unreadable, violations
+from support.window import Window
+
+# Those that the most tests want come first: pytest keeps the tests of a page together where a page has the same place in all lists.
+READ = [f"{file}.html" for file in FILES if file == FILES[0] or re.search(r"/\d-", file)]
+DRIVEN = [*READ, "search.html"]
+PRINTED = [*DRIVEN, *(name for name in PAGES if name not in DRIVEN and not name.endswith("slides.html"))]
+EVERY = [*PRINTED, *(name for name in PAGES if name not in PRINTED)]
+SIDEWAYS = "document.documentElement.scrollWidth"
+
+CUT_OFF = """() => [...document.querySelectorAll("article *")].filter((node) => node.checkVisibility()
+    && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 160))"""
+
+# A browser that prints lays the page out for paper and tells no ResizeObserver: a figure stays as it was drawn for the window.
+NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
+    constructor(tell) { super((...all) => window.onPaper || tell(...all)); }
+};"""
+
+
+@pytest.fixture(scope="module")
+def own(browser) -> Window:
+    """A window of this module's own: what a test is lent besides is taken back after it."""
+    return Window(browser)
+
+
+@pytest.fixture(scope="module")
+def opened(request, address, own) -> Iterator[Page]:
+    """The page with all its folds open and its figures live. `page.at_first` is its width before they are, in a narrow window."""
+    page = own.lend((address,), width=320, reduced_motion="reduce")
+    page.name = request.param
+    with page.add_init_script(NOT_REDRAWN):
+        page.goto(address + page.name)
+    page.at_first = page.evaluate(SIDEWAYS)
+    unfold(page)
+    yield page
+    own.take_back()
+
+
+def of(names: list[str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("opened", names, indirect=True, scope="module")
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    """The page in a window of 1280 × 900."""
+    opened.set_viewport_size({"width": 1280, "height": 900})
+    settle(opened)
+    return opened
+
+
+@of(EVERY)
+def test_it_asks_nobody_else_and_logs_nothing(page):
+    assert page.problems == []
+
+
+# ---- by keyboard
+
+# Every element that Tab should reach, and what is wrong with the focus as it arrives at each. A reader sees the focus on
+# the control, or on the label that is drawn in its place.
+FOLLOW = """() => {
+    const shown = (node) => node.checkVisibility({ visibilityProperty: true }) && !node.closest("[inert]");
+    const selector = "a[href], button, input, select, textarea, summary, [tabindex]";
+    const first = new Map(); // of the radio buttons of a group, the keyboard stops at one
+    window.stops = [...document.querySelectorAll(selector)].filter((node) => {
+        if (node.tabIndex < 0 || node.disabled || !shown(node)) return false;
+        if (node.type !== "radio") return true;
+        const group = document.getElementsByName(node.name);
+        return [...group].some((one) => one.checked) ? node.checked : group[0] === node;
+    });
+    window.reached = [];
+    window.wrong = [];
+    const says = (node) => `${node.tagName} ${node.className.baseVal ?? node.className} ${(node.textContent || node.ariaLabel || "").trim().slice(0, 40)}`;
+    const marked = (node) => {
+        const style = getComputedStyle(node);
+        return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || parseFloat(style.strokeWidth) >= 4;
+    };
+    document.addEventListener("focusin", ({ target }) => {
+        reached.push(target);
+        if (![target, target.closest("label")].some((node) => node && marked(node))) wrong.push(`no focus is seen: ${says(target)}`);
+        const { top, bottom, left, right } = target.getBoundingClientRect();
+        const bar = target.closest(".top, .skip") ? 0 : document.querySelector(".top").getBoundingClientRect().bottom;
+        if (bottom <= bar || top >= innerHeight || right <= 0 || left >= innerWidth) wrong.push(`out of sight: ${says(target)}`);
+    });
+    window.missed = () => stops.filter((node) => !reached.includes(node)).map(says);
+    window.disorder = () => reached.slice(1).flatMap((node, i) =>
+        reached[i].compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING ? [] : [says(node)]);
+    return stops.length;
+}"""
+
+
+@of(DRIVEN)
+def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(page):
+    page.evaluate("scrollTo(0, 0)")
+    stops = page.evaluate(FOLLOW)
+    for _ in range(stops):
+        page.keyboard.press("Tab")
+    assert page.evaluate("missed()") == []
+    assert page.evaluate("wrong") == []
+    assert page.evaluate("disorder()") == []
+
+
+# ---- in large and loose type
+
+# WCAG 1.4.12. What hides its overflow must have none.
+LOOSE = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
+p { margin-bottom: 2em !important; }"""
+CUT = """() => [...document.querySelectorAll("body *")].filter((node) => {
+    const style = getComputedStyle(node);
+    const hides = (way) => ["hidden", "clip"].includes(style[way]);
+    return node.checkVisibility() && style.clipPath === "none" && node.innerText
+        && ((hides("overflowX") && node.scrollWidth > node.clientWidth + 1) || (hides("overflowY") && node.scrollHeight > node.clientHeight + 1));
+}).map((node) => node.outerHTML.slice(0, 160))"""
+
+
+SETTINGS = {  # name: (width of the window, style)
+    "zoomed to 200 %": (640, "/* as it is */"),  # Playwright takes no empty style
+    "with loose text": (1280, LOOSE),
+    "zoomed to 400 %, with loose text": (320, LOOSE),
+    "with text of twice the size": (1280, "html { font-size: 225% !important; }"),
+}
+
+
+@of(READ)
+def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(page):
+    for setting, (width, style) in SETTINGS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        added = page.add_style_tag(content=style)
+        settle(page)
+        assert page.evaluate(SIDEWAYS) <= width, setting
+        assert page.evaluate(CUT) == [], setting
+        added.evaluate("(node) => node.remove()")
+
+
+@of(EVERY)
+def test_it_fits_the_narrowest_window_under_the_switch_for_large_type(page):
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.evaluate("document.documentElement.dataset.type = 'large'")
+    settle(page)
+    assert page.evaluate(SIDEWAYS) <= 320
+    page.evaluate("document.documentElement.dataset.type = 'normal'")
+
+
+# ---- on paper
+
+
+@of(PRINTED)
+def test_paper_cuts_nothing_off_and_has_no_button(page):
+    page.evaluate("window.onPaper = true")
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins
+    page.emulate_media(media="print", reduced_motion="reduce")
+    settle(page)
+    assert page.evaluate(CUT_OFF) == []
+    hidden = ".dora-foot, .dora-race-run, .dora-ad-drop, .copy, nav"
+    assert page.locator(hidden).filter(visible=True).count() == 0
+    page.emulate_media(media="null", reduced_motion="reduce")
+    page.evaluate("window.onPaper = false")
+
+
+# ---- under axe
+
+
+@of(EVERY)
+def test_it_is_accessible_in_both_themes(page):
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    assert unreadable(page) == []
+    page.get_by_role("button", name="Dark theme").click()
+    assert unreadable(page) == []
+    page.get_by_role("button", name="Dark theme").click()
+    assert violations(page) == []
+
+
+@of(EVERY)
+def test_it_fits_a_narrow_window(page):
+    assert page.at_first <= 320, "as it opens, its figures not yet live"
+    page.set_viewport_size({"width": 320, "height": 900})
+    settle(page)
+    assert page.evaluate(SIDEWAYS) <= 320
+    assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []
