@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.pages import CHAPTER, FILES, PAGES
+from support.pages import CHAPTER, FILES, PAGES, unfold
 
 CHAPTERS = [f"{file}.html" for file in FILES if re.search(r"/\d-", file)]
 CUT = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent.slice(0, 60))"
@@ -65,6 +65,16 @@ def test_the_section_that_is_read_is_marked_and_a_line_says_how_far_one_is(addre
 
 def part(passed) -> float:
     return float(passed.evaluate("(line) => getComputedStyle(line).scale").split()[0])
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_fits_windows_between_a_phones_and_a_desks(name, address, visit):
+    page = visit(address + name, width=700)
+    unfold(page)
+    for width in (700, 768, 940, 1020, 1232):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # ---- code

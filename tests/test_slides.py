@@ -427,12 +427,11 @@ def test_the_speakers_window_stays_where_it_is_when_it_is_sent_no_slide(address,
     title = opening.value.locator("h1")
     expect(title).to_contain_text("1 / ")
     send = "(index) => window.open('', 'dora-speaker').postMessage({ deck: 'at', index }, '*')"
-    for index in ("x", None, 2):
+    for index in (2, "x", 0.5, None):
         page.evaluate(send, index)
     expect(title).to_contain_text("3 / ")
-    page.evaluate(send, 0.5)
-    page.evaluate(send, 1)
-    expect(title).to_contain_text("2 / ")
+    opening.value.wait_for_timeout(300)
+    expect(title).to_contain_text("3 / ")
 
 
 def test_another_sites_page_cannot_lead_a_speakers_window(address, browser):
