@@ -12,7 +12,7 @@ const LARGEST_GRID = 144; // entries: above, or where a cell would be too small 
 export function layout({ width, rows, columns, whole, dots = true }) {
   const narrow = width < 520;
   const left = narrow ? 40 : 56, top = narrow ? 50 : 44, gap = narrow ? 6 : 12;
-  const lane = narrow ? { bars: 80, dots: 54, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: 74, low: 58 };
+  const lane = narrow ? { bars: 74, dots: 58, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: 74, low: 58 };
   if (!dots) Object.assign(lane, { bars: lane.bars + lane.dots, dots: 0, low: 0 });
   const room = width - left - 2 * gap - lane.bars - lane.dots, most = Math.max(rows, columns);
   const side = Math.floor(Math.min(room / most, narrow ? 42 : Math.max(LEAST, Math.min(72, TALL / most)))); // the same when turned

@@ -287,7 +287,7 @@ function paint(parts, place, facts) {
     const isM = per === measured;
     const asRow = (per === "output") !== place.turned;
     heads(parts.heads[per], per, isM, facts, place.narrow && asRow);
-    const unit = (asRow ? place.lane.bars - (place.narrow ? 34 : 48) : place.lane.tall - 20) / scale.bars;
+    const unit = (asRow ? place.lane.bars - (place.narrow ? 36 : 48) : place.lane.tall - 20) / scale.bars;
     const numbers = { lengths: shown[per], towards: facts.directionNorms[per], isM, asRow, unit, most: scale.bars, longestDot: scale.dots, per };
     if (parts.grid) paintLanes(parts, place, facts, numbers);
     else paintCanvasLanes(parts, place, facts, numbers);
@@ -368,7 +368,7 @@ function paintDots({ line, items }, place, facts, { towards, isM, asRow, along, 
 /** Pixels per unit of a direction's norm, and where 0 is in an upright lane. */
 function dotScale(place, longest, asRow) {
   const zero = place.lane.low - (place.grid ? 20 : 2);
-  return { unit: (asRow ? place.lane.dots - (place.narrow ? 38 : 48) : zero - 6) / longest, zero };
+  return { unit: (asRow ? place.lane.dots - (place.narrow ? 44 : 52) : zero - 6) / longest, zero };
 }
 
 function clear(node, along, size, across) {
