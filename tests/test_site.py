@@ -227,7 +227,7 @@ def test_the_theme_switch_is_kept_from_page_to_page(base, visit):
 def test_an_answer_is_folded_until_it_is_asked_for(address, visit):
     page = visit(address + CHAPTER)
     fold = page.locator(".tag_answer details").first
-    summary = fold.locator("summary")
+    summary = fold.locator("> summary")
     expect(summary).to_have_text(re.compile("Reveal the answer"))
     whole = [fold.locator(".cell_input").first, fold.locator(".cell_output"), fold.locator("> p").first]
     expect(whole[-1]).to_have_text(re.compile(r"It is \([abc]\)"))
