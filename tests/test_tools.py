@@ -309,9 +309,11 @@ def called(tmp_path):
         (folder / ".venv" / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> calls\n')
         (folder / ".venv" / name).chmod(0o755)
     (folder / "calls").touch()
-    for name in ("notebook6", "newest"):
+    for name in ("notebook6", "newest", "epubcheck"):
         (folder / "_build" / name).mkdir(parents=True)
         (folder / "_build" / name / "done").touch()
+    (folder / "_build" / "epubcheck" / "bin").symlink_to(folder / ".venv" / "bin")
+    (folder / ".venv" / "bin" / "epubcheck").symlink_to("python")
 
     def call(*arguments: str) -> list[str]:
         done = make(folder, *arguments)
