@@ -26,11 +26,11 @@ function build({ stage, set, state, afterwards }) {
     return data[i * columns + j];
   };
   const picture = normStage({ choose: set, read, edit, reach, step, afterwards });
-  const groups = [
-    switches(first, set), ...(shows(first, "storage") ? [path()] : []), picture, first.weight ? moves(first, set) : averages(first),
-    changes({ first, set, state, edit, reach, step }),
-  ];
+  const twins = changes({ first, set, state, edit, reach, step });
+  const groups = [switches(first, set), ...(shows(first, "storage") ? [path()] : []), picture, first.weight ? moves(first, set) : averages(first)];
   stage.append(h("div", { class: "dora-ne" }, groups.map((group) => group.el)));
+  stage.parentNode.querySelector(".dora-sentence").after(twins.el); // the sentence is on one screen with the picture
+  groups.push(twins);
   return ({ facts }) => groups.forEach((group) => group.update(facts));
 }
 
