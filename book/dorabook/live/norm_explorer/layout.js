@@ -1,7 +1,8 @@
 // Where everything of NormExplorer's picture goes, in pixels: the matrix, a lane of bars and a lane of dots at each side.
 
 const TALL = 190; // of a grid on a wide figure, so that picture, controls and sentence are on one screen,
-const LEAST = 28; // unless its cells would be too small to read
+const LEAST = 28; // unless its cells would be too low to read
+const BROAD = 54; // of a cell at most: the numbers below it need more room than its own
 const LARGEST_GRID = 144; // entries: above, or where a cell would be too small to read, the matrix is a picture
 
 /**
@@ -16,8 +17,9 @@ export function layout({ width, rows, columns, whole, dots = true }) {
   if (!dots) Object.assign(lane, { bars: lane.bars + lane.dots, dots: 0, low: 0 });
   const room = width - left - 2 * gap - lane.bars - lane.dots, most = Math.max(rows, columns);
   const side = Math.floor(Math.min(room / most, narrow ? 42 : Math.max(LEAST, Math.min(72, TALL / most)))); // the same when turned
+  const broad = narrow ? side : Math.max(side, Math.floor(Math.min(BROAD, room / most))); // room for the numbers below a cell
   const grid = whole && rows * columns <= LARGEST_GRID && side >= 18;
-  const [w, h] = grid ? [side * columns, side * rows] : pictureSize(room, rows, columns);
+  const [w, h] = grid ? [broad * columns, side * rows] : pictureSize(room, rows, columns);
   lane.bars += Math.max(0, Math.min(64, room - w)); // what the matrix leaves
   const x = left;
   const right = x + w + gap, below = top + h + gap;
