@@ -483,7 +483,7 @@ def test_a_link_brings_a_figure_back_that_has_failed(show):
             Float64Array.prototype.slice = () => { throw new Error("broken"); };
         }"""
     )
-    page.get_by_role("radio", name="input", exact=True).check()
+    page.get_by_role("radio", name="input", exact=True).evaluate("(radio) => radio.click()")
     page.wait_for_selector("#hero[data-ready=failed]")
     page.evaluate("() => { Float64Array.prototype.slice = window.slice; location.hash = '#hero=per:input;poke:1.5'; }")
     page.wait_for_selector("#hero[data-ready=true]")

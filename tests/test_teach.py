@@ -234,7 +234,7 @@ def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
 @pytest.mark.parametrize("state", ["poke:99", "nothing:1", "per:input;output"])
 def test_a_sheet_does_not_link_to_what_the_page_refuses(state):
     with pytest.raises(ValueError, match=f"The link asks for {state.split(';')[-1]}, which this figure cannot show"):
-        live_host.opened("norm-explorer", stored_cells.kept(hero()), state)
+        live_host.opened("norm-explorer", stored_cells.kept(explorer()), state)
 
 
 def sheet_address(site: Path, session: str) -> str:

@@ -29,7 +29,7 @@ class Knobs(LiveFigure):
 
     figure = "knobs"
     weight = Matrix(allow_none=False).tag(sync=True, state=True)
-    x = Numbers(least=-1000, most=1000).tag(sync=True, state=True)
+    x = Numbers(least=-1000, most=1000).tag(sync=True, state=True, given=True)
     per = Choice(*AXES).tag(sync=True, state=True)
     output_knobs = Numbers(least=0, most=MOST).tag(sync=True, state=True)
     input_knobs = Numbers(least=0, most=MOST).tag(sync=True, state=True)
