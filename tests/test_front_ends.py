@@ -50,7 +50,7 @@ def server(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     shutil.copytree(BOOK / "dorabook", folder / "dorabook")
     chapter = nbformat.read(BOOK / CHAPTER, as_version=4)
-    at = next(i for i, cell in enumerate(chapter.cells) if cell.source.startswith("explorer = "))
+    at = next(i for i, cell in enumerate(chapter.cells) if "explorer = " in cell.source)
     chapter.cells[at + 1 : at + 1] = [nbformat.v4.new_code_cell(source) for source in ASKED]
     for cell in chapter.cells:  # outputs stay; an empty count shows when a cell has run
         if cell.cell_type == "code":
@@ -101,7 +101,7 @@ def test_a_stored_chapter_shows_its_figures_words_before_anything_runs(opened):
 
 def test_a_chapter_that_runs_brings_its_figure_to_life(opened):
     chapter = opened(CHAPTER)
-    for cell in range(3):  # imports, the first picture with its weight, the figure
+    for cell in range(3):  # imports, what is prepared, the figure
         shown = chapter.run(cell)
     slider = shown.get_by_role("slider", name="Poke the magnitude")
     slider.wait_for()
