@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.pages import CHAPTER
+from support.pages import CHAPTER, unfold
 
 # ---- the page's contents
 
@@ -68,6 +68,7 @@ def part(passed) -> float:
 
 def test_a_line_that_goes_on_below_is_copied_as_one(address, visit):
     page = visit(address + CHAPTER, width=390)
+    unfold(page)
     pre = page.locator("pre:has(.long)").first
     assert pre.evaluate("(code) => code.innerText.trimEnd()") == pre.evaluate("(code) => code.textContent.trimEnd()")
 

@@ -243,6 +243,14 @@ def depart_section(self: HTML5Translator, node: nodes.section) -> None:
     HTML5Translator.depart_section(self, node)
 
 
+def depart_title(self: HTML5Translator, node: nodes.title) -> None:
+    """In a summary without the link to itself: a link there competes with opening it."""
+    linked = self.builder.add_permalinks
+    self.builder.add_permalinks = linked and not is_deeper(node.parent)
+    HTML5Translator.depart_title(self, node)
+    self.builder.add_permalinks = linked
+
+
 def visit_result(self: HTML5Translator, node: Result) -> None:
     """Beside the section's heading, which has just been written into the summary."""
     minutes = f", {node['minutes']} minute{'' if node['minutes'] == 1 else 's'}" if node["minutes"] else ""
@@ -256,6 +264,7 @@ def depart_result(self: HTML5Translator, node: Result) -> None:
 def setup(app: Sphinx) -> dict:
     app.add_node(Result, html=(visit_result, depart_result))
     app.add_node(nodes.section, override=True, html=(visit_section, depart_section))
+    app.add_node(nodes.title, override=True, html=(HTML5Translator.visit_title, depart_title))
     app.connect("doctree-read", go_deeper, priority=400)
     app.connect("doctree-read", fold_thin)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

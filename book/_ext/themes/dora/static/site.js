@@ -31,9 +31,18 @@ function copyButtons() {
   }
 }
 
+/** What an address leads to; nothing where its signs cannot be read. */
+function named(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 /** Where one is: the section in each of the page's contents, and how much of the text has been passed. */
 function pageContents() {
-  const links = [...document.querySelectorAll(".toc a")], target = (link) => decodeURIComponent(link.hash.slice(1));
+  const links = [...document.querySelectorAll(".toc a")], target = (link) => named(link.hash);
   const parts = [...new Set(links.map(target))].map((id) => document.getElementById(id)).filter(Boolean);
   if (!parts.length) return;
   const text = document.querySelector("article"), passed = document.querySelector(".read"), beside = document.querySelector(".page-nav");
@@ -92,7 +101,7 @@ function printing() {
 /** An address that leads to something folded, or to a section that is closed, opens it. */
 function unfolding() {
   const open = () => {
-    const id = decodeURIComponent(location.hash.slice(1)).split("=")[0];
+    const id = named(location.hash).split("=")[0];
     const target = id && document.getElementById(id);
     if (!target) return;
     const folds = [target.closest(".go-deeper")?.querySelector("details")];
