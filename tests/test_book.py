@@ -99,7 +99,6 @@ NOT_YET = {
     "5-what-one-magnitude-moves": spine.Length(2360, 19, 2),
     "6-what-the-gradient-sees": spine.Length(2257, 23, 2),
     "7-which-axis": spine.Length(2274, 24, 3),
-    "8-what-it-costs": spine.Length(2826, 39, 3),
     "9-train-both": spine.Length(3038, 22, 5),
 }
 
