@@ -97,7 +97,6 @@ MINUTES = 15
 NOT_YET = {
     "4-shape-mismatch": spine.Length(2003, 11, 2),
     "5-what-one-magnitude-moves": spine.Length(2360, 19, 2),
-    "8-what-it-costs": spine.Length(2826, 39, 3),
     "9-train-both": spine.Length(3038, 22, 5),
 }
 
