@@ -95,7 +95,6 @@ LIMITS = spine.Length(words=1500, cells=20)
 MINUTES = 15
 # Chapters whose spine does not stand yet, with what it has. A line may fall and go, never rise, and none may come.
 NOT_YET = {
-    "5-what-one-magnitude-moves": spine.Length(2360, 19, 2),
     "6-what-the-gradient-sees": spine.Length(2257, 23, 2),
     "7-which-axis": spine.Length(2274, 24, 3),
     "8-what-it-costs": spine.Length(2826, 39, 3),
