@@ -95,8 +95,6 @@ LIMITS = spine.Length(words=1500, cells=20)
 MINUTES = 15
 # Chapters whose spine does not stand yet, with what it has. A line may fall and go, never rise, and none may come.
 NOT_YET = {
-    "4-shape-mismatch": spine.Length(2003, 11, 2),
-    "5-what-one-magnitude-moves": spine.Length(2360, 19, 2),
     "9-train-both": spine.Length(3038, 22, 5),
 }
 
