@@ -99,7 +99,9 @@ def test_thin_neighbours_share_a_line_and_others_do_not():
 
 
 CHAPTERS = [name for name in FILES if re.search(r"/\d-", name)]
-STANDING = [name for name in CHAPTERS if re.search(r"/[1-7]-", name)]  # 8 opens with a picture, 9 is in NOT_YET of test_book.py
+STANDING = [
+    name for name in CHAPTERS if re.search(r"/[1-7]-", name)
+]  # 8 opens with a picture, 9 is in NOT_YET of test_book.py
 PAGE = "book/2-raschkas-layer.html"
 DEEP = "the-unmerged-class-in-his-repository-is-a-different-function"
 every_chapter = pytest.mark.parametrize("name", CHAPTERS)
