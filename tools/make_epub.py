@@ -6,19 +6,14 @@ the slides among it, is left out. The same site gives the same bytes.
 
 import html
 import re
-import sys
 import uuid
-import zipfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
-import build_site
-import disk
 import publish_notebooks
 from bs4 import BeautifulSoup, Tag
-from make_zip import BUILD, LONG_AGO
+from make_zip import of_the_site, packed
 
 START = "book/index.html"
 COVER = "_static/preview.png"
@@ -178,27 +173,14 @@ def make(site: Path, folder: Path) -> Path:
     files["fonts/stix-two-math.woff2"] = (site / FONT).read_bytes()
     files["cover.png"] = (site / COVER).read_bytes()
     files |= {name: (site / name).read_bytes() for name in pictures}
-    inside = {"META-INF/container.xml": CONTAINER.encode()}
+    inside = {"mimetype": b"application/epub+zip", "META-INF/container.xml": CONTAINER.encode()}
     inside["EPUB/book.opf"] = package(files, pages, title, version).encode()
     inside |= {f"EPUB/{file}": content for file, content in files.items()}
-    target = folder / f"dora-magnitude-{version}.epub"
-    with disk.making(target) as half, zipfile.ZipFile(half, "w") as archive:
-        entry = partial(zipfile.ZipInfo, date_time=LONG_AGO)
-        archive.writestr(entry("mimetype"), "application/epub+zip", zipfile.ZIP_STORED)
-        for file, content in inside.items():
-            archive.writestr(entry(file), content, zipfile.ZIP_DEFLATED, compresslevel=9)
-    return target
+    return packed(folder / f"dora-magnitude-{version}.epub", inside, plain=("mimetype",))
 
 
 def main() -> None:
-    if not (BUILD / "html" / "index.html").exists():
-        sys.exit("There is no site to make a book of: run make epub, which builds it first.")
-    try:
-        with build_site.locked(BUILD):  # no build may change the site meanwhile
-            made = make(BUILD / "html", BUILD)
-    except OSError as error:
-        sys.exit(disk.sentence(error, "The EPUB"))
-    print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
+    of_the_site(make, wanted="make a book of: run make epub", name="The EPUB")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import build_site
@@ -22,24 +23,34 @@ def make(site: Path, folder: Path) -> Path:
     name = f"dora-magnitude-{version}"
     files = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     files["README.txt"] = README.format(version=version).encode()
-    target = folder / f"{name}.zip"
+    return packed(folder / f"{name}.zip", {f"{name}/{file}": content for file, content in sorted(files.items())})
+
+
+def packed(target: Path, files: dict[str, bytes], *, plain: tuple[str, ...] = ()) -> Path:
+    """An archive of `files` in their order, the `plain` ones as they are and all others compressed."""
     with disk.making(target) as half, zipfile.ZipFile(half, "w") as archive:
-        for file, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(f"{name}/{file}", LONG_AGO)
+        for file, content in files.items():
+            entry = zipfile.ZipInfo(file, LONG_AGO)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+            kind = zipfile.ZIP_STORED if file in plain else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content, kind, compresslevel=9)
     return target
 
 
-def main() -> None:
+def of_the_site(make: Callable[[Path, Path], Path], *, wanted: str, name: str) -> None:
+    """What a command does that makes one file of the built site."""
     if not (BUILD / "html" / "index.html").exists():
-        sys.exit("There is no site to put into an archive: run make zip, which builds it first.")
+        sys.exit(f"There is no site to {wanted}, which builds it first.")
     try:
         with build_site.locked(BUILD):  # no build may change the site meanwhile
             made = make(BUILD / "html", BUILD)
     except OSError as error:
-        sys.exit(disk.sentence(error, "The archive"))
+        sys.exit(disk.sentence(error, name))
     print(f"The book is in {made.relative_to(BUILD.parent)}, {made.stat().st_size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    of_the_site(make, wanted="put into an archive: run make zip", name="The archive")
 
 
 if __name__ == "__main__":
