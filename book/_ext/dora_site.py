@@ -70,13 +70,17 @@ def show_first(app: Sphinx, document: nodes.document) -> None:
     """Where only a cell's code is folded, what it shows comes first, and the code below it."""
     for cell in document.findall(nodes.container):
         if cell.get("hide_mode") == "input" and len(cell.children) > 1:
-            code = HideCodeCellNode(prompt_show=cell["prompt_show"], prompt_hide=cell["prompt_hide"])
-            code["classes"].append("below-output")
-            source = cell.children[0]
-            cell.remove(source)
-            code += source
-            cell += code
+            cell += folded_code(cell, cell["prompt_show"], cell["prompt_hide"], kind="below-output")
             del cell["hide_mode"]
+
+
+def folded_code(cell: nodes.container, show: str, hide: str, *, kind: str) -> HideCodeCellNode:
+    """The cell's code, taken out of it and into a fold."""
+    code = HideCodeCellNode(prompt_show=show, prompt_hide=hide, classes=[kind])
+    source = cell.children[0]
+    cell.remove(source)
+    code += source
+    return code
 
 
 def move_question_code(app: Sphinx, document: nodes.document) -> None:
@@ -85,12 +89,7 @@ def move_question_code(app: Sphinx, document: nodes.document) -> None:
         after = question.parent.children[question.parent.index(question) + 1 :]
         answer = next((cell for cell in after if "answer" in cell_tags(cell)), None)
         if answer is not None and question.get("hide_mode") == "input":
-            code = HideCodeCellNode(prompt_show="Show the question's code", prompt_hide="Hide the question's code")
-            code["classes"].append("asked")
-            source = question.children[0]
-            question.remove(source)
-            code += source
-            answer += code
+            answer += folded_code(question, "Show the question's code", "Hide the question's code", kind="asked")
 
 
 def ask_once(app: Sphinx, document: nodes.document) -> None:

@@ -28,6 +28,7 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.writers.html5 import HTML5Translator
+from standalone import joined
 
 DEEPER = "Go deeper: "
 THIN = "thin"
@@ -268,10 +269,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", go_deeper, priority=400)
     app.connect("doctree-read", fold_thin)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def joined(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
 
 
 def main() -> None:
