@@ -13,7 +13,7 @@ from dorabook.live import Knobs
 from dorabook.live.knobs.knobs import MOST, SIDE, WEIGHT
 from dorabook.text import fixed
 from playwright.sync_api import Locator, Page, expect
-from support.live_page import Core, drag, modules, numbers, settle
+from support.live_page import Core, boxed_figure, drag, modules, numbers, settle
 from support.pages import unclean
 from torch import nn
 
@@ -396,20 +396,11 @@ def test_an_output_that_a_row_of_zeros_makes_is_moved_by_no_knob(play):
     )
 
 
-KERNEL = """([state, other]) => {
-    const heard = {};
-    const model = { get: (name) => state[name], on: (name, f) => { heard[name] = f; }, off() {}, set() {}, save_changes() {} };
-    const el = document.body.appendChild(document.createElement("div"));
-    modules["knobs/knobs"].default.render({ model, el });
-    state.weight = other;
-    heard["change:weight"]();
-}"""
-
-
 def test_a_weight_that_a_kernel_sends_is_drawn_anew(browser):
     page, other = modules(browser, "knobs/knobs"), copy.deepcopy(WEIGHT)
     other[0][0], other[2][3] = -6, 1
-    page.evaluate(KERNEL, [Knobs().state(), other])
+    boxed_figure(page, "knobs/knobs", Knobs().state())
+    page.evaluate("(other) => window.model.set('weight', other)", other)
     assert said(page) == Knobs().sentence
     drawn = [entry.text_content() for entry in page.locator(".dora-kn-entry").all()]
     assert (drawn[0], drawn[13]) == ("\u22126", "1")

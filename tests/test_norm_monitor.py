@@ -8,19 +8,9 @@ from dorabook import decompose
 from dorabook.layers import DoRALinear
 from dorabook.live import NormExplorer, NormMonitor
 from dorabook.live.norm_explorer.norm_monitor import SEEN
-from support.live_page import live_host, modules
+from support.live_page import boxed_figure, live_host, modules
 from torch import nn
 
-# A front end's model, with a figure that is drawn before it stands in the document: a box of ipywidgets does that.
-BOXED = """(state) => {
-    const values = new Map(Object.entries(state)), heard = new Map(), el = document.createElement("div");
-    window.model = {
-        get: (name) => values.get(name), on: (event, call) => heard.set(event, call), off() {}, saved: 0, save_changes() { this.saved++; },
-        set(name, value) { values.set(name, value); heard.get(`change:${name}`)?.(); },
-    };
-    modules["norm_explorer/norm_explorer"].default.render({ model: window.model, el });
-    document.body.append(el);
-}"""
 BARS = """() => Array.from(document.querySelectorAll(".dora-ne-lane"), (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const inked = [...Array(data.length / 4).keys()].filter((at) => data[4 * at + 3] > 0);
@@ -33,7 +23,7 @@ def boxed(browser):
     def draw(figure):
         page = modules(browser, "norm_explorer/norm_explorer")
         page.add_style_tag(content=live_host.style())
-        page.evaluate(BOXED, figure.state())
+        boxed_figure(page, "norm_explorer/norm_explorer", figure.state())
         return painted(page)
 
     return draw

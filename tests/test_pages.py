@@ -51,12 +51,16 @@ def of(names: list[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("opened", names, indirect=True, scope="module")
 
 
+def sized(page: Page, width: int, height: int = 900) -> Page:
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page)
+    return page
+
+
 @pytest.fixture
 def page(opened: Page) -> Page:
     """The page in a window of 1280 × 900."""
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    settle(opened)
-    return opened
+    return sized(opened, 1280)
 
 
 @of(EVERY)
@@ -114,12 +118,6 @@ def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(page)
 
 SCROLLED = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent.slice(0, 60))"
 EDGES = "(all) => all.map((one) => one.getBoundingClientRect()).map(({ left, right }) => [left, right])"
-
-
-def sized(page: Page, width: int, height: int = 900) -> Page:
-    page.set_viewport_size({"width": width, "height": height})
-    settle(page)
-    return page
 
 
 @of(EVERY)
@@ -216,7 +214,5 @@ def test_it_is_accessible_in_both_themes(page):
 @of(EVERY)
 def test_it_fits_a_narrow_window(page):
     assert page.at_first <= 320, "as it opens, its figures not yet live"
-    page.set_viewport_size({"width": 320, "height": 900})
-    settle(page)
-    assert page.evaluate(SIDEWAYS) <= 320
+    assert sized(page, 320).evaluate(SIDEWAYS) <= 320
     assert violations(page, "scrollable-region-focusable", "button-name", "label", "nested-interactive") == []

@@ -102,6 +102,23 @@ def modules(browser: Browser, *paths: str) -> Page:
     return page
 
 
+# A front end's model, with a figure that is drawn before it stands in the document: a box of ipywidgets does that.
+BOXED = """([module, state]) => {
+    const values = new Map(Object.entries(state)), heard = new Map(), el = document.createElement("div");
+    window.model = {
+        get: (name) => values.get(name), on: (event, call) => heard.set(event, call), off() {}, saved: 0, save_changes() { this.saved++; },
+        set(name, value) { values.set(name, value); heard.get(`change:${name}`)?.(); },
+    };
+    modules[module].default.render({ model: window.model, el });
+    document.body.append(el);
+}"""
+
+
+def boxed_figure(page: Page, module: str, state: dict) -> None:
+    """Draw the figure of one of the page's `modules`; window.model.set is what a kernel sends."""
+    page.evaluate(BOXED, [module, state])
+
+
 class Core:
     """The same modules in QuickJS, in this process, for what needs no document. `evaluate` is used as a page's."""
 
