@@ -232,7 +232,8 @@ def evidence(cell: Cell) -> Iterator[str]:
 
 
 def without_references(prose: str) -> str:
-    """The text without addresses, and without the years of what is cited."""
+    """The text without addresses, what a phrase sets, and the years of what is cited."""
+    prose = re.sub(r"</?span[^>]*>", "", prose)
     cited = LINK.sub(lambda match: YEAR.sub("", match[1]), prose)
     cited = re.sub(r"<https?://[^>]*>|https?://\S+|arXiv:\d+\.\d+(?:v\d+)?", "", cited)
     return re.sub(r"\([^()]*\b(?:19|20)\d\d\)", lambda match: YEAR.sub("", match[0]), cited)
