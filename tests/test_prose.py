@@ -1,6 +1,5 @@
 """The text of a chapter and its figures: phrases that set one, numbers that follow one, and the figure that stays in view."""
 
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -55,14 +54,14 @@ def test_no_span_of_a_chapter_is_anything_else():
     assert {name[0] for name, kind, *_ in spans() if kind == "sets"} >= {"2", "4"}
 
 
-@pytest.mark.parametrize("notebook, id, text", [(n, i, t) for n, kind, i, t, _ in spans() if kind == "sets"])
+@pytest.mark.parametrize(("notebook", "id", "text"), [(n, i, t) for n, kind, i, t, _ in spans() if kind == "sets"])
 def test_a_phrase_asks_for_what_its_figure_can_show_and_has_room_to_stay_in_view(notebook, id, text):
     refused, low = asked(notebook, id, "[decode(text, state, allowed).refused, figure.low]", text)
     assert (refused, low) == ("", True)
 
 
 @pytest.mark.parametrize(
-    "notebook, id, text, said", [(n, i, t, said) for n, kind, i, t, said in spans() if kind == "shows"]
+    ("notebook", "id", "text", "said"), [(n, i, t, said) for n, kind, i, t, said in spans() if kind == "shows"]
 )
 def test_a_number_of_the_text_is_the_one_that_its_figure_shows(notebook, id, text, said):
     assert asked(notebook, id, "shown(text, state, figure.rows(state)) ?? null", text) == said
@@ -182,5 +181,3 @@ def test_state_that_stands_when_a_link_is_followed_is_not_taken_for_the_readers_
     page.locator("#all").click()  # there is nothing before it
     expect(page.locator("#all")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".dora-kn-tally b")).to_have_text("4 of 4")
-
-
