@@ -93,6 +93,7 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@$(CHECKS) -m bench.checkpoint
 	@$(CHECKS) -m bench.detective
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.fuzz
+	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.links
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.calibrate
 	@OMP_NUM_THREADS=1 $(CHECKS) -W ignore -m bench.norm
 	@$(CHECKS) -m bench.norm_pages

@@ -1,6 +1,5 @@
 """A figure's state in the page's address: what a link may set, what is refused, and that no link makes a page hang."""
 
-import json
 import random
 import re
 from functools import cache
@@ -8,43 +7,17 @@ from functools import cache
 import live_host
 import pytest
 import torch
-from dorabook.live import (
-    AxisDetective,
-    DirectionDial,
-    NormExplorer,
-    NormMonitor,
-    ParameterCounter,
-    TrainingRace,
-    TwoRoads,
-)
-from dorabook.live.predict.predict import Predict
+from dorabook.live import NormExplorer
 from playwright.sync_api import expect
 from support.live_page import Core
+from support.random_links import DRAWN, FIGURES, drawn_like, kept, picked, random_link, within
 
-DRAWN = torch.randn(192, 576, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-FIGURES = {
-    "small": NormExplorer(id="f"),
-    "large": NormExplorer(DRAWN, id="f"),
-    "monitor": NormMonitor(DRAWN[:4, :5], id="f"),
-    "dial": DirectionDial(id="f"),
-    "race": TrainingRace(id="f"),
-    "counter": ParameterCounter(id="f"),
-    "roads": TwoRoads(id="f"),
-    "detective": AxisDetective(id="f"),
-    "predict": Predict("How many?", {"128": "yes", "784": "no", "1": "no"}, answer="128", id="f"),
-}
 NAMED = pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 
 
 @cache
 def link() -> Core:
     return Core("page/link")
-
-
-@cache
-def kept(figure) -> dict:
-    """What the page's script finds in the figure: its state, and what a link may set of it."""
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', figure.to_html())[1])
 
 
 def decoded(figure, text: str) -> dict:
@@ -86,82 +59,6 @@ def test_what_a_link_may_set_is_of_the_state_and_says_its_ends(figure):
         assert isinstance(ends, list) or ends["least"] <= ends["most"], name
         leaves = torch.as_tensor(state[name], dtype=torch.float64).flatten().tolist() if isinstance(ends, dict) else []
         assert all(ends["least"] <= leaf <= ends["most"] for leaf in leaves), name
-
-
-def within(value, ends) -> bool:
-    if isinstance(ends, list):
-        return value in ends
-    leaves = torch.as_tensor(value, dtype=torch.float64).flatten()
-    whole = not ends["whole"] or bool((leaves == leaves.round()).all())
-    return bool(((leaves >= ends["least"]) & (leaves <= ends["most"])).all()) and whole
-
-
-WORDS = [
-    "input",
-    "output",
-    "detached",
-    "true",
-    "false",
-    "square",
-    "direction",
-    "in%2Cout",
-    "GPT-2",
-    "",
-    "<img>",
-    "%",
-    "null",
-    "[]",
-    "1;2",
-]
-DIGITS = [
-    "0",
-    "1",
-    "-1",
-    "0.5",
-    "2",
-    "7",
-    "0.05",
-    "1e-20",
-    "1e6",
-    "-1e6",
-    "1e300",
-    "NaN",
-    "Infinity",
-    "1e",
-    "--1",
-    "0.1.2",
-    "999999999999999999999",
-]
-
-
-def random_link(draw: random.Random, figure) -> str:
-    """One to four parts: keys of the figure or of another, values of every kind, now and then cut off in the middle."""
-    state, allowed = (kept(figure)[part] for part in ("state", "allowed"))
-    keys = [*state, *allowed, "pull", "axis", "__proto__", "toString"]
-
-    def entry() -> str:
-        place = ".".join(str(draw.choice([0, 1, 2, 5, 191])) for _ in range(draw.choice([1, 2, 2, 3])))
-        return f"{place}~{draw.choice(DIGITS)}"
-
-    def value() -> str:
-        return draw.choice(
-            [
-                lambda: draw.choice(WORDS),
-                lambda: draw.choice(DIGITS),
-                lambda: ",".join(entry() for _ in range(draw.choice([1, 2, 9]))),
-            ]
-        )()
-
-    def part() -> str:
-        key = draw.choice(keys)
-        ends = allowed.get(key)
-        if not ends or draw.random() < 0.4:
-            return f"{key}:{value()}"
-        good = draw.choice(ends) if isinstance(ends, list) else picked(draw, ends)
-        return f"{key}:0~{good}" if isinstance(state[key], list) else f"{key}:{str(good).replace('True', 'true')}"
-
-    text = ";".join(part() for _ in range(draw.choice([1, 1, 2, 4])))
-    return text[: draw.randrange(len(text))] if draw.random() < 0.2 else text
 
 
 @NAMED
@@ -213,22 +110,11 @@ def test_a_link_to_any_state_that_the_controls_reach_opens_it(seed):
         assert {**given["state"], **said["changes"]} == state
 
 
-def drawn_like(value, draw: random.Random, ends: dict):
-    return [drawn_like(part, draw, ends) for part in value] if isinstance(value, list) else picked(draw, ends)
-
-
-def picked(draw: random.Random, ends: dict) -> float:
-    """A number that a control can set, with few enough digits for a link."""
-    step = ends.get("step") or (1 if ends["whole"] else 0)
-    value = draw.uniform(ends["least"], ends["most"])
-    return float(f"{step * round(value / step) if step else value:.3g}") if not ends["whole"] else round(value)
-
-
 # Size: what is done for a link is bounded by the figure, not by the link
 
 
-def test_a_link_longer_than_any_state_is_refused_unread():
-    long = ",".join(f"{i % 4}.{i % 5}~1" for i in range(200_000))
+def test_a_link_of_more_than_a_few_kilobytes_is_refused_unread():
+    long = ",".join(f"{i % 4}.{i % 5}~1" for i in range(1500))
     assert decoded(FIGURES["small"], f"weight:{long}") == {
         "changes": {},
         "refused": "The link cannot be read, so the figure stands as it starts.",
@@ -282,3 +168,20 @@ def test_arrows_of_any_length_make_few_marks(show):
     expect(page.get_by_role("status")).to_have_text(re.compile("lies along the direction"))
     assert page.locator(".dora-dial svg *").count() < 60
     assert page.problems == []
+
+
+def test_a_state_that_is_too_long_for_a_link_says_so(show):
+    """A reader can scale a weight row by row, and every entry that has changed stands in the link."""
+    page = show(NormExplorer(DRAWN[:40, :40] / 7, id="f"))
+    page.get_by_text("Change the weight").click()
+    for output in range(30):
+        page.get_by_role("slider", name=re.compile("^Output")).evaluate(
+            f"(node) => {{ node.value = {output}; node.dispatchEvent(new Event('input')); }}"
+        )
+        page.get_by_role("slider", name=re.compile(f"^Scale all weights of output {output}\\b")).evaluate(
+            "(node) => { node.value = 0.75; node.dispatchEvent(new Event('input')); }"
+        )
+        page.wait_for_selector(".dora:not([data-pending])")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="This state is too long for a link")).to_be_visible()
+    assert page.url.endswith("page.html")

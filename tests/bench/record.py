@@ -34,6 +34,7 @@ PARTS = {  # in the order of the page
     "checkpoint": "An adapter and its base, 1 GB, judged in Python",
     "detective": "The same, dropped on the page",
     "fuzz": "Broken files",
+    "links": "Links that ask for anything",
 }
 
 

@@ -1,6 +1,6 @@
 // Brings the figures of a page to life: each <figure data-figure="name"> gets its module and its own model.
 // A figure's sentence and table are in the page already and come back if its module fails.
-import { decode, encode, refusal, split } from "./link.js";
+import { LONGEST, decode, encode, refusal, split } from "./link.js";
 import { any, forget, keep, recall } from "./memory.js";
 import { prose } from "./prose.js";
 import { button, h, say } from "../ui/dom.js";
@@ -221,6 +221,7 @@ function link(figures, id) {
 function linkButton(address) {
   const box = h("span", { class: "dora-link" });
   const copy = button("Copy link to this state", () => {
+    if (address().split("#")[1].length > LONGEST) return say(copy, "This state is too long for a link");
     const field = box.querySelector("input") ?? document.createElement("input");
     field.readOnly = true;
     field.value = address();

@@ -2,7 +2,7 @@
 // Only what differs from the authored state is written. A link sets what a control of the figure could have set, within the
 // control's ends, and is followed whole or not at all: half of a link would be a state that nobody meant.
 
-const LONGEST = 100_000; // characters: every entry of a weight of 64 by 64, with some to spare
+export const LONGEST = 8000; // characters: some 600 entries of a weight; the controls of a figure make a tenth of that
 
 /** What differs, as key:value parts; "" where nothing does. A matrix gives row.column~value for each changed entry. */
 export function encode(state, authored) {
