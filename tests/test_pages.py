@@ -141,6 +141,13 @@ def test_it_fits_windows_between_a_phones_and_a_desks(page):
     assert wide == []
 
 
+@pytest.mark.deep
+@of(EVERY)
+def test_no_width_lets_it_scroll_sideways(page):
+    wide = [width for width in range(320, 1921, 8) if sized(page, width).evaluate(SIDEWAYS) > width]
+    assert wide == []
+
+
 # ---- in large and loose type
 
 # WCAG 1.4.12. What hides its overflow must have none.
