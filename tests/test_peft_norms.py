@@ -495,6 +495,10 @@ def test_the_numbers_of_a_large_base_that_are_compared_are_of_every_column():
     with torch.no_grad():
         base.data[0, 1] += 1
         assert kept.is_of_base(base), "the one change that is not seen"
+        base.data, before = base.data.clone(), base.data
+        assert not kept.is_of_base(base), "other memory, with the same numbers where they are compared"
+        base.data = before
+        assert kept.is_of_base(base)
         base[0, 1] += 1
         assert not kept.is_of_base(base)
 
