@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip epub epubcheck run check test deep frontends newest colab remake links bench clean
+.PHONY: help site serve zip epub epubcheck run check test deep frontends newest colab remake links bench norms clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -98,6 +98,9 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@OMP_NUM_THREADS=1 $(CHECKS) -W ignore -m bench.norm
 	@$(CHECKS) -m bench.norm_pages
 	@test -z "$(TESTS)" || $(CHECKS) -m bench.suite
+
+norms: .venv/all.done ## measure the norm and DoRA's whole steps: THREADS=2 for two threads, PART=step for one part, RECORD=1 to keep them
+	@$(CHECKS) -W ignore -m bench.norm $${PART:+"$$PART"} --threads $${THREADS:-1} $${RECORD:+--record}
 
 clean: ## remove the built site and the installed packages
 	rm -rf _build .venv

@@ -57,6 +57,7 @@ def test_both_roads_give_the_norm_of_the_plain_sum(per, road, out_features, in_f
 @both_roads
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-12), (torch.bfloat16, 2**-8)])
 def test_a_weight_of_many_slices_is_measured_whole(per, road, dtype, error, monkeypatch):
+    monkeypatch.setattr(factored, "WHOLE", 0)
     monkeypatch.setattr(factored, "SLICE", 50)
     monkeypatch.setattr(factored, "BLOCK", 70)
     W, A, B = draw(37, 5, 2, dtype=dtype)
@@ -159,14 +160,15 @@ def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, err
 
 
 def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
-    assert cheaper_road(4096, 4096, rank=102) == "factored"  # 4096 / 40 is 102.4
-    assert cheaper_road(4096, 4096, rank=103) == "formed"
-    assert cheaper_road(1024, 16384, rank=102) == "factored"
-    assert cheaper_road(1024, 16384, rank=103) == "formed"
-    assert cheaper_road(192, 576, rank=8) == "formed"
-    assert cheaper_road(1600, 1600, rank=40) == "factored"  # 40 x 40 is 1600: the bound itself
-    assert cheaper_road(256, 512, rank=8) == "factored"  # 2^17 elements: as large as is asked
-    assert cheaper_road(255, 512, rank=8) == "formed"
+    assert cheaper_road(512, 1024, rank=8) == "factored"  # 2^19 elements: as large as is asked
+    assert cheaper_road(511, 1024, rank=8) == "formed"
+    assert cheaper_road(2048, 2048, rank=101) == "factored"  # 2^22 elements; 101^2 * 4096 is 9.96 of them
+    assert cheaper_road(2048, 2048, rank=102) == "formed"
+    assert cheaper_road(2049, 2048, rank=202) == "factored"  # one row more, whose sum would be in fresh memory
+    assert cheaper_road(2049, 2048, rank=203) == "formed"
+    assert cheaper_road(1280, 1280, rank=80) == "factored"  # 6400 * 2560 is 10 * 1280 * 1280: the bound itself
+    assert cheaper_road(512, 8192, rank=69) == "factored"  # a side that is short: 69^2 * 8704 is 9.88 of 2^22
+    assert cheaper_road(512, 8192, rank=70) == "formed"
 
 
 @both_axes
@@ -191,14 +193,47 @@ def test_shapes_that_do_not_fit_are_named(change, says):
         adapted_norms(*change(*draw(4, 6, 2)), scaling=1.0, per="output")
 
 
-def test_mixed_dtypes_axis_and_road_are_named():
+HALF, FLOAT = torch.bfloat16, torch.float32
+
+
+@both_axes
+@both_roads
+@pytest.mark.parametrize(
+    ("dtypes", "result", "error"),
+    [
+        ((HALF, FLOAT, FLOAT), FLOAT, 5e-7),  # a bfloat16 base with peft's own choice of adapters
+        ((FLOAT, HALF, HALF), FLOAT, 5e-7),
+        ((HALF, torch.float16, HALF), FLOAT, 5e-7),  # what torch promotes the two halves to
+        ((HALF, torch.float64, FLOAT), torch.float64, 1e-12),
+    ],
+)
+def test_mixed_dtypes_are_rounded_once_to_what_torch_promotes_them_to(per, road, dtypes, result, error):
+    parts = [tensor.to(dtype) for tensor, dtype in zip(draw(96, 160, 8), dtypes, strict=True)]
+    exact = plain(*(tensor.double() for tensor in parts), 0.25, per)
+    kept = squared_norms(parts[0].to(result), per=per)  # W's own squares have to be as exact
+    got = adapted_norms(*parts, scaling=0.25, per=per, road=road, weight_squared=kept)
+    assert got.dtype == result
+    torch.testing.assert_close(got.double(), exact, rtol=error, atol=0)
+
+
+def test_dtype_axis_and_road_are_named():
     W, A, B = draw(4, 6, 2)
-    with pytest.raises(TypeError, match="bring them to one dtype"):
-        adapted_norms(W, A.float(), B, scaling=1.0, per="output")
+    for name, parts in (("weight", (W.char(), A, B)), ("lora_A", (W, A.long(), B)), ("lora_B", (W, A, B.cfloat()))):
+        with pytest.raises(TypeError, match=f"{name} is torch.*, expected real floating point numbers"):
+            adapted_norms(*parts, scaling=1.0, per="output")
     with pytest.raises(ValueError, match="per is 1"):
         adapted_norms(W, A, B, scaling=1.0, per=1)
     with pytest.raises(ValueError, match="road is 'fast'"):
         adapted_norms(W, A, B, scaling=1.0, per="output", road="fast")
+
+
+@both_axes
+@both_roads
+def test_nothing_that_was_given_is_written_to(per, road):
+    given = draw(4, 6, 2)
+    before = [tensor.clone() for tensor in given]
+    adapted_norms(*given, scaling=0.5, per=per, road=road)
+    torch.testing.assert_close(given, before, rtol=0, atol=0)
 
 
 @both_axes

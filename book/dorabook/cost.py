@@ -101,14 +101,13 @@ def norm_elementwise(shape: LayerShape, rank: int, *, per: Per, by: NormWay) -> 
     if by == "peft":
         work = {"I": into * into, "s (BA)": whole, "W + s (BA)": whole, "squares": whole, "roots": side}
     elif by == "formed":
-        work = {"s B": out * rank, "W + (s B) A": whole, "squares": whole, "roots": side}
+        work = {"W + s (B A)": whole, "squares": whole, "roots": side}
     else:
         work = {
-            "s B": out * rank,
             "2 cross + Gram": side * rank,
             "times the other factor": side * rank,
             "|w|^2 + ...": side,
-            "cancelled?": 2 * side,  # a multiple of |w|^2, and a comparison with it
+            "cancelled?": side,  # less a multiple of |w|^2
             "roots": side,
         }
     return {step: copies * count for step, count in work.items()}
@@ -135,18 +134,17 @@ def norm_memory(
         return into * into + into * rank + three if training else max(product, three)
     if by == "factored":
         side = _side(per, out, into)
-        return out * rank + max(
+        return max(
             2 * side * rank + rank * rank,  # cross, the Gram matrix, and what it adds to cross
-            3 * side * rank,  # cross, that sum, and the sum times the other factor
-            2 * side * rank + 2 * side,  # cross, the last product, its sums over the rank and the squared norms
+            2 * side * rank + side,  # that sum, the sum times the other factor, and its sums over the rank
+            side * rank + 3 * side,  # that sum, the squared norms, what they are less of |w|^2, and the roots
         )
     step = out if slice_of is None else min(out, max(8, slice_of // into))  # rows at a time
     slices, rest = divmod(out, step)
-    if (
-        per == "output"
-    ):  # sB; then a full slice and the norms so far, the last rows and all norms, or norms twice, to join them
-        return out * rank + max(step * into + slices * step, rest * into + out, 2 * out)
-    return out * rank + 2 * step * into + (2 if slices > 1 else 1) * into  # sB, a slice, its squares, and their sums
+    several = slices > 1 or rest > 0
+    if per == "output":  # a full slice and the norms so far; the last rows and all norms; norms twice, to join them
+        return max(step * into + slices * step, rest * into + out, (1 + several) * out)
+    return step * into + (2 if slices > 1 else 1) * into  # a slice, its sums of squares, and those so far
 
 
 def training_memory(parameters: int, *, dtype: str = "float32") -> Work:

@@ -1,6 +1,6 @@
 """What the norm of W + sBA costs by each way, and what it is of a training step with the installed peft.
 
-    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm              # prints every row; about ten minutes
+    PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm              # prints every row; about half an hour
     PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm step model   # some parts only
     PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm --record     # and writes book/data/norm_cost.csv and .json
     PYTHONPATH=book:tests:tools .venv/bin/python -m bench.norm step --record  # these parts' rows anew, the others stay
@@ -12,7 +12,9 @@ norm   One norm. "whole": the best plain form, torch.addmm(W, B, A, alpha=s), th
        square().sum().sqrt() and square_().sum().sqrt(). "sliced" and "factored": the two roads of dorabook.factored, |W|^2 kept. "peft": get_lora_weight and
        get_weight_norm of the installed peft, which has no norm per input.
 half   The same ways per output in bfloat16, on a few shapes and ranks.
-step   Forward and backward of one linear layer of the installed peft, 512 tokens: "lora", and DoRA as "peft" and inside "cheaper_norms".
+step   Forward and backward of one linear layer of the installed peft at 1, 64 and 512 rows, after a change of B as by an optimizer:
+       "lora", DoRA as "peft" and inside "cheaper_norms", as "given" with a norm that costs nothing, and as "again" inside the block
+       with nothing changed, as for the second of several passes of one step. "half step": the same, base and adapters in bfloat16.
 model  The same of a whole encoder of the shapes of all-MiniLM-L6-v2, all 36 linear layers adapted, 12 sentences of 16 tokens.
 """
 
@@ -26,12 +28,14 @@ from dataclasses import asdict, dataclass, fields
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import disk
 import kept
 import torch
 from bench.memory import Peak
 from bench.record import machine
+from dorabook import peft_norms
 from dorabook.factored import adapted_norms, cheaper_road, squared_norms
 from dorabook.peft_norms import cheaper_norms
 from peft import LoraConfig, get_peft_model
@@ -56,11 +60,12 @@ SHAPES = {  # (out_features, in_features)
 }
 HALF_SHAPES = ("SmolLM2 k_proj", "GPT-2 c_attn", "Llama q_proj")
 HALF_RANKS = (16, 64)
-STEP_SHAPES = ("SmolLM2 k_proj", "SmolLM2 q_proj", "SmolLM2 up_proj", "Llama q_proj")
-STEP_RANKS = (8, 16, 64)
-TOKENS = 512
+STEP_SHAPES = ("SmolLM2 k_proj", "SmolLM2 q_proj", "SmolLM2 up_proj", "GPT-2 c_attn", "Llama q_proj")
+STEP_RANKS = (8, 16, 64, 256)
+STEP_ROWS = (1, 64, 512)
+MODEL_RANKS = (8, 16, 64)
 SENTENCES, LENGTH = 12, 16
-SECONDS = 1.0  # for the turns of a case, which takes at least TURNS
+SECONDS = 0.5  # for the turns of a case, which takes at least TURNS
 TURNS = 7
 ROADS = {"sliced": "formed", "factored": "factored"}
 
@@ -75,6 +80,7 @@ class Row:
     in_features: int
     rank: int
     per: str
+    rows: int  # of x; 0 where there is none
     way: str
     milliseconds: float
     low_quartile: float
@@ -87,13 +93,14 @@ def measure(ways: Ways) -> dict[str, tuple[list[float], int]]:
     """Milliseconds of each way's turns, and its peak of bytes."""
     for run in ways.values():
         run()  # warm
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     times = {way: [] for way in ways}
     end = time.perf_counter() + SECONDS
     while len(times[next(iter(ways))]) < TURNS or time.perf_counter() < end:
         for way, run in ways.items():
-            start = time.process_time()
+            start = clock()
             run()
-            times[way].append(1e3 * (time.process_time() - start))
+            times[way].append(1e3 * (clock() - start))
     peaks = {}
     for way, run in ways.items():
         with Peak() as peak:
@@ -102,18 +109,19 @@ def measure(ways: Ways) -> dict[str, tuple[list[float], int]]:
     return {way: (times[way], peaks[way]) for way in ways}
 
 
-def rows(part: str, layer: str, size: tuple[int, int], rank: int, per: str, ways: Ways) -> list[Row]:
+def rows(part: str, layer: str, size: tuple[int, int], rank: int, per: str, ways: Ways, tokens: int = 0) -> list[Row]:
     made = []
     for way, (times, peak) in measure(ways).items():
         low, middle, high = (round(value, 4) for value in statistics.quantiles(times, n=4))
-        made.append(Row(part, layer, *size, rank, per, way, middle, low, high, len(times), peak))
+        made.append(Row(part, layer, *size, rank, per, tokens, way, middle, low, high, len(times), peak))
     return made
 
 
 def factors(out_features: int, in_features: int, rank: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     draw = torch.Generator().manual_seed(0)
     sizes = (out_features, in_features), (rank, in_features), (out_features, rank)
-    return tuple((torch.randn(size, generator=draw) / size[1] ** 0.5).to(dtype) for size in sizes)
+    drawn = (torch.randn(size, generator=draw, device="cpu") / size[1] ** 0.5 for size in sizes)
+    return tuple(tensor.to(torch.get_default_device(), dtype) for tensor in drawn)
 
 
 def norm_ways(out_features: int, in_features: int, rank: int, per: str, dtype: torch.dtype = torch.float32) -> Ways:
@@ -168,22 +176,36 @@ def best_plain(made: list[Row]) -> list[Row]:
 
 def step_ways(lora: nn.Module, dora: nn.Module, x: Tensor) -> Ways:
     """A forward and a backward pass of each way."""
-    with cheaper_norms():  # its forward keeps |W|^2 from turn to turn, as it would over a training run
-        forwards = {"cheaper_norms": vars(DoraLinearLayer)["forward"]}
-    forwards["peft"] = vars(DoraLinearLayer)["forward"]
+    with cheaper_norms(dora, strict=True) as norms:  # it keeps |W|^2 from turn to turn, as it would over a training run
+        there_and_back(dora, x)
+        known = {layer: taken.norm for layer, taken in norms.kept.items()}
+        kept = dict(norms.kept)
 
-    def step(way: str) -> None:
-        DoraLinearLayer.forward = forwards[way]
+    def inside(block: object, *, moved: bool = True) -> None:
+        peft_norms._active.append(block)
         try:
-            there_and_back(dora, x)
+            there_and_back(dora, x, moved=moved)
         finally:
-            DoraLinearLayer.forward = forwards["peft"]
+            peft_norms._active.remove(block)
 
-    return {"lora": partial(there_and_back, lora, x)} | {way: partial(step, way) for way in ("peft", "cheaper_norms")}
+    norms.kept.update(kept)
+    given = SimpleNamespace(norm=lambda layer, *_: known[layer], strict=True)
+    return {
+        "lora": partial(there_and_back, lora, x),
+        "given": partial(inside, given),
+        "peft": partial(there_and_back, dora, x),
+        "cheaper_norms": partial(inside, norms),
+        "again": partial(inside, norms, moved=False),  # right after: nothing has moved since
+    }
 
 
-def there_and_back(model: nn.Module, x: Tensor) -> None:
+def there_and_back(model: nn.Module, x: Tensor, *, moved: bool = True) -> None:
     model.zero_grad()
+    if moved:  # as by an optimizer
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.mul_(0.9999)
     y = model(x)
     getattr(y, "last_hidden_state", y).square().mean().backward()
 
@@ -200,15 +222,17 @@ def adapted(model: nn.Module, targets: list[str], rank: int, *, dora: bool) -> n
     return model
 
 
-def step_rows() -> Iterator[list[Row]]:
-    for layer, rank in product(STEP_SHAPES, STEP_RANKS):
+def step_rows(part: str = "step", dtype: torch.dtype = torch.float32) -> Iterator[list[Row]]:
+    for layer, rank, tokens in product(STEP_SHAPES, STEP_RANKS, STEP_ROWS):
         out_features, in_features = SHAPES[layer]
-        x = torch.randn(TOKENS, in_features).requires_grad_()
+        x = torch.randn(tokens, in_features, dtype=dtype).requires_grad_()
         models = [
-            adapted(nn.Sequential(nn.Linear(in_features, out_features, bias=False)), ["0"], rank, dora=dora)
+            adapted(
+                nn.Sequential(nn.Linear(in_features, out_features, bias=False, dtype=dtype)), ["0"], rank, dora=dora
+            )
             for dora in (False, True)
         ]
-        yield rows("step", layer, SHAPES[layer], rank, "output", step_ways(*models, x))
+        yield rows(part, layer, SHAPES[layer], rank, "output", step_ways(*models, x), tokens)
 
 
 def model_rows() -> Iterator[list[Row]]:
@@ -217,14 +241,22 @@ def model_rows() -> Iterator[list[Row]]:
     config = BertConfig(**sizes, **dropout, num_attention_heads=12)
     ids = torch.randint(1000, 30000, (SENTENCES, LENGTH), generator=torch.Generator().manual_seed(0))
     targets = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
-    for rank in STEP_RANKS:
+    for rank in MODEL_RANKS:
         models = [
             adapted(BertModel(config, add_pooling_layer=False), targets, rank, dora=dora) for dora in (False, True)
         ]
-        yield rows("model", "all-MiniLM-L6-v2, 36 layers", (0, 0), rank, "output", step_ways(*models, ids))
+        yield rows(
+            "model", "all-MiniLM-L6-v2, 36 layers", (0, 0), rank, "output", step_ways(*models, ids), SENTENCES * LENGTH
+        )
 
 
-PARTS = {"norm": norm_rows, "half": half_rows, "step": step_rows, "model": model_rows}
+PARTS = {
+    "norm": norm_rows,
+    "half": half_rows,
+    "step": step_rows,
+    "half step": partial(step_rows, "half step", torch.bfloat16),
+    "model": model_rows,
+}
 
 
 def summary(case: list[Row]) -> str:
@@ -237,35 +269,37 @@ def summary(case: list[Row]) -> str:
         ratios = f"rule / faster road {rule / min(times[way] for way in ROADS):.2f}, whole / rule {times['whole'] / rule:.2f}"
         ratios += f", peft / rule {times['peft'] / rule:.1f}" if "peft" in times else ""
     else:
-        ratios = f"peft / cheaper_norms {times['peft'] / times['cheaper_norms']:.2f}, "
-        ratios += ", ".join(f"{way} / lora {times[way] / times['lora']:.2f}" for way in ("peft", "cheaper_norms"))
+        ratios = ", ".join(f"{way} / lora {times[way] / times['lora']:.2f}" for way in times if way != "lora")
+        ratios += f", cheaper_norms / given {times['cheaper_norms'] / times['given']:.2f}"
     size = f"({row.out_features}, {row.in_features})"
-    return f"{row.part:5} {row.layer:19} {size:13} rank {row.rank:3} per {row.per:6}  {ways}  [{ratios}]"
+    return (
+        f"{row.part:5} {row.layer:19} {size:13} rank {row.rank:3} rows {row.rows:3} per {row.per:6}  {ways}  [{ratios}]"
+    )
 
 
 def record(made: list[Row]) -> None:
     """The table and its provenance, other parts' rows kept."""
     parts = {row.part for row in made}
-    lines = [row for row in kept.rows(TABLE) if row["part"] not in parts] + [asdict(row) for row in made]
+    lines = [{"rows": 0} | row for row in kept.rows(TABLE) if row["part"] not in parts] + [asdict(row) for row in made]
     lines.sort(key=lambda row: list(PARTS).index(row["part"]))  # stable: within a part, as measured
     kept.write(TABLE, tuple(field.name for field in fields(Row)), lines)
     note = TABLE.with_suffix(".json")
     before = json.loads(note.read_text(encoding="utf-8"))["measured"] if note.exists() else {}
-    measured = {part: one_thread() if part in parts else before.get(part) for part in PARTS}
+    measured = {part: threads() if part in parts else before.get(part) for part in PARTS}
     told = {
         "what": "time and peak memory of the norm of W + sBA by each way, and of training steps of LoRA and of DoRA with and "
         "without cheaper_norms; ways and fields in tests/bench/norm.py",
         "command": "PYTHONPATH=book:tests:tools python -m bench.norm --record",
-        "time": "processor time of one thread, median and quartiles of the turns, float32 but for half, which is bfloat16",
+        "time": "processor time of one thread, median and quartiles of the turns that the ways of a case take in turn, float32 but for half and half step, which are bfloat16",
         "load": "processes that ran or waited, over the last minute, at the end",
         "measured": {part: one for part, one in measured.items() if one},
     }
     disk.replace(note, json.dumps(told | size(TABLE), indent=1) + "\n")
 
 
-def one_thread() -> dict[str, object]:
-    told = machine()
-    return told | {"device": f"{told['device']}, 1 thread"}
+def threads() -> dict[str, object]:
+    told, count = machine(), torch.get_num_threads()
+    return told | {"device": f"{told['device']}, {count} thread{'s' * (count > 1)}"}
 
 
 def size(table: Path) -> dict[str, object]:
@@ -278,10 +312,15 @@ def main() -> None:
     parser.add_argument(
         "--record", action="store_true", help="write these parts into book/data/norm_cost.csv and .json"
     )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of torch; with several, a time is the wall's and not the processor's"
+    )
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:
         parser.error(f"part is {unknown[0]}, expected some of {', '.join(PARTS)}")
-    torch.set_num_threads(1)
+    if asked.record and asked.threads != 1:
+        parser.error("the record is of one thread: leave out --threads or --record")
+    torch.set_num_threads(asked.threads)
     made = []
     for part in asked.parts or PARTS:
         for case in PARTS[part]():

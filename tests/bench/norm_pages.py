@@ -85,7 +85,7 @@ def main() -> None:
             "time": f"processor time of one thread, median of {TURNS} turns, float32",
             "load": "processes that ran or waited, over the last minute, at the end",
         }
-        told |= norm.one_thread() | norm.size(TABLE)
+        told |= norm.threads() | norm.size(TABLE)
         disk.replace(TABLE.with_suffix(".json"), json.dumps(told, indent=1) + "\n")
 
 
