@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Real
+from types import CodeType
 from typing import Any
 
 import torch
@@ -42,14 +43,15 @@ def check(
     `wrong` maps a sentence about a misconception to the function that has it: an attempt that answers
     like one of them gets that sentence too, also where both stop with the same error on some of the examples.
     `through` makes of the attempt, and of each wrong function, the one that is run on the examples.
-    `never` maps a sentence to a function of an example's arguments: a tensor that a right answer does without.
+    `never` maps a sentence to a function of an example's arguments: a tensor, or a list, that a right answer does without.
     A stub (its body `...`) is "not filled in yet", never a traceback.
     """
     if not examples:
         raise ValueError("check needs at least one example: a tuple of arguments")
     if not callable(attempt):
         return Verdict(False, f"check takes the function itself, and got {_kind(attempt)}")
-    name, run, watch = attempt.__name__, through(attempt), _Watch(spec, never or {})
+    name, run = attempt.__name__, through(attempt)
+    watch = _Watch(_codes(spec) - (_codes(run) - _codes(attempt)), never or {})  # `through` may have made both
     for number, example in enumerate(examples, start=1):
         with watch.over(example):
             answer = _outcome(run, example)
@@ -142,14 +144,15 @@ def _fault(answer: Any, expected: Any, number: int) -> str:
 class _Watch(TorchFunctionMode):
     """Looks on while an attempt runs, and says what is wrong with the way of a right answer."""
 
-    def __init__(self, spec: Callable, never: dict[str, Callable]) -> None:
+    def __init__(self, spec: set[CodeType], never: dict[str, Callable]) -> None:
         super().__init__()
         self.said = ""
         self._spec, self._never, self._taboo = spec, never, {}
 
     @contextmanager
     def over(self, example: tuple) -> Iterator[None]:
-        self._taboo = {sentence: function(*_fresh(example)) for sentence, function in self._never.items()}
+        given = {sentence: function(*_fresh(example)) for sentence, function in self._never.items()}
+        self._taboo = {sentence: [made] if isinstance(made, Tensor) else made for sentence, made in given.items()}
         before = sys.getprofile()
         sys.setprofile(self._entered)
         try:
@@ -159,15 +162,21 @@ class _Watch(TorchFunctionMode):
             sys.setprofile(before)
 
     def _entered(self, frame: Any, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is getattr(self._spec, "__code__", None):
-            self.said = f"But it calls {self._spec.__name__}, the specification: write it without."
+        if event == "call" and frame.f_code in self._spec:
+            self.said = f"But it calls {frame.f_code.co_name}, the specification: write it without."
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         made = function(*args, **(kwargs or {}))
         if self._taboo and isinstance(made, Tensor):
-            found = [sentence for sentence, tensor in self._taboo.items() if _same(made, tensor)]
+            found = [sentence for sentence, tensors in self._taboo.items() if any(_same(made, one) for one in tensors)]
             self.said = self.said or "".join(found[:1])
         return made
+
+
+def _codes(function: Callable) -> set[CodeType]:
+    """The code of a function and of those that it was made of."""
+    made_of = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return {each.__code__ for each in (function, *made_of) if hasattr(each, "__code__")}
 
 
 def _same(tensor: Tensor, other: Tensor) -> bool:
