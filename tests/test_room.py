@@ -1,0 +1,156 @@
+"""Room mode: one thing of a page alone on a projected screen, whole, in letters that the last row reads."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.live_page import drag
+from support.pages import FILES, unreadable, violations
+
+CHAPTERS = [f"{file}.html" for file in FILES if re.search(r"/\d-", file)]
+MISMATCH = next(name for name in CHAPTERS if "/4-" in name)
+TEACH = [f"{file}.html" for file in FILES if "/teach/" in file]
+SCREENS = (1280, 800), (1920, 1080)
+LEAST = 20  # pixels, of a letter
+
+# What of the thing that is shown is not on the screen, and what is written smaller than it may be.
+FAULTS = """async (least) => {
+    const shown = document.querySelector(".alone"), found = [];
+    const end = performance.now() + 15000;
+    while (shown.dataset.ready !== "true" && performance.now() < end) await new Promise(requestAnimationFrame);
+    if (shown.dataset.ready !== "true") return [`is ${shown.dataset.ready ?? "not ready"}`];
+    await new Promise((drawn) => setTimeout(drawn, 250));
+    const down = shown.scrollHeight - shown.clientHeight, across = shown.scrollWidth - shown.clientWidth;
+    if (down > 1) found.push(`${down} px are below the screen`);
+    if (across > 1) found.push(`${across} px are beside the screen`);
+    const walker = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+        const box = text.parentElement, { width, height } = box.getBoundingClientRect();
+        if (!text.data.trim() || !box.checkVisibility({ visibilityProperty: true }) || Math.min(width, height) <= 2) continue;
+        const scale = box.ownerSVGElement ? box.getScreenCTM().a : box.currentCSSZoom;
+        const size = parseFloat(getComputedStyle(box).fontSize) * scale;
+        if (size < least - 0.1) found.push(`${size.toFixed(1)} px: ${text.data.trim().slice(0, 30)}`);
+    }
+    return [...new Set(found)];
+}"""
+
+
+def alone(page: Page) -> str | None:
+    """The id of what is shown."""
+    page.wait_for_selector(".alone", timeout=15_000)
+    return page.locator(".alone").get_attribute("id")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_and_question_is_whole_and_has_no_small_letter(name, address, visit):
+    page = visit(f"{address}{name}", width=1280, height=800)
+    ids = page.locator("article figure[data-figure]").evaluate_all("(all) => all.map((one) => one.id)")
+    faults = []
+    page.goto(f"{address}{name}?room#{ids[0]}")
+    for number, id in enumerate(ids):
+        if number:
+            page.keyboard.press("PageDown")
+        expect(page.locator(".alone")).to_have_attribute("id", id)
+        for width, height in SCREENS:
+            page.set_viewport_size({"width": width, "height": height})
+            faults += [f"{id} at {width}: {fault}" for fault in page.evaluate(FAULTS, LEAST)]
+    assert faults == []
+    assert page.problems == []
+
+
+def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
+    page = visit(f"{base}{MISMATCH}?room#norms=per:input", width=1280, height=800)
+    assert alone(page) == "norms"
+    figure = page.locator("#norms")
+    sentence = figure.locator(".dora-sentence")
+    expect(sentence).to_contain_text("One magnitude per input")
+    assert sentence.bounding_box()["y"] < figure.locator(".dora-ne-cell").first.bounding_box()["y"]
+    expect(page.get_by_role("navigation", name="Book")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".alone")).to_have_attribute("data-figure", "predict")
+    assert "?room" in page.url
+    page.keyboard.press("b")  # letters count without a click
+    page.keyboard.press("b")
+    expect(page.locator(".alone").get_by_label("Hands for (b)")).to_have_value("2")
+    page.keyboard.press("PageUp")
+    expect(page.locator(".alone")).to_have_attribute("id", "norms")
+    assert page.problems == []
+
+
+def test_the_switch_shows_what_is_near_and_gives_the_page_back(base, visit):
+    page = visit(f"{base}{MISMATCH}", width=1280, height=800)
+    page.locator("#norms").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Room mode").focus()
+    page.keyboard.press("Enter")
+    assert alone(page) == "norms"
+    assert "?room" in page.url
+    page.reload()
+    alone(page)
+    page.get_by_role("button", name="Leave room mode").click()
+    expect(page.locator(".alone")).to_have_count(0)
+    assert "room" not in page.url
+    expect(page.get_by_role("button", name="Room mode", exact=True)).to_be_focused()
+    assert page.locator("[inert]").count() == 0
+    assert page.problems == []
+
+
+def test_a_cell_is_dragged_where_the_pointer_is(address, visit):
+    page = visit(f"{address}{MISMATCH}?room#norms", width=1280, height=800)
+    expect(page.locator(".alone")).to_have_attribute("data-ready", "true")
+    cell = page.locator("#norms .dora-ne-cell").nth(7)
+    cell.click()
+    before = cell.inner_text()
+    drag(cell, 0, -40)
+    page.wait_for_timeout(300)
+    assert float(cell.inner_text().replace("\u2212", "-")) > float(before.replace("\u2212", "-"))
+
+
+def test_a_section_and_a_page_of_words_are_shown_alone(address, visit):
+    page = visit(f"{address}{MISMATCH}?room#the-verdict-one-magnitude-per-output", width=1280, height=800)
+    assert alone(page) == "the-verdict-one-magnitude-per-output"
+    expect(page.locator(".alone")).to_contain_text("first author")
+    page.goto(f"{address}book/back/glossary.html?room")
+    page.wait_for_selector(".alone")
+    expect(page.locator(".alone h1")).to_be_visible()
+    assert page.problems == []
+
+
+def test_what_is_alone_is_accessible_in_both_themes(address, visit):
+    page = visit(f"{address}{MISMATCH}?room#hero", width=1280, height=800)
+    for _ in range(3):
+        expect(page.locator(".alone")).to_have_attribute("data-ready", "true")
+        for theme in ("dark", "light"):
+            page.locator("html").evaluate("(root, theme) => { root.dataset.theme = theme; }", theme)
+            assert unreadable(page) == []
+        assert violations(page) == []
+        page.keyboard.press("PageDown")
+
+
+def test_without_its_script_the_page_is_there(address, visit):
+    page = visit(f"{address}{MISMATCH}")
+    page.route("**/room.js", lambda route: route.abort())
+    page.goto(f"{address}{MISMATCH}?room#norms")
+    expect(page.locator("h1")).to_be_visible()
+
+
+# ---- no meaning by colour alone
+
+
+@pytest.mark.parametrize("name", TEACH)
+def test_links_on_a_teaching_page_are_seen_without_colour(name, address, visit):
+    page = visit(address + name)
+    bare = page.locator("article a:not(.headerlink)").evaluate_all(
+        """(links) => links.filter((link) => !/underline/.test(getComputedStyle(link).textDecorationLine))
+                           .map((link) => link.textContent)"""
+    )
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", TEACH)
+def test_a_teaching_page_says_nothing_by_colour(name, site):
+    """No word of it has a colour of its own, and none names one as the way to know something."""
+    text = (site / name).read_text(encoding="utf-8")
+    article = text[text.index("<body") :]
+    assert not re.search(r"style=\"[^\"]*colou?r", article)
+    assert not re.search(r"\b(?:in|the) (?:red|green|orange|blue|grey)\b", re.sub(r"<[^>]+>", "", article), re.I)
