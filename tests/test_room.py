@@ -3,64 +3,37 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+from support import room
 from support.live_page import drag
 from support.pages import FILES, unreadable, violations
 
 CHAPTERS = [f"{file}.html" for file in FILES if re.search(r"/\d-", file)]
 MISMATCH = next(name for name in CHAPTERS if "/4-" in name)
+GRADIENT = next(name for name in CHAPTERS if "/6-" in name)
 TEACH = [f"{file}.html" for file in FILES if "/teach/" in file]
-SCREENS = (1280, 800), (1920, 1080)
-LEAST = 20  # pixels, of a letter
-
-# What of the thing that is shown is not on the screen, and what is written smaller than it may be.
-FAULTS = """async (least) => {
-    const shown = document.querySelector(".alone"), found = [];
-    const end = performance.now() + 15000;
-    while (shown.dataset.ready !== "true" && performance.now() < end) await new Promise(requestAnimationFrame);
-    if (shown.dataset.ready !== "true") return [`is ${shown.dataset.ready ?? "not ready"}`];
-    await new Promise((drawn) => setTimeout(drawn, 250));
-    const down = shown.scrollHeight - shown.clientHeight, across = shown.scrollWidth - shown.clientWidth;
-    if (down > 1) found.push(`${down} px are below the screen`);
-    if (across > 1) found.push(`${across} px are beside the screen`);
-    const walker = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
-    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-        const box = text.parentElement, { width, height } = box.getBoundingClientRect();
-        if (!text.data.trim() || !box.checkVisibility({ visibilityProperty: true }) || Math.min(width, height) <= 2) continue;
-        const scale = box.ownerSVGElement ? box.getScreenCTM().a : box.currentCSSZoom;
-        const size = parseFloat(getComputedStyle(box).fontSize) * scale;
-        if (size < least - 0.1) found.push(`${size.toFixed(1)} px: ${text.data.trim().slice(0, 30)}`);
-    }
-    return [...new Set(found)];
-}"""
-
-
-def alone(page: Page) -> str | None:
-    """The id of what is shown."""
-    page.wait_for_selector(".alone", timeout=15_000)
-    return page.locator(".alone").get_attribute("id")
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_every_figure_and_question_is_whole_and_has_no_small_letter(name, address, visit):
     page = visit(f"{address}{name}", width=1280, height=800)
     ids = page.locator("article figure[data-figure]").evaluate_all("(all) => all.map((one) => one.id)")
-    faults = []
+    found = []
     page.goto(f"{address}{name}?room#{ids[0]}")
     for number, id in enumerate(ids):
         if number:
             page.keyboard.press("PageDown")
         expect(page.locator(".alone")).to_have_attribute("id", id)
-        for width, height in SCREENS:
+        for width, height in room.SCREENS:
             page.set_viewport_size({"width": width, "height": height})
-            faults += [f"{id} at {width}: {fault}" for fault in page.evaluate(FAULTS, LEAST)]
-    assert faults == []
+            found += [f"{id} at {width}: {fault}" for fault in room.faults(page)]
+    assert not found, "\n".join(found)
     assert page.problems == []
 
 
 def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
     page = visit(f"{base}{MISMATCH}?room#norms=per:input", width=1280, height=800)
-    assert alone(page) == "norms"
+    assert room.alone(page) == "norms"
     figure = page.locator("#norms")
     sentence = figure.locator(".dora-sentence")
     expect(sentence).to_contain_text("One magnitude per input")
@@ -83,10 +56,10 @@ def test_the_switch_shows_what_is_near_and_gives_the_page_back(base, visit):
     page.locator("#norms").scroll_into_view_if_needed()
     page.get_by_role("button", name="Room mode").focus()
     page.keyboard.press("Enter")
-    assert alone(page) == "norms"
+    assert room.alone(page) == "norms"
     assert "?room" in page.url
     page.reload()
-    alone(page)
+    room.alone(page)
     page.get_by_role("button", name="Leave room mode").click()
     expect(page.locator(".alone")).to_have_count(0)
     assert "room" not in page.url
@@ -106,9 +79,24 @@ def test_a_cell_is_dragged_where_the_pointer_is(address, visit):
     assert float(cell.inner_text().replace("\u2212", "-")) > float(before.replace("\u2212", "-"))
 
 
+def test_an_arrow_is_dragged_to_where_the_pointer_is(address, visit):
+    page = visit(f"{address}{GRADIENT}?room#in-the-graph", width=1600, height=900)
+    figure = page.locator("#in-the-graph")
+    expect(figure).to_have_attribute("data-ready", "true")
+    page.wait_for_timeout(300)
+    grip = figure.get_by_role("slider", name="Tip of the merged arrow")
+    slider = figure.locator("input[type=range]").nth(1)
+    before = slider.input_value()
+    x, y = drag(grip, -60, 80, steps=5)  # towards the origin, along the arrow
+    expect(slider).not_to_have_value(before)
+    after = grip.bounding_box()
+    assert abs(after["x"] + after["width"] / 2 - (x - 60)) < 8
+    assert abs(after["y"] + after["height"] / 2 - (y + 80)) < 8
+
+
 def test_a_section_and_a_page_of_words_are_shown_alone(address, visit):
     page = visit(f"{address}{MISMATCH}?room#the-verdict-one-magnitude-per-output", width=1280, height=800)
-    assert alone(page) == "the-verdict-one-magnitude-per-output"
+    assert room.alone(page) == "the-verdict-one-magnitude-per-output"
     expect(page.locator(".alone")).to_contain_text("first author")
     page.goto(f"{address}book/back/glossary.html?room")
     page.wait_for_selector(".alone")

@@ -16,7 +16,7 @@ function least(node) {
   const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     const box = text.parentElement;
-    if (!text.data.trim() || !box.checkVisibility() || hidden(box)) continue;
+    if (!text.data.trim() || !box.checkVisibility() || hidden(box) || box.closest(".dora-kn-dial")) continue; // a knob is sized a frame later
     const drawn = box.ownerSVGElement ? box.getScreenCTM().a / (node.currentCSSZoom ?? 1) : 1;
     smallest = Math.min(smallest, parseFloat(getComputedStyle(box).fontSize) * drawn);
   }
