@@ -402,7 +402,7 @@ class QuestionIndex(Index):
             address = re.sub(r"\.ipynb$", ".html", page)
             yield from (heading(page, notebook), "")
             for asked in questions(notebook):
-                open_it = f'<a href="{address}#{asked.id}=room:votes">Open for a room</a>'
+                open_it = f'<a href="{address}?room#{asked.id}=room:votes" target="dora-room">Open for a room</a>'
                 yield f"- {asked.text} {open_it}"
             yield ""
 

@@ -7,6 +7,7 @@
 const SMALLEST = 20; // px, of a letter on the screen
 const LARGEST = 3; // times its own size; a figure is drawn for a column of text
 const STEP = 0.02;
+const SCREEN = 960; // px: what is narrower is no projector, and figures stand there as on a page
 
 // ---- a figure on a big screen
 
@@ -40,7 +41,7 @@ function fit(box, content, most = LARGEST) {
     return box.scrollHeight <= box.clientHeight + 1 && box.scrollWidth <= box.clientWidth + 1;
   };
   set(1);
-  let low = Math.ceil(least(content) / STEP), high = Math.max(low, Math.floor(most / STEP));
+  let low = Math.ceil((innerWidth < SCREEN ? 1 : least(content)) / STEP), high = Math.max(low, Math.floor(most / STEP));
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (fits(middle * STEP)) low = middle;
