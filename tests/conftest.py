@@ -31,6 +31,8 @@ LONG = (
     "test_front_ends",
     "test_accessibility",
     "test_slides",
+    "test_rehearsal",
+    "test_room",
     "test_security",
 )
 

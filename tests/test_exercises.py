@@ -5,19 +5,25 @@ The chapters and their exercises are found by walking the notebooks, so a new ch
 
 import ast
 import copy
+import inspect
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import exercises
 import nbformat
+import numpy as np
 import publish_notebooks
 import pytest
 import standalone
+import torch
 from bs4 import BeautifulSoup
 from dorabook.exercise import Verdict, check
 from nbclient import NotebookClient
 from support import guards
+from torch.nn import functional as F
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = publish_notebooks.chapters()
@@ -103,14 +109,32 @@ class Checks:
                     self.name = f"{exercise.name} {' '.join(guards.tags(cell))}"
                     exec(standalone.python(cell), space)
 
-    def check(self, attempt, spec, *examples, wrong=None) -> Verdict:
-        verdict = check(attempt, spec, *examples, wrong=wrong)
-        self.given.setdefault(self.name, []).append((verdict, spec, examples, wrong or {}))
+    def check(self, attempt, *given, **options) -> Verdict:
+        verdict = check(attempt, *given, **options)
+        self.given.setdefault(self.name, []).append(Given(verdict, attempt, *given[:1], given[1:], options))
         return verdict
 
-    def of(self, exercise, tag: str) -> tuple:
+    def of(self, exercise, tag: str) -> "Given":
         (only,) = self.given[f"{exercise.name} {tag}"]
         return only
+
+
+class Given(NamedTuple):
+    """What a check was given, and what it said."""
+
+    verdict: Verdict
+    attempt: Callable
+    spec: Callable
+    examples: tuple
+    options: dict
+
+    @property
+    def wrong(self) -> dict[str, Callable]:
+        return self.options["wrong"]
+
+    def says_of(self, attempt: Callable) -> Verdict:
+        """What the same check says of another answer."""
+        return check(attempt, self.spec, *self.examples, **self.options)
 
 
 @pytest.fixture(scope="module")
@@ -127,33 +151,34 @@ def checks():
 
 @every_exercise
 def test_the_stub_is_not_filled_in_yet(path, exercise, checks):
-    verdict, *_ = checks(path).of(exercise, "exercise")
+    verdict = checks(path).of(exercise, "exercise").verdict
     assert not verdict.ok
     assert verdict.sentence.endswith(": not filled in yet")
 
 
 @every_exercise
 def test_the_solution_passes(path, exercise, checks):
-    verdict, _, examples, _ = checks(path).of(exercise, "solution hide-cell")
-    assert verdict.ok, verdict
-    assert len(examples) >= 2
+    given = checks(path).of(exercise, "solution hide-cell")
+    assert given.verdict.ok, given.verdict
+    assert len(given.examples) >= 2
 
 
 @every_exercise
 def test_each_wrong_answer_gets_its_own_sentence_and_no_other(path, exercise, checks):
-    _, spec, examples, wrong = checks(path).of(exercise, "exercise")
-    assert len(wrong) >= LEAST_WRONG
-    for sentence, function in wrong.items():
-        verdict = check(function, spec, *examples, wrong=wrong)
+    given = checks(path).of(exercise, "exercise")
+    assert len(given.wrong) >= LEAST_WRONG
+    for sentence, function in given.wrong.items():
+        verdict = given.says_of(function)
         assert not verdict.ok
         assert verdict.sentence.endswith(f" {sentence}"), verdict
-        assert [other for other in wrong if other in verdict.sentence] == [sentence]
+        assert [other for other in given.wrong if other in verdict.sentence] == [sentence]
 
 
 @every_exercise
 def test_a_sentence_about_a_wrong_answer_is_a_sentence(path, exercise, checks):
-    for sentence in checks(path).of(exercise, "exercise")[-1]:
-        assert re.match(r"[A-Z\d]|[ms] ", sentence)  # or it begins with a number or its name
+    given = checks(path).of(exercise, "exercise")
+    for sentence in [*given.wrong, *given.options.get("never", ())]:
+        assert re.match(r"[A-Z\d`]|[ms] ", sentence)  # or it begins with a number or its name
         assert sentence.endswith(".")
         assert len(sentence.split()) >= 3
 
@@ -162,14 +187,187 @@ def test_a_sentence_about_a_wrong_answer_is_a_sentence(path, exercise, checks):
 def test_the_facilitators_table_lists_what_the_check_knows(path, exercise, checks):
     """The table is read from the source, the check's list from a run: they are the same, in the same order."""
     listed = exercises.wrong_answers(exercise)
-    assert [sentence for _, sentence in listed] == list(checks(path).of(exercise, "exercise")[-1])
+    assert [sentence for _, sentence in listed] == list(checks(path).of(exercise, "exercise").wrong)
     assert all(code for code, _ in listed)
 
 
 @every_exercise
 def test_stub_and_solution_are_checked_alike(path, exercise, checks):
-    one, other = (checks(path).of(exercise, tag)[-1] for tag in ("exercise", "solution hide-cell"))
-    assert list(one) == list(other)
+    one, other = (checks(path).of(exercise, tag) for tag in ("exercise", "solution hide-cell"))
+    assert one.options == other.options
+    assert one.spec.__code__ is other.spec.__code__
+
+
+# ---- answers of whole kinds
+
+
+@every_exercise
+def test_a_specification_handed_back_is_refused(path, exercise, checks):
+    given = checks(path).of(exercise, "solution hide-cell")
+    spec = (inspect.getclosurevars(given.spec).nonlocals or {"merge": given.spec})["merge"]
+    verdict = given.says_of(lambda *arguments: spec(*arguments))
+    if exercise.name == "8.3":  # its specification takes other arguments, on purpose
+        assert not verdict.ok
+    else:
+        assert verdict.sentence.endswith(f"it calls {spec.__name__}, the specification: write it without.")
+
+
+@every_exercise
+def test_a_forgotten_return_is_said(path, exercise, checks):
+    given = checks(path).of(exercise, "solution hide-cell")
+
+    def forgot(*arguments):
+        given.attempt(*arguments)
+
+    assert "forgot returned None on example 1: is a `return` missing?" in given.says_of(forgot).sentence
+
+
+@every_exercise
+def test_an_answer_may_use_its_arguments_up(path, exercise, checks):
+    given = checks(path).of(exercise, "solution hide-cell")
+    if given.options.get("through"):  # its gradients are asked for afterwards
+        return
+
+    def used_up(*arguments):
+        answer = copy.deepcopy(given.attempt(*arguments))
+        destroy(arguments)
+        return answer
+
+    assert given.says_of(used_up).ok
+
+
+def destroy(value):
+    if isinstance(value, list | tuple):
+        for one in value:
+            destroy(one)
+    if isinstance(value, list):
+        value.clear()
+    if isinstance(value, torch.Tensor):
+        value.zero_()
+
+
+@every_exercise
+def test_a_right_answer_may_be_numpys(path, exercise, checks):
+    given = checks(path).of(exercise, "solution hide-cell")
+    if given.options.get("through"):
+        return
+    assert given.says_of(lambda *arguments: in_numpy(given.attempt(*arguments))).ok
+
+
+def in_numpy(answer):
+    if isinstance(answer, tuple):
+        return tuple(map(in_numpy, answer))
+    if isinstance(answer, torch.Tensor):
+        return answer.numpy()
+    return np.array(answer)[()]  # np.int64, np.float64, np.str_
+
+
+@every_exercise
+def test_where_two_factors_meet_an_example_has_rank_two_and_no_two_sides_alike(path, exercise, checks):
+    """At rank 1 an entry by entry product passes for BA, on a square layer a weight turned over for the weight."""
+    given = checks(path).of(exercise, "exercise")
+    names = list(inspect.signature(given.spec).parameters)
+    factors = [names.index(name) for name in ("A", "lora_A", "B", "lora_B") if name in names]
+    if len(factors) < 2:
+        return
+    shapes = [[tuple(example[at].shape[-2:]) for at in factors] for example in given.examples]
+    outer = [sorted(one + other, key=(one + other).count)[:2] for one, other in shapes]  # out and in, where they differ
+    ranks = [set(one) & set(other) for one, other in shapes]
+    assert any(min(rank, default=1) > 1 and len(set(sides)) == 2 for rank, sides in zip(ranks, outer, strict=True))
+
+
+# ---- answers that were once judged wrongly, each a kind
+
+
+def changed(before, after):
+    return (before != after).nonzero().tolist()
+
+
+WRONG_AFTER_ALL = {
+    ("1.2", "built"): lambda x, w, a, b, who: torch.stack([r @ (w + b[k] @ a[k]).T for r, k in zip(x, who, strict=True)]),
+    ("1.3", "rank 1 alone"): lambda w, a, b, s: w + s * (a * b.T[:, :1].T).T,
+    ("2.3", "built"): lambda x, w, a, b, m, s: x @ (m * F.normalize(w + s * b @ a, dim=0)).T,
+    ("4.1", "of one row"): lambda before, after: (
+        ("input", changed(before, after)[0][1])
+        if (before != after)[0].sum() == 1
+        else ("output", changed(before, after)[0][0])
+    ),
+    ("4.1", "counted"): lambda before, after: (
+        ("output", changed(before, after)[0][0])
+        if len(changed(before, after)) == before.shape[1]
+        else ("input", changed(before, after)[0][1])
+    ),
+    ("4.3", "entry by entry"): lambda w, a, b, m: m[:, None] * F.normalize(w + b * a, dim=1),
+    ("4.3", "keepdim"): lambda w, a, b, m: m[:, None] / (w + b @ a).norm(dim=1) * (w + b @ a),
+    ("4.3", "frozen"): lambda w, a, b, m: m[:, None] / w.norm(dim=1, keepdim=True) * (w + b @ a),
+    ("4.4", "kept size unread"): lambda m, w: (
+        ("output" if m[1] == 1 else "input")
+        if len(m) == 2
+        else {(True, True): "unknown", (True, False): "output", (False, True): "input"}.get(
+            (m[0] == w[0], m[0] == w[1]), "neither"
+        )
+    ),
+    ("5.4", "the question overwritten"): lambda weights, rescales: (
+        [rescale.fill_(1.0) for rescale in rescales],
+        torch.ones_like(rescales[0]),
+    )[1],
+    ("7.1", "kept size unread"): lambda shape, o, i: (
+        ("output" if shape[1] == 1 else "input")
+        if len(shape) > 1
+        else {(True, False): "output", (False, True): "input"}.get((shape[0] == o, shape[0] == i), "cannot tell")
+    ),
+    ("9.2", "the last of equals"): lambda rates, validated, tested: tested[(validated == validated.max()).nonzero()[-1, 0]],
+    ("9.2", "the first of equals"): lambda rates, validated, tested: tested[validated.argmax()],
+    ("9.2", "the largest rate of equals"): lambda r, v, t: t[max(range(len(r)), key=lambda i: (v[i], r[i]))],
+}  # fmt: skip
+
+RIGHT_AFTER_ALL = {
+    ("1.1", "NumPy's"): lambda i, o: np.int64((i * o - 1) // (i + o)),
+    ("4.1", "NumPy's"): lambda before, after: (
+        ("output", np.flatnonzero((before != after).numpy().any(axis=1))[0])
+        if (before != after).any(dim=1).sum() == 1
+        else ("input", np.flatnonzero((before != after).numpy().any(axis=0))[0])
+    ),
+    ("5.4", "in place"): lambda weights, rescales: (
+        (squares := torch.stack([weight.square_().sum(dim=0) for weight in weights]))
+        .mul(torch.cat(rescales))
+        .sum(dim=0, keepdim=True)
+        / squares.sum(dim=0, keepdim=True)
+    ),
+    ("8.4", "used up"): lambda devices, A, s: sum(
+        (W.add_(s * B @ A)).square().sum(dim=0, keepdim=True)
+        for W, B in (devices.pop() for _ in range(len(devices)))
+    ).sqrt(),
+}  # fmt: skip
+
+
+def of_name(name: str) -> tuple:
+    return next((path, exercise) for path, exercise in FOUND if exercise.name == name)
+
+
+@pytest.mark.parametrize("case", WRONG_AFTER_ALL, ids=" ".join)
+def test_a_wrong_answer_that_once_passed_does_not(case, checks):
+    path, exercise = of_name(case[0])
+    verdict = checks(path).of(exercise, "exercise").says_of(WRONG_AFTER_ALL[case])
+    assert not verdict.ok, verdict
+
+
+NAMED = [case for case in WRONG_AFTER_ALL if case[1] not in ("rank 1 alone", "the question overwritten")]
+
+
+@pytest.mark.parametrize("case", [case for case in NAMED if case[1] != "the largest rate of equals"], ids=" ".join)
+def test_and_is_told_what_it_did(case, checks):
+    path, exercise = of_name(case[0])
+    given = checks(path).of(exercise, "exercise")
+    said = given.says_of(WRONG_AFTER_ALL[case]).sentence
+    assert [text for text in [*given.wrong, *given.options.get("never", ())] if said.endswith(text)], said
+
+
+@pytest.mark.parametrize("case", RIGHT_AFTER_ALL, ids=" ".join)
+def test_a_right_answer_that_was_once_refused_passes(case, checks):
+    path, exercise = of_name(case[0])
+    verdict = checks(path).of(exercise, "exercise").says_of(RIGHT_AFTER_ALL[case])
+    assert verdict.ok, verdict
 
 
 # ---- what the copies take from the chapter

@@ -180,15 +180,6 @@ def test_larger_and_looser_text_is_not_cut_and_moves_nothing_off_the_page(page):
         added.evaluate("(node) => node.remove()")
 
 
-@of(EVERY)
-def test_it_fits_the_narrowest_window_under_the_switch_for_large_type(page):
-    page.set_viewport_size({"width": 320, "height": 900})
-    page.evaluate("document.documentElement.dataset.type = 'large'")
-    settle(page)
-    assert page.evaluate(SIDEWAYS) <= 320
-    page.evaluate("document.documentElement.dataset.type = 'normal'")
-
-
 # ---- on paper
 
 

@@ -106,7 +106,7 @@ def test_what_is_printed_on_a_slide_is_printed_or_written_in_a_chapter(sections)
         for line in text.splitlines()
     ]
     lines = [line.strip() for pre in sections for block in pre.select("pre") for line in block.get_text().splitlines()]
-    assert len(lines) > 20
+    assert len(lines) > 12
     assert [line for line in lines if not any(line in stored for stored in known)] == []
 
 
@@ -121,7 +121,7 @@ def test_the_figures_are_the_chapters_own_in_their_stored_state(sections):
         for slide in sections
         for figure in slide.select("figure[data-figure]")
     ]
-    assert len(shown) > 12
+    assert len(shown) >= 5
     for name, state in shown:
         votes = {"room": "votes", "hands": [0] * len(state.get("options", []))} if name == "predict" else {}
         assert state in [{**kept, **votes} for kept in stored[name]]
@@ -135,14 +135,14 @@ def test_the_pictures_are_the_chapters_own(sections, site):
         if "image/png" in output.get("data", {})
     ]
     pictures = [picture for slide in sections for picture in slide.select("img")]
-    assert len(pictures) >= 3
+    assert pictures
     for picture in pictures:
         assert ((site / DECK).parent / picture["src"]).resolve().read_bytes() in stored
         assert len(picture["alt"] or picture.find_parent(role="img")["aria-label"]) > 40
 
 
 def test_every_slide_has_a_heading_and_notes_and_the_minutes_make_an_hour(sections):
-    assert 20 <= len(sections) <= 28
+    assert 15 <= len(sections) <= 20
     minutes = []
     for slide in sections:
         heading = slide.select_one("h1, h2").get_text()
@@ -310,22 +310,10 @@ def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(base, show):
     assert page.problems == []
 
 
-def test_an_arrow_is_dragged_to_where_the_pointer_is_although_the_figure_is_enlarged(address, show):
-    page = show(address, "#gradient", width=1600, height=900)
-    grip = page.locator("#gradient").get_by_role("slider", name="Tip of the merged arrow")
-    slider = page.locator("#gradient input[type=range]").nth(1)
-    before = slider.input_value()
-    x, y = drag(grip, -60, 80, steps=5)  # towards the origin, along the arrow
-    expect(slider).not_to_have_value(before)
-    after = grip.bounding_box()
-    assert abs(after["x"] + after["width"] / 2 - (x - 60)) < 8
-    assert abs(after["y"] + after["height"] / 2 - (y + 80)) < 8
-
-
 def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(address, show):
-    page = show(address, "#poke")
+    page = show(address, "#norms")
     slide = here(page)
-    slider = page.locator("#poke").get_by_role("slider", name="Poke the magnitude")
+    slider = page.locator("#norms").get_by_role("slider", name="Poke the magnitude")
     slider.focus()
     value = slider.input_value()
     page.keyboard.press("ArrowRight")
@@ -343,24 +331,22 @@ def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(address, show):
 
 
 def test_links_on_a_slide_set_its_figure_and_work_twice(address, show):
-    page = show(address, "#poke")
+    page = show(address, "#norms")
     slide = here(page)
-    link = page.locator("section.present .states a", has_text="per input, poked")
-    expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
-    link.click()
-    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
-    page.locator("#poke").get_by_role("slider", name="Poke the magnitude").fill("1")
-    expect(status(page, "poke")).not_to_contain_text("input 1 by 1.5")
-    link.click()
-    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
-    page.locator("section.present .states a", has_text="as opened").click()
-    expect(status(page, "poke")).to_contain_text("per output")
+    link = page.locator("section.present .states a", has_text="per input")
+    for _ in range(2):
+        expect(status(page, "norms")).to_contain_text("One magnitude per output")
+        link.click()
+        expect(status(page, "norms")).to_contain_text("One magnitude per input")
+        page.locator("#norms .dora-reset").evaluate("(button) => button.click()")
+    page.locator("section.present .states a", has_text="per output").click()
+    expect(status(page, "norms")).to_contain_text("One magnitude per output")
     assert here(page) == slide
 
 
 def test_every_link_to_a_state_changes_its_figure(address, show, sections):
     page = show(address)
-    assert sum(len(slide.select(".states a")) for slide in sections) > 6
+    assert sum(len(slide.select(".states a")) for slide in sections) >= 5
     for slide in sections:
         for link in slide.select(".states a:not([href$='='])"):
             figure = re.match("#([a-z-]+)=", link["href"])[1]
@@ -374,9 +360,9 @@ def test_every_link_to_a_state_changes_its_figure(address, show, sections):
 
 
 def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):
-    page = show(base, "#poke=per:input;poke:1.5;input:1")
-    assert here(page) == slide_of(page, "poke")
-    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    page = show(base, "#norms=per:input;poke:1.5;input:1")
+    assert here(page) == slide_of(page, "norms")
+    expect(status(page, "norms")).to_contain_text("input 1 by 1.5")
 
 
 def test_hands_are_counted_and_the_next_key_reveals(base, show):
@@ -416,7 +402,7 @@ def test_notes_are_shown_beneath_the_slide(base, show):
     page.keyboard.press("t")
     expect(beneath).to_contain_text("Arrow keys turn the slides")
     page.keyboard.press("ArrowRight")
-    expect(beneath).to_contain_text("Let people find it themselves")
+    expect(beneath).to_contain_text("The answers: (128, 784)")
     page.keyboard.press("t")
     expect(beneath).to_be_hidden()
 
@@ -461,7 +447,7 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     expect(speaker.locator(".says")).to_contain_text("Arrow keys turn the slides")
     expect(speaker.locator(".says p").first).to_have_css("font-style", "normal")
     page.keyboard.press("ArrowRight")
-    expect(speaker.locator("h1")).to_contain_text("Two codes")
+    expect(speaker.locator("h1")).to_contain_text("After this hour")
     expect(speaker.locator(".plan")).to_have_text("planned 1:00 to 3:00")
     expect(speaker.locator(".next")).to_contain_text("First, six letters on paper")
     expect(speaker.locator(".time")).to_have_text(re.compile(r"\d:\d\d"))
@@ -470,7 +456,7 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     speaker.keyboard.press("PageDown")
     expect(speaker.locator("h1")).to_contain_text("First, six letters")
     speaker.keyboard.press("p")
-    expect(speaker.locator("h1")).to_contain_text("Two codes")
+    expect(speaker.locator("h1")).to_contain_text("After this hour")
     speaker.keyboard.press("Space")
     expect(speaker.locator("h1")).to_contain_text("First, six letters")
     assert here(page) == sections[2]["id"]
@@ -481,7 +467,7 @@ def test_the_speakers_page_alone_turns_by_itself(address, visit):
     page = visit(f"{address}{DECK}?speaker")
     expect(page.locator("h1")).to_contain_text("1 / ")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("h1")).to_contain_text("Two codes")
+    expect(page.locator("h1")).to_contain_text("After this hour")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("h1")).to_contain_text("1 / ")
     assert violations(page) == []
@@ -505,12 +491,12 @@ def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(base, show, sect
 
 
 def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
-    page = show(address, "#poke=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
+    page = show(address, "#norms=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("html").get_attribute("data-theme") == "light"
-    expect(status(page, "poke")).to_be_visible()
-    expect(status(page, "poke")).to_contain_text("input 1 by 1.5")
+    expect(status(page, "norms")).to_be_visible()
+    expect(status(page, "norms")).to_contain_text("input 1 by 1.5")
     over = page.locator(".slide").evaluate_all(
         "(all) => all.map((one) => [one.parentElement.id, one.scrollHeight - one.clientHeight]).filter(([, by]) => by > 1)"
     )
@@ -521,6 +507,44 @@ def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show)
     assert faint == 0
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+LETTERS = """() => [...document.querySelectorAll(".slide")].flatMap((slide) => {
+  const small = [], walker = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    const box = text.parentElement, { width, height } = box.getBoundingClientRect();
+    if (!text.data.trim() || !box.checkVisibility() || Math.min(width, height) <= 2) continue;
+    const size = parseFloat(getComputedStyle(box).fontSize) * (box.ownerSVGElement ? box.getScreenCTM().a : box.currentCSSZoom);
+    if (size < 19.9) small.push(`${slide.parentElement.id}: ${size.toFixed(1)} px, ${text.data.trim().slice(0, 20)}`);
+  }
+  return small;
+})"""
+
+
+def test_no_letter_on_a_slide_is_smaller_than_20_pixels(address, show):
+    page = show(address)
+    page.wait_for_timeout(500)
+    assert page.evaluate(LETTERS) == []
+
+
+def test_letters_count_wherever_the_focus_is_and_no_key_blacks_the_screen(address, show):
+    page = show(address, "#when-load")
+    hands = page.locator("#when-load").get_by_label("Hands for (b)")
+    page.keyboard.press("b")
+    expect(hands).to_have_value("1")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    expect(hands).to_have_value("2")
+    page.locator("#when-load").get_by_role("button", name="One hand more for (a)").click()
+    slide = here(page)
+    for key in ("ArrowRight", "ArrowRight"):  # the answer, then the next slide, with the focus still in the question
+        page.keyboard.press(key)
+    assert here(page) != slide
+    for key in ("b", ".", "/"):
+        page.keyboard.press(key)
+    assert page.locator(".reveal.paused").count() == 0
+    page.keyboard.press("?")
+    expect(page.locator("#deck-keys")).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 768)])
@@ -553,9 +577,9 @@ KINDS = [
     "two-codes-asked-for-the-shape-of-m",
     "what-the-paper-prints",
     "the-poke-test-for-any-layer",
-    "which-axis-is-this-file",
+    "how-wrong-is-a-silent-load",
 ]
-FIGURES = ["two-roads", "when-load", "poke", "gradient", "detective"]  # one of each kind that the deck shows
+FIGURES = ["norms", "when-load", "hero"]  # one of each kind that the deck shows
 
 
 def test_slides_of_each_kind_are_accessible_in_both_themes(address, show):

@@ -202,7 +202,7 @@ def test_a_questions_code_comes_after_its_answer(name, site):
         assert asked.find_next_siblings() == []
 
 
-def test_a_room_is_asked_in_large_type_alone(address, visit):
+def test_a_room_is_asked_in_room_mode_alone(address, visit):
     page = visit(f"{address}book/1-distributive-law.html#which-ranks")
     figure = page.locator("#which-ranks")
     figure.get_by_role("button", name="For every rank").click()
@@ -210,6 +210,5 @@ def test_a_room_is_asked_in_large_type_alone(address, visit):
     expect(figure.get_by_role("button", name="Reset")).to_be_visible()
     assert offers.count() == 2
     assert offers.filter(visible=True).count() == 0
-    page.get_by_role("button", name="Large type").click()
-    figure.get_by_role("button", name="Ask a room").click()
+    page.get_by_role("button", name="Room mode").click()
     expect(figure.locator(".dora-predict-room")).to_be_visible()

@@ -27,7 +27,7 @@ from torch import nn
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "book" / "teach"
 SESSIONS = ("15-minutes", "60-minutes", "90-minutes")
-SHEETS = (*SESSIONS, "run-sheet", "handout", "questions-on-paper")
+SHEETS = (*SESSIONS, "run-sheet", "handout", "questions-on-paper", "cards", "debrief")
 MARGIN = 10  # millimetres, what a browser leaves at least
 PAPERS = {"A4": (210, 297), "Letter": (215.9, 279.4)}
 
@@ -127,6 +127,8 @@ def test_the_long_session_is_the_hour_with_steps_put_in(site):
 @pytest.mark.parametrize("session", ["60-minutes", "90-minutes"])
 def test_a_step_has_an_aim_three_answers_and_a_way_out(session, site):
     *middle, last = steps(site, session)
+    assert [step.minutes for step in middle if step.title == "Slack"] == [5]
+    middle = [step for step in middle if step.title != "Slack"]
     for step in [*middle, last]:
         said = words(step.section)
         assert "Aim." in said and re.search(r"\bbehind\b", said, re.I), step.title
@@ -135,6 +137,26 @@ def test_a_step_has_an_aim_three_answers_and_a_way_out(session, site):
         assert "If it stalls" in words(step.section), step.title
         lists = step.section.find_all("ul")
         assert lists and all(len(each.find_all("li")) == 3 for each in lists), step.title
+
+
+def test_cut_lines_come_in_order_and_within_their_step(site):
+    """Behind? names a time: one at which the step is on."""
+    for step in steps(site, "60-minutes"):
+        times = [
+            60 * int(h) + int(m) for h, m in re.findall(r"\b(\d):(\d\d)\b", words(step.section).split("Behind?")[1])
+        ]
+        begins = 60 * int(step.clock[0]) + int(step.clock[2:])
+        assert times == sorted(times)
+        assert all(begins < time <= begins + step.minutes + 2 for time in times), step.title
+
+
+def test_the_hour_names_the_formula_before_any_shape_of_m_and_no_answer_before_its_vote(site):
+    said = [words(step.section) for step in steps(site, "60-minutes")]
+    formula = next(i for i, text in enumerate(said) if "W′ = m · (W + sBA) / ‖W + sBA‖" in text)
+    shapes = next(i for i, text in enumerate(said) if "(1, 784)" in text)
+    vote = next(i for i, step in enumerate(steps(site, "60-minutes")) if step.section.select('a[href*="#how-many"]'))
+    assert formula < vote == shapes
+    assert sum(bool(step.section.select(".vote")) for step in steps(site, "60-minutes")) == 3
 
 
 # ---- the links
@@ -154,13 +176,18 @@ def links(site: Path, session: str) -> list[Opened]:
         if "says" in tag["class"]:
             found[-1] = found[-1]._replace(says=words(tag).strip("\u201c\u201d"))
         else:
-            found.append(Opened(tag["href"], words(tag), None))
-    return found
+            found.append(Opened(plain(tag["href"]), words(tag), None))
+    return [link for link in found if link.says or link.href.endswith("room:votes")]
+
+
+def plain(href: str) -> str:
+    """A link's figure on its page; tests/test_rehearsal.py follows it into the room."""
+    return href.replace("?room", "")
 
 
 NAMED = {  # how a sheet's words name what a link sets
     "per": "per {}", "poke": "poked to {} times", "view": "the {}", "storage": "stored ({})", "norm": "norm {}",
-    "fan_in_fan_out": "fan_in_fan_out {}", "example": "{}", "output_knobs": "knob {}", "input_knobs": "knob {}",
+    "output": "rescales outputs", "input": "no inputs", "steps": "{} steps", "fan_in_fan_out": "fan_in_fan_out {}", "example": "{}", "output_knobs": "knob {}", "input_knobs": "knob {}",
 }  # fmt: skip
 
 
@@ -292,7 +319,7 @@ def test_every_vote_opens_for_a_room_with_the_options_and_replies_of_the_sheet(s
     assert asked
     for vote in asked:
         page.goto("about:blank")
-        page.goto(urljoin(address, vote.a["href"]))
+        page.goto(urljoin(address, plain(vote.a["href"])))
         figure = page.locator(f"figure#{vote.a['href'].split('#')[1].split('=')[0]}")
         room = figure.get_by_role("group", name="Hands of the room")
         expect(room).to_be_visible()
@@ -388,19 +415,26 @@ def test_the_handouts_names_are_the_glossarys(site):
     assert len(rows(glossary)) >= 9
 
 
-@pytest.mark.parametrize("size", [(5, 3), (4, 4)])
-def test_the_handouts_code_tells_the_axis(size, site):
-    (code,) = [pre.get_text() for pre in built(site, "handout").find_all("pre")]
+@pytest.mark.parametrize("size", [(5, 3), (4, 4), (576, 192)])
+def test_the_handouts_code_tells_the_axis_and_its_calls_run_as_printed(size, site):
+    code, calls = (pre.get_text() for pre in built(site, "handout").find_all("pre"))
     names = {"torch": torch}
     exec(code, names)
     assert len([line for line in code.splitlines() if line.startswith(" ")]) <= 6
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(16, size[0], generator=generator)
-    real = peft_layer(nn.Linear(*size))
-    ours = [make(nn.Linear(*size), rank=2, alpha=4, generator=generator) for make in (peft_style, raschka_style)]
-    layers = [(real, real.lora_magnitude_vector["default"].weight), *((layer, layer.magnitude) for layer in ours)]
-    said = [names["poke"](layer, magnitude, x) for layer, magnitude in layers]
+    rows, peft, ours = calls.replace("576", str(size[0])).strip().splitlines()
+    layers = [(peft_layer(nn.Linear(*size)), peft)]
+    layers += [
+        (make(nn.Linear(*size), rank=2, alpha=4, generator=generator), ours) for make in (peft_style, raschka_style)
+    ]
+    exec(rows, names)
+    said = [eval(call, {**names, "layer": layer}) for layer, call in layers]
     assert said == [f"{moved} of {size[1]} outputs moved" for moved in (1, 1, size[1])]
+
+
+def test_the_handout_says_which_book_and_paper_it_is_of(site):
+    assert re.search(r"magnitude vector\?, version [\d.]+, \d+ \w+ \d{4}", words(built(site, "handout").article))
+    assert "arXiv:2402.09353" in words(built(site, "handout").article)
 
 
 def test_the_handouts_picture_has_torchs_norms_along_both_axes(site):

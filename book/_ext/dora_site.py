@@ -1,6 +1,7 @@
 """Sphinx extension: what a page of this book is made of.
 
-Its theme is themes/dora: a layout, one style sheet, three small scripts, a favicon and the fonts. No page asks another host for
+Its theme is themes/dora: a layout, one style sheet, three small scripts, a favicon and the fonts; room mode and the run sheets
+bring a script of their own, where they are used. No page asks another host for
 anything, and no page has an inline script, so the layout can forbid both with one Content-Security-Policy.
 """
 

@@ -159,36 +159,22 @@ def source(cell: Cell) -> str:
 
 def wrong_answers(exercise: Exercise) -> list[tuple[str, str]]:
     """(the code of the wrong answer, the sentence that it gets) for each that the stub's check is given."""
-    texts = [standalone.python(cell) for cell in exercise.cells if is_task(cell)]
-    listed = checked(ast.parse(texts[-1] if texts else ""), exercise)
-    module, _, name = listed.rpartition(".")
-    if module:  # of the package, and not beside the task
-        texts, listed = [(MISTAKES / f"chapter_{exercise.chapter}.py").read_text(encoding="utf-8")], name
+    listed = checked(ast.parse(standalone.python(exercise.only("exercise"))), exercise)
+    text = (MISTAKES / f"chapter_{exercise.chapter}.py").read_text(encoding="utf-8")
     found = []
-    for text in texts:
-        for node in ast.parse(text).body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            if ast.unparse(target or ast.Pass()) == listed and isinstance(node.value, ast.Dict):
-                found += [(code(value, text), key.value) for key, value in pairs(node.value)]
-            elif isinstance(target, ast.Subscript) and ast.unparse(target.value) == listed:
-                found.append((code(node.value, text), ast.literal_eval(target.slice)))
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and f"mistakes.{ast.unparse(node.targets[0])}" == listed:
+            found += [(code(value, text), key.value) for key, value in pairs(node.value)]
     return found
 
 
-def is_task(cell: Cell) -> bool:
-    return cell["cell_type"] == "code" and "solution" not in tags(cell)
-
-
 def checked(tree: ast.Module, exercise: Exercise) -> str:
-    """The name of the dict that the last check of a stub gets as `wrong`, directly or with its functions wrapped."""
+    """What the check of a stub gets as `wrong`: mistakes.repaired, say."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "check"]
-    given = [word.value for call in calls for word in call.keywords if word.arg == "wrong"]
+    given = [ast.unparse(word.value) for call in calls for word in call.keywords if word.arg == "wrong"]
     if not given:
         raise ValueError(f"exercise {exercise.name}: its check is given no wrong answers")
-    value = given[-1]
-    if isinstance(value, ast.DictComp):  # {text: wrapped(slip) for text, slip in slips.items()}
-        value = value.generators[0].iter.func.value
-    return ast.unparse(value)
+    return given[-1]
 
 
 def pairs(node: ast.Dict) -> Iterable[tuple[ast.Constant, ast.expr]]:
@@ -416,7 +402,7 @@ class QuestionIndex(Index):
             address = re.sub(r"\.ipynb$", ".html", page)
             yield from (heading(page, notebook), "")
             for asked in questions(notebook):
-                open_it = f'<a href="{address}#{asked.id}=room:votes">Open for a room</a>'
+                open_it = f'<a href="{address}?room#{asked.id}=room:votes" target="dora-room">Open for a room</a>'
                 yield f"- {asked.text} {open_it}"
             yield ""
 

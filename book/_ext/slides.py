@@ -232,7 +232,7 @@ def visit_slide(self: HTML5Translator, node: Slide) -> None:
 
 
 def visit_page(self: HTML5Translator, node: SlidePage) -> None:
-    self.body.append('<div class="slide">\n')
+    self.body.append('<div class="slide big">\n')
 
 
 def visit_title(self: HTML5Translator, node: SlideTitle) -> None:

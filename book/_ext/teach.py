@@ -1,12 +1,17 @@
 """Sphinx extension: what the run sheets, the handout and the questions on paper are written with, beside Markdown.
 
-    {open}`words <4-shape-mismatch#norms=per:input>`  a link that opens a chapter's figure in a state
+    {open}`words <4-shape-mismatch#norms=per:input>`  a link that shows a chapter's figure in a state, in the room's window
+    {section}`words <4-shape-mismatch#the-verdict>`   a link that shows a chapter's section there
     {says}`sentence 2, parts 1 to 2`                  what that figure then says, or a part of it, cut at commas, "and" and "that"
     {vote} 4-shape-mismatch#which-check               a Predict question: the link for a room, and each option with its reply
     {glance}                                          a session's steps, with the clock and what each puts on the screen
     {axis-picture} 4-shape-mismatch#norms             the figure's weight with its norms along both axes, as SVG
     {field-guide-in-small}                            which library keeps which axis, from back/field-guide.md
     {questions-on-paper}, {answer-key}                from back/six-questions.md
+    {imprint}                                         which book, version and day; the paper
+
+All that a sheet puts on the screen opens in room mode, and in one window (ROOM), so that the sheet itself is never projected;
+sheet.js leads that window from one link to the next.
 
 A page whose title begins "60 minutes" is a session. Its sections whose headings end in "(6 minutes)" are steps: each gets its
 time on the clock, and if they do not add up to the title's minutes, the build fails. What a chapter or a page of the back
@@ -17,15 +22,19 @@ import html
 import math
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import live_host
+import standalone
 import stored_cells
 from docutils import nodes
 from docutils.statemachine import StringList
 from from_book import LETTERS, FromBook, raw
+from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -38,7 +47,9 @@ SESSION = re.compile(r"(\d+) minutes\b")
 QUOTED = re.compile(r"sentence (\d+)(?:, parts? (\d+)(?: to (\d+))?)?")
 SENTENCE_END = re.compile(r"(?<=\.) ")
 PART_END = re.compile(r"(?:[,:;] (?:and )?| and | that )(?![^(]*\))")  # not inside a shape
+HEADING = re.compile(r"^#{2,4} +(.+?)\s*$", re.M)
 STEP = re.compile(r"\((\d+) minutes?\)$")
+ROOM = "dora-room"  # the one window that a sheet's links open in
 AXES = {"Per output": "output", "Per input": "input", "Either, by a flag or a guess": "either"}
 
 
@@ -65,13 +76,13 @@ class Target:
         return cls(parts["chapter"], parts["id"], parts["state"] or ""), shown
 
     def address(self, page: str) -> str:
-        """As a link on `page`."""
+        """As a link on `page`, in room mode."""
         file = os.path.relpath(f"{BOOK}/{self.chapter}.html", os.path.dirname(page))
-        return f"{file}#{self.id}" + (f"={self.state}" if self.state else "")
+        return f"{file}?room#{self.id}" + (f"={self.state}" if self.state else "")
 
 
 def state_link(words: str, target: Target, page: str) -> nodes.reference:
-    return nodes.reference("", words, refuri=target.address(page), classes=["state"])
+    return nodes.reference("", words, refuri=target.address(page), classes=["state"], target=ROOM)
 
 
 class Open(SphinxRole):
@@ -88,6 +99,24 @@ class Open(SphinxRole):
             raise ExtensionError(f"open on {self.env.docname}: {error}") from error
         self.env.temp_data["opened"] = shown, target.state
         return [state_link(parts["words"], target, self.env.docname)], []
+
+
+class Section(SphinxRole):
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        parts = LINK.fullmatch(self.text)
+        chapter, _, slug = (parts["target"] if parts else "").partition("#")
+        notebook = Path(self.env.srcdir, BOOK, f"{chapter}.ipynb")
+        if not notebook.is_file() or slug not in headings(notebook):
+            raise ExtensionError(f"section on {self.env.docname}: {self.text!r} is not: words <chapter#heading-of-it>")
+        self.env.note_dependency(str(notebook))
+        return [state_link(parts["words"], Target(chapter, slug, ""), self.env.docname)], []
+
+
+def headings(notebook: Path) -> set[str]:
+    """The names that links give to a chapter's headings."""
+    cells = stored_cells.cells(notebook)
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return {default_slugify(title) for text in texts for title in HEADING.findall(text)}
 
 
 class Says(SphinxRole):
@@ -202,7 +231,9 @@ def clock_time(minutes: int) -> str:
 def glance_row(clock: int, section: nodes.section, minutes: int) -> str:
     name = html.escape(STEP.sub("", section[0].astext()).strip())
     links = {node["refuri"]: node.astext() for node in section.findall(nodes.reference) if "state" in node["classes"]}
-    shown = "; ".join(f'<a href="{html.escape(uri)}">{html.escape(words)}</a>' for uri, words in links.items())
+    shown = "; ".join(
+        f'<a href="{html.escape(uri)}" target="{ROOM}">{html.escape(words)}</a>' for uri, words in links.items()
+    )
     return (
         f'<tr><td>{clock_time(clock)}</td><td></td><td>{minutes}</td><th scope="row"><a href="#{section["ids"][0]}">{name}</a></th>'
         f"<td>{shown}</td></tr>"
@@ -220,6 +251,13 @@ def glance_table(rows: list[str]) -> str:
     return (
         '<div class="pst-scrollable-table-container glance"><table class="table">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def lead(app: Sphinx, page: str, template: str, context: dict, document: nodes.document | None) -> None:
+    """A session's page has the script that leads the room's window."""
+    context["sheet"] = document is not None and any(
+        "clock" in node["classes"] for node in document.findall(nodes.inline)
     )
 
 
@@ -274,6 +312,22 @@ def libraries(page: str, section: str) -> list[str]:
     return [
         f"{library} ({joint.join(filter(None, each))})" if any(each) else library for library, each in parts.items()
     ]
+
+
+class Imprint(FromBook):
+    """Which book this is, its version, the day it was built, and the paper: a sheet on a wall says where it comes from."""
+
+    def made(self) -> Iterator[nodes.Node]:
+        today = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC)
+        parts = [
+            self.config.project,
+            f"version {standalone.version()}",
+            f"{today.day} {today:%B %Y}",
+            self.config.html_baseurl,
+        ]
+        yield nodes.paragraph(
+            "", f"{', '.join(filter(None, parts))}. DoRA: Liu and others, 2024, arXiv:2402.09353.", classes=["imprint"]
+        )
 
 
 class AxisPicture(FromBook):
@@ -351,12 +405,14 @@ def label(x: float, y: float, text: str, *, anchor: str = "middle", bold: bool =
 
 def setup(app: Sphinx) -> dict:
     app.add_role("open", Open())
+    app.add_role("section", Section())
     app.add_role("says", Says())
     for name, directive in {
         "vote": Vote, "glance": GlanceDirective, "axis-picture": AxisPicture, "field-guide-in-small": FieldGuideInSmall,
-        "questions-on-paper": QuestionsOnPaper, "answer-key": AnswerKey,
+        "questions-on-paper": QuestionsOnPaper, "answer-key": AnswerKey, "imprint": Imprint,
     }.items():  # fmt: skip
         app.add_directive(name, directive)
     app.add_node(Glance)
+    app.connect("html-page-context", lead)
     app.connect("doctree-read", set_clock, priority=400)  # before the page's contents are read off the headings
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ const titles = slides.map((slide) => slide.querySelector("h1, h2").textContent);
 const notes = slides.map((slide) => slide.querySelector("aside.notes"));
 const minutes = notes.map((aside) => Number(aside.dataset.minutes ?? 0));
 const one = (selector) => document.querySelector(selector);
-const LEAST = 0.85, MOST = 1.6, STEP = 0.05; // how much a figure is enlarged, at 1280 × 720
+const MOST = 1.6; // how much a figure is enlarged at most, at 1280 × 720
 let speaker = null; // its window
 
 if (new URLSearchParams(location.search).has("speaker")) speakerWindow();
@@ -29,6 +29,7 @@ function deck() {
     postMessage: false, respondToHashChanges: false, transition: calm ? "none" : "fade", transitionSpeed: "fast",
     viewDistance: slides.length + 1, mobileViewDistance: slides.length + 1, // every figure is alive before its slide comes
     keyboardCondition: (event) => turns(event),
+    keyboard: { 66: null, 190: null, 191: null }, // B and the full stop would black the screen in the middle of a vote
   }).then(() => {
     one(".reveal").removeAttribute("role"); // "application" would take a screen reader's own keys away
     open();
@@ -39,6 +40,9 @@ function deck() {
     Reveal.on("fragmenthidden", ({ fragments }) => fragments.forEach((fragment) => reveal(fragment, "answer")));
     document.addEventListener("keydown", fromPopover, true);
     document.addEventListener("keydown", fromFigure, true);
+    document.addEventListener("keydown", help, true);
+    Reveal.on("slidechanged", enter);
+    enter();
     document.addEventListener("click", again);
     bar();
     sizes();
@@ -60,14 +64,30 @@ function fromPopover(event) {
   if (event.key === "Escape" && one("[popover]:popover-open")) event.stopPropagation();
 }
 
-/** In a figure all keys are the figure's, but for those of a clicker and the one that leads out. */
+/** In a figure all keys are the figure's, but for those of a clicker and the one that leads out. A question needs no arrows. */
 function fromFigure(event) {
-  if (!event.target.closest?.("figure")) return;
-  const act = { PageDown: () => Reveal.next(), PageUp: () => Reveal.prev(), Escape: () => document.activeElement.blur() }[event.key];
+  const figure = event.target.closest?.("figure");
+  if (!figure) return;
+  const on = () => Reveal.next(), back = () => Reveal.prev();
+  const act = { PageDown: on, PageUp: back, Escape: () => document.activeElement.blur(),
+    ...(figure.dataset.figure === "predict" && { ArrowRight: on, ArrowLeft: back }) }[event.key];
   if (!act) return;
   event.preventDefault();
   event.stopPropagation();
   act();
+}
+
+/** Letters count on a question's slide, wherever the focus is; a question mark shows the keys. */
+function help(event) {
+  if (bigScreen.typed(event, Reveal.getCurrentSlide().querySelector("figure"))) event.stopPropagation();
+  if (event.key === "?" && !event.target.closest?.("input")) one("#deck-keys").showPopover();
+}
+
+/** A question's slide begins with the keys in the question. */
+function enter() {
+  const question = Reveal.getCurrentSlide().querySelector("figure[data-figure=predict]");
+  if (question) bigScreen.focusFirst(question);
+  else if (document.activeElement?.closest("figure")) document.activeElement.blur();
 }
 
 /** The slide that an address asks for: by its own name, or by a figure and its state, #hero=per:input. */
@@ -117,43 +137,21 @@ function sizes() {
 }
 
 function fit(slide) {
-  const page = slide.querySelector(".slide");
-  markRight(page);
+  const page = slide.querySelector(".slide"), figure = page.querySelector("figure[data-figure]");
+  const content = figure?.querySelector(":scope > .dora-mount > .dora");
   page.classList.add("measured");
-  if (page.querySelector("figure[data-figure]")) {
+  if (content) {
+    bigScreen.markRight(figure);
     page.classList.add("on-paper");
-    const room = largest(page, MOST);
+    const room = bigScreen.fit(page, content, MOST);
     page.classList.remove("on-paper");
-    const drawn = largest(page, Math.min(3, Math.max(1, MOST * Math.min(innerWidth / 1280, innerHeight / 720))));
+    const drawn = bigScreen.fit(page, content, Math.min(3, Math.max(1, MOST * Math.min(innerWidth / 1280, innerHeight / 720))));
     page.style.setProperty("--figure-on-paper", Math.min(room, (drawn * 1280) / innerWidth)); // no wider than it was drawn
   }
   page.classList.remove("measured");
   const reach = (box, scrolls) => { scrolls ? (box.tabIndex = 0) : box.removeAttribute("tabindex"); };
   reach(page, page.scrollHeight > page.clientHeight + 1);
   page.querySelectorAll(".pst-scrollable-table-container, .formula").forEach((box) => reach(box, box.scrollWidth > box.clientWidth));
-}
-
-/** The largest size up to `most`, in steps, at which all of the slide is seen: found by halving, since each try is a layout. */
-function largest(page, most) {
-  const size = (steps) => (LEAST + steps * STEP).toFixed(2);
-  const fits = (steps) => {
-    page.style.setProperty("--figure", size(steps));
-    return page.scrollHeight <= page.clientHeight;
-  };
-  let low = 0, high = Math.round((most - LEAST) / STEP);
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    fits(middle) ? (low = middle) : (high = middle - 1);
-  }
-  page.style.setProperty("--figure", size(low));
-  return size(low);
-}
-
-/** A question's right option says why when it is told, and needs room for that. */
-function markRight(page) {
-  const figure = page.querySelector("figure[data-figure=predict]");
-  const row = figure?.querySelectorAll(".dora-predict-row")[JSON.parse(figure.querySelector("script").textContent).state.right];
-  if (row) row.dataset.right = "";
 }
 
 /** Paper is white. */

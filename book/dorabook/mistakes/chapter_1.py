@@ -10,6 +10,10 @@ serve = {
     "Every row got the first adapter.": lambda x, w, a, b, who: x @ (w + b[0] @ a[0]).T,
 }
 
+serve_never = {
+    "But an (out, in) update was built on the way.": lambda x, w, a, b, who: [*(b @ a), b @ a, b[who] @ a[who]],
+}
+
 repaired = {
     "You turned the weight over. torch wants (out, in) back.": lambda w, a, b, s: w.T + s * (a @ b),
     "Still as found: AB is (in, out), and only a square weight takes it as it is.": lambda w, a, b, s: w + s * (a @ b),

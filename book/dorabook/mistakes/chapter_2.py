@@ -26,3 +26,9 @@ two_roads = {
         x * m / (w + s * b @ a).norm(dim=0, keepdim=True) @ w.T + s * x @ a.T @ b.T
     ),
 }
+
+two_roads_never = {
+    "But W′ was built on the way: let x meet m and the lengths, and each road W or A and B.": lambda x, w, a, b, m, s: (
+        m * F.normalize(w + s * b @ a, dim=0)
+    ),
+}

@@ -1,18 +1,33 @@
-// The switches for theme and large type, a copy button on each code cell, the place in the page's contents, and folded cells in print.
+// The switches for theme and room mode, a copy button on each code cell, the place in the page's contents, and folded cells in print.
 const root = document.documentElement;
 
-/** A button that turns an attribute of the page from one word to the other, and keeps it; theme.js reads it before the page is drawn. */
-function pageSwitch(name, off, on) {
-  const button = document.querySelector(`button.${name}`);
-  const show = () => button.setAttribute("aria-pressed", String(root.dataset[name] === on));
+/** The theme is kept; theme.js reads it before the next page is drawn. */
+function themeSwitch() {
+  const button = document.querySelector("button.theme");
+  const show = () => button.setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
   button.hidden = false;
   button.addEventListener("click", () => {
-    root.dataset[name] = root.dataset[name] === on ? off : on;
-    try { localStorage.setItem(`dora-${name}`, root.dataset[name]); } catch { /* storage is off */ }
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem("dora-theme", root.dataset.theme); } catch { /* storage is off */ }
     show();
-    dispatchEvent(new Event("resize")); // what is too wide may be so no longer
   });
   show();
+}
+
+/** Room mode has a script and a style sheet of its own, which come when it is asked for: by the button, or by ?room in the address. */
+function roomSwitch() {
+  const button = document.querySelector("button.room"), beside = document.querySelector('script[src*="site.js"]').src;
+  const part = (tag, attributes) => document.head.append(Object.assign(document.createElement(tag), attributes));
+  const enter = () => {
+    button.setAttribute("aria-pressed", "true");
+    if (window.bigScreen) return window.bigScreen.enter();
+    const off = () => { root.dataset.room = "off"; };
+    const begin = () => part("script", { src: beside.replace("site.js", "room.js"), onerror: off });
+    part("link", { rel: "stylesheet", href: beside.replace("site.js", "room.css"), onload: begin, onerror: off });
+  };
+  button.hidden = false;
+  button.addEventListener("click", enter);
+  if (root.dataset.room === "coming") enter();
 }
 
 function copyButtons() {
@@ -101,7 +116,7 @@ function printing() {
 /** An address that leads to something folded, or to a section that is closed, opens it. */
 function unfolding() {
   const open = () => {
-    const id = named(location.hash).split("=")[0];
+    const id = named(location.hash).split(/[=&]/)[0];
     const target = id && document.getElementById(id);
     if (!target) return;
     const folds = [target.closest(".go-deeper")?.querySelector("details")];
@@ -117,10 +132,10 @@ function unfolding() {
   open();
 }
 
-pageSwitch("theme", "light", "dark");
-pageSwitch("type", "normal", "large");
+themeSwitch();
 copyButtons();
 pageContents();
 scrollers();
 printing();
 unfolding();
+roomSwitch();

@@ -1,4 +1,4 @@
-// Before the page is drawn: the reader's theme, else the system's (without a script the page is light); and large type, if the reader has chosen it.
+// Before the page is drawn: the reader's theme, else the system's (without a script the page is light); and whether the page is for a room.
 // A name of its own for each, since other books may be read at the same address.
 (() => {
   const chosen = (name, words) => {
@@ -6,5 +6,5 @@
   };
   const page = document.documentElement.dataset;
   page.theme = chosen("theme", ["light", "dark"]) ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  page.type = chosen("type", ["large"]) ?? "normal";
+  page.room = new URLSearchParams(location.search).has("room") ? "coming" : "off";
 })();
