@@ -38,7 +38,9 @@ def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
     sentence = figure.locator(".dora-sentence")
     expect(sentence).to_contain_text("One magnitude per input")
     assert sentence.bounding_box()["y"] < figure.locator(".dora-ne-cell").first.bounding_box()["y"]
-    assert page.locator("#book-contents").evaluate("(nav) => Boolean(nav.closest('[inert]'))")  # behind it, out of reach
+    assert page.locator("#book-contents").evaluate(
+        "(nav) => Boolean(nav.closest('[inert]'))"
+    )  # behind it, out of reach
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".alone")).to_have_attribute("data-figure", "predict")
