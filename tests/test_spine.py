@@ -210,5 +210,5 @@ def test_a_room_is_asked_in_room_mode_alone(address, visit):
     expect(figure.get_by_role("button", name="Reset")).to_be_visible()
     assert offers.count() == 2
     assert offers.filter(visible=True).count() == 0
-    page.get_by_role("button", name="Room mode").click()
+    page.get_by_role("button", name="Room mode", exact=True).click()
     expect(figure.locator(".dora-predict-room")).to_be_visible()
