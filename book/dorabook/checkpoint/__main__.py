@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(report.to_json(), indent=1) if options.json else report, flush=True)
     except BrokenPipeError:  # the reader, a pager or head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(any(layer.axis == "cannot tell" or layer.far for layer in report.layers))
+    return int(not report.sound)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,6 +22,13 @@ def say(sentence: str, **values: object) -> str:
     return PLACE.sub(put, RULES["sentences"][sentence])
 
 
+def rewritten(pairs: list[list[str]], text: str) -> str:
+    """`text` after each [pattern, replacement] in turn; a replacement names groups as $1."""
+    for pattern, replacement in pairs:
+        text = re.sub(pattern, re.sub(r"\$(\d)", r"\\g<\1>", replacement), text)
+    return text
+
+
 def matched(pattern: str, text: str) -> re.Match | None:
     """As the page matches: the whole text, whose lines may end anywhere."""
     return re.fullmatch(pattern, text, re.DOTALL)
