@@ -862,8 +862,8 @@ def test_the_command_line_says_how_it_is_used(capsys):
         __main__.main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert ended.value.code == 0
-    assert said.startswith("usage: python -m dorabook.checkpoint [-h] [--base BASE] [--json] adapter Tell which axis")
-    assert "adapter a .safetensors adapter" in said
+    assert said.startswith("usage: dora-axis [-h] [--base BASE] [--json] adapter Tell which axis")
+    assert "adapter a .safetensors adapter, or the folder of one" in said
     assert "--base BASE the model it was trained on: a .safetensors file, its .index.json, or a folder" in said
     assert "--json print JSON" in said
     assert said.endswith("2 a file is refused.")

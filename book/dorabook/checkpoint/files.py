@@ -55,7 +55,7 @@ def read_adapter(path: str | Path) -> Checkpoint:
         checkpoint = found[0] if found else read(path)
     else:
         checkpoint = read(path)
-    return replace(checkpoint, says_dora=CONFIG if says_dora(folder / CONFIG) else "")
+    return replace(checkpoint, says_dora=CONFIG if config_of(path).get("use_dora") is True else "")
 
 
 def held(folder: Path, end: str) -> list[Path]:
@@ -127,10 +127,14 @@ def as_json(path: Path) -> dict:
         if path.stat().st_size > LONGEST_INDEX:
             return {}
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except OSError as error:
+        raise Refused(say("unreadable", name=clipped(path.name), why=error.strerror)) from None
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def says_dora(config: Path) -> bool:
-    return os.path.isfile(config) and as_json(config).get("use_dora") is True
+def config_of(path: Path) -> dict:
+    """What stands in the configuration beside an adapter, or {}."""
+    config = (path if os.path.isdir(path) else path.parent) / CONFIG
+    return as_json(config) if os.path.isfile(config) else {}

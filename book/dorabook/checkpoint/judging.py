@@ -65,6 +65,13 @@ Progress = Callable[[int, int], None]
 
 def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | None) -> tuple[list[LayerVerdict], str]:
     """One verdict for each magnitude, and what to say of the base. `progress(read, all)` is told bytes of base weights."""
+    pairs = judged_places(adapter, base, progress)
+    return [verdict for verdict, _ in pairs], of_base([place for _, place in pairs], adapter, base)
+
+
+def judged_places(
+    adapter: Checkpoint, base: Checkpoint | None, progress: Progress | None = None
+) -> list[tuple[LayerVerdict, Place]]:
     tensors = Adapter(adapter.entries)
     layers = tensors.layers()
     if not layers:
@@ -72,16 +79,17 @@ def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | No
     placed = places(layers, adapter, base)
     meter = Meter(sum(place.found.entry.size for place in placed if place.stored in READ), progress)
     with open_files() as read_entry, np.errstate(all="ignore"):
-        verdicts = [judge_layer(place, base, tensors, read_entry, meter) for place in placed]
+        pairs = [(judge_layer(place, base, tensors, read_entry, meter), place) for place in placed]
     sure = defaultdict(Counter)
-    for verdict, place in zip(verdicts, placed, strict=True):
+    for verdict, place in pairs:
         if verdict.confidence == "certain" and not place.layer.embedding:
-            sure[FAMILIES[verdict.family]["magnitude"]][verdict.axis] += 1
-    verdicts = [
-        with_neighbours(verdict, place.layer, sure[FAMILIES[verdict.family]["magnitude"]])
-        for verdict, place in zip(verdicts, placed, strict=True)
-    ]
-    return verdicts, of_base(placed, adapter, base)
+            sure[written_as(verdict)][verdict.axis] += 1
+    return [(with_neighbours(verdict, place.layer, sure[written_as(verdict)]), place) for verdict, place in pairs]
+
+
+def written_as(verdict: LayerVerdict) -> str:
+    """What the library calls its magnitudes: one that writes two kinds has one on each axis."""
+    return FAMILIES[verdict.family]["magnitude"]
 
 
 class Meter:
