@@ -1,6 +1,6 @@
 """Put the reader of checkpoints into _build/dora_axis-<version>-py3-none-any.whl: it is installed alone and gives the command dora-axis.
 
-The package is dorabook's text.py and checkpoint as they are, under a name of its own; a wheel is an archive with three files more.
+The package is dorabook's command.py, text.py and checkpoint as they are, under a name of its own; a wheel is an archive with three files more.
 Written here rather than by a build backend, which would have to be fetched. The same sources give the same bytes.
 """
 
@@ -39,7 +39,7 @@ def make(folder: Path) -> Path:
         f"{info}/licenses/LICENSE": (ROOT / "LICENSE").read_bytes(),
         f"{info}/METADATA": METADATA.format(version=version).encode(),
         f"{info}/WHEEL": WHEEL.encode(),
-        f"{info}/entry_points.txt": b"[console_scripts]\ndora-axis = dora_axis.checkpoint.__main__:main\n",
+        f"{info}/entry_points.txt": b"[console_scripts]\ndora-axis = dora_axis.command:main\n",
     }
     record = [f"{name},sha256={digest(content)},{len(content)}\n" for name, content in files.items()]
     files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
@@ -49,6 +49,7 @@ def make(folder: Path) -> Path:
 def sources() -> list[Path]:
     return [
         BOOK / "__init__.py",
+        BOOK / "command.py",
         BOOK / "text.py",
         *sorted((BOOK / "checkpoint").glob("*.py")),
         BOOK / "checkpoint/rules.json",

@@ -6,6 +6,7 @@ that it starts from nothing; merging is measured beside a plain copy of the base
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,8 @@ def both(name: str, dtype: torch.dtype) -> list[Row]:
 
 
 def row(name: str, folder: str, size: int, work: str) -> Row:
-    done = subprocess.run([sys.executable, "-m", "bench.checkpoint", folder, work], capture_output=True, text=True)
+    given = [sys.executable, "-m", "bench.checkpoint", folder, work]
+    done = subprocess.run(given, capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     if done.returncode:
         raise RuntimeError(f"the pair in {name} did not {work}: {done.stderr.strip()[-500:]}")
     told = json.loads(done.stdout)

@@ -2,8 +2,8 @@
 
     W' = m (W + s BA) / |W + s BA|, the norms over each output's or each input's numbers
 
-Layer by layer, into a copy of the base's files: a merged weight has the place, shape and dtype that it had. The numbers are
-computed in float32, in float64 for a base of float64, and then rounded once, to the nearest.
+Layer by layer and in pieces, into a copy of the base's files: a merged weight has the place, shape and dtype that it had. The
+numbers are computed in float32, in float64 for a base of float64, and then rounded once, to the nearest.
 """
 
 import json
@@ -25,7 +25,7 @@ from .families import FACTOR, FORMS, Layer, part
 from .files import CONFIG, Checkpoint, config_of, read, read_adapter
 from .judging import Axis, LayerVerdict, Place, judged_places, shown
 from .rules import matched
-from .safetensors import Entry, Reader, Refused, decoded, open_files
+from .safetensors import PIECE, Entry, Reader, Refused, decoded, open_files
 
 WRITTEN = ("F64", "F32", "F16", "BF16")
 Progress = Callable[[int, int], None]
@@ -79,7 +79,8 @@ def merge(
             with target.open("r+b") as written:
                 for job in its_jobs:
                     written.seek(job.entry.start)
-                    written.write(encoded(merged(job, tensors, read_entry), job.entry.dtype))
+                    for rows in merged(job, tensors, read_entry):
+                        written.write(encoded(rows, job.entry.dtype))
                     done += job.entry.size
                     if progress:
                         progress(done, size)
@@ -107,7 +108,8 @@ def extract(
     found, errors, size = {}, [], sum(job.entry.size for job in jobs)
     with open_files() as read_entry, np.errstate(all="ignore"):
         for job in jobs:
-            change = merged(job, tensors, read_entry) - dense(job.entry, read_entry)
+            change = np.concatenate(list(merged(job, tensors, read_entry))).reshape(job.entry.shape)
+            change -= dense(job.entry, read_entry)
             factors, error = low_rank(job, change, rank)
             found |= factors
             errors.append((job.name, error))
@@ -244,60 +246,84 @@ def dense(entry: Entry, read_entry: Reader) -> np.ndarray:
     return decoded(read_entry(entry), entry.dtype).astype(kind).reshape(entry.shape)
 
 
-def merged(job: Job, adapter: Checkpoint, read_entry: Reader) -> np.ndarray:
-    """The weight on the axis of its magnitude, in the shape that the base has it in. A direction of length 0 stays 0."""
-    weight = dense(job.entry, read_entry)
-    change = change_of(job, adapter, read_entry)
-    change *= job.scale
-    weight += change
-    norms = norms_of(weight, job.side)
+def merged(job: Job, adapter: Checkpoint, read_entry: Reader) -> Iterator[np.ndarray]:
+    """The weight on the axis of its magnitude, some rows of (a, b times kernel) after others. A direction of length 0 stays 0."""
+    change, a = change_of(job, adapter, read_entry), job.entry.shape[0]
+    inner = math.prod(job.entry.shape[2:])
+
+    def moved(rows: slice) -> np.ndarray:
+        weight = dense(job.entry.rows(rows.start, rows.stop), read_entry).reshape(rows.stop - rows.start, -1)
+        weight += change(rows)
+        return weight
+
+    parts = [slice(top, min(a, top + rows_of(job.entry))) for top in range(0, a, rows_of(job.entry))]
     m = job.place.layer.magnitude
     magnitude = decoded(read_entry(m), m.dtype).astype(np.float64).reshape(-1)
-    factor = np.divide(magnitude, norms, out=np.zeros_like(norms), where=norms > 0)
-    weight *= factor.astype(weight.dtype).reshape([-1 if side == job.side else 1 for side in range(weight.ndim)])
-    return weight
+    if job.side == 1:
+        sums = sum(np.square(moved(rows), dtype=np.float64).sum(0) for rows in parts)
+        factors = np.repeat(ratio(magnitude, np.sqrt(sums.reshape(-1, inner).sum(1))), inner)
+    for rows in parts:
+        weight = moved(rows)
+        if job.side == 0:
+            norms = np.sqrt(np.square(weight, dtype=np.float64).sum(1))
+            factors = ratio(magnitude[rows], norms)[:, None]
+        weight *= factors.astype(weight.dtype)
+        yield weight
 
 
-def norms_of(weight: np.ndarray, side: int) -> np.ndarray:
-    """In float64, in pieces: a copy of a large weight would be twice its size."""
-    sums = np.zeros(weight.shape[side])
-    for top in range(0, weight.shape[0], 256):
-        squares = np.square(weight[top : top + 256], dtype=np.float64)
-        found = squares.sum(tuple(one for one in range(weight.ndim) if one != side))
-        if side:
-            sums += found
-        else:
-            sums[top : top + 256] = found
-    return np.sqrt(sums)
+def rows_of(entry: Entry) -> int:
+    """As many as a cache holds."""
+    return max(1, PIECE // max(1, math.prod(entry.shape[1:])))
 
 
-def change_of(job: Job, adapter: Checkpoint, read_entry: Reader) -> np.ndarray:
-    """BA, or what the library of these names has in its place, in the shape of the stored weight."""
+def ratio(magnitude: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    return np.divide(magnitude, norms, out=np.zeros_like(norms), where=norms > 0)
+
+
+def change_of(job: Job, adapter: Checkpoint, read_entry: Reader) -> Callable[[slice], np.ndarray]:
+    """Rows of s BA, or of what the library of these names has in its place, as (a, b times kernel) of the stored weight."""
     layer, shape = job.place.layer, job.entry.shape
     sides = FORMS_OF[layer.form]
     factors = {end: dense(adapter.entries[key], read_entry) for end, key in zip(sides, layer.factors, strict=True)}
     if any(end.endswith(("_t1", "_t2")) for end in factors):
         raise cannot(layer, "Its factors have a core, which is not known here.")
-    if "diff" in factors:
-        product = factors["diff"]
+    if "diff" in factors or any(end.startswith("lokr") for end in factors):
+        whole = factors["diff"] if "diff" in factors else kronecker(factors, len(shape))
+        size, pairs = whole.size, []
+        whole = (
+            (whole.T if job.place.stored == "in, out" else whole).reshape(shape[0], -1)
+            if size == math.prod(shape)
+            else whole
+        )
     elif any(end.startswith("hada") for end in factors):
         b, a = (dense(adapter.entries[key], read_entry) for key in second_of(layer))
-        product = (factors["hada_w1_a"] @ factors["hada_w1_b"]) * (a @ b)
-    elif any(end.startswith("lokr") for end in factors):
-        one, two = (whole_of(factors, f"lokr_w{i}") for i in (1, 2))
-        two = two if two.ndim > 2 else two.reshape(*two.shape, *[1] * max(0, len(shape) - 2))
-        product = np.kron(one.reshape(*one.shape, *[1] * (two.ndim - 2)), two)
+        pairs = [(factors["hada_w1_a"], factors["hada_w1_b"]), (a, b)]
     else:
-        product = product_of(factors, sides)
-    product = product.T if job.place.stored == "in, out" else product
-    if product.size != math.prod(shape):
-        raise cannot(layer, f"BA has {product.shape} for a weight {shape}, as in a convolution in groups.")
-    return product.reshape(shape)
+        pairs = [flattened(factors, sides)]
+    if pairs:
+        if job.place.stored == "in, out":
+            pairs = [(right.T, left.T) for left, right in pairs]
+        size = pairs[0][0].shape[0] * pairs[0][1].shape[1]
+    if size != math.prod(shape) or any(left.shape[1] != right.shape[0] for left, right in pairs):
+        raise cannot(layer, f"BA has {size:,} numbers for a weight {shape}, as in a convolution in groups.")
+
+    def rows(part: slice) -> np.ndarray:
+        product = math.prod([left[part] @ right for left, right in pairs]) if pairs else whole[part].copy()
+        product *= product.dtype.type(job.scale)
+        return product
+
+    return rows
 
 
 def second_of(layer: Layer) -> tuple[str, ...]:
     """The keys of LoHa's second pair, which has the sizes of the first."""
     return tuple(key.replace("hada_w1_", "hada_w2_") for key in layer.factors if "hada_w1_" in key)
+
+
+def kronecker(factors: dict[str, np.ndarray], sides: int) -> np.ndarray:
+    one, two = (whole_of(factors, f"lokr_w{i}") for i in (1, 2))
+    two = two if two.ndim > 2 else two.reshape(*two.shape, *[1] * max(0, sides - 2))
+    return np.kron(one.reshape(*one.shape, *[1] * (two.ndim - 2)), two)
 
 
 def whole_of(factors: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -306,13 +332,13 @@ def whole_of(factors: dict[str, np.ndarray], name: str) -> np.ndarray:
     return factors[f"{name}_a"] @ factors[f"{name}_b"].reshape(factors[f"{name}_b"].shape[0], -1)
 
 
-def product_of(factors: dict[str, np.ndarray], sides: dict[str, list[str]]) -> np.ndarray:
-    """B A as (outputs, inputs times kernel), however the two are stored."""
+def flattened(factors: dict[str, np.ndarray], sides: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """B (outputs, rank) and A (rank, inputs times kernel), however the two are stored."""
     made = {}
     for end, words in sides.items():
         flat = factors[end].reshape(factors[end].shape[0], -1)
         made["A" if "inputs" in words else "B"] = flat.T if words in (["inputs", "rank"], ["rank", "outputs"]) else flat
-    return made["B"] @ made["A"] if made["B"].shape[1] == made["A"].shape[0] else np.empty(0)
+    return made["B"], made["A"]
 
 
 def encoded(numbers: np.ndarray, dtype: str) -> bytes:
@@ -324,8 +350,14 @@ def encoded(numbers: np.ndarray, dtype: str) -> bytes:
             .tobytes()
         )
     bits = np.ascontiguousarray(numbers, "<f4").view("<u4")
-    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    return np.where(np.isnan(numbers), np.uint32(0x7FC0), rounded).astype("<u2").tobytes()
+    odd = bits >> 16
+    odd &= 1
+    odd += bits
+    odd += 0x7FFF
+    odd >>= 16
+    rounded = odd.astype("<u2")
+    rounded[np.isnan(numbers)] = 0x7FC0
+    return rounded.tobytes()
 
 
 def low_rank(job: Job, change: np.ndarray, rank: int) -> tuple[dict[str, np.ndarray], float]:
