@@ -26,11 +26,11 @@ def test_the_weights_are_those_of_lycoris_s_own_merge(tmp_path, name):
     merge.merge(FIXTURES / f"lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out, per=per)
     own, base, got = (
         load_file(path)
-        for path in (FIXTURES / "lycoris_merged.safetensors", FIXTURES / "picture_base.safetensors", out)
+        for path in (FIXTURES / f"merged_lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out)
     )
     assert got.keys() == base.keys()
     for key, value in got.items():
-        torch.testing.assert_close(value, own.get(f"lycoris_{name}.{key}", base[key]), rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(value, own.get(key, base[key]), rtol=1e-5, atol=1e-7)
         assert torch.equal(value, base[key]) == key.endswith("bias")
 
 
