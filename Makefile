@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip epub epubcheck run check test deep frontends newest colab remake links bench norms clean
+.PHONY: help site serve zip epub epubcheck wheel axis-page run check test deep frontends newest colab remake links bench norms clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -16,7 +16,7 @@ PIP := -m pip install -q --no-user --target=
 INSTALL := $(BIN)/python $(PIP)
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 site: .venv/site.done ## build the site into _build/html; warnings are errors
 	@$(BIN)/python tools/build_site.py
@@ -31,6 +31,12 @@ zip: site ## put the site into one archive that is read from disk
 
 epub: site ## put the book into one EPUB, for readers of books
 	@$(BIN)/python tools/make_epub.py
+
+wheel: .venv/site.done ## put the command dora-axis into a wheel, which is installed alone
+	@$(BIN)/python tools/make_wheel.py
+
+axis-page: .venv/site.done ## put AxisDetective alone into one HTML file
+	@$(BIN)/python tools/make_axis_page.py
 
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}

@@ -20,7 +20,7 @@ from dorabook.checkpoint import safetensors as stored
 from dorabook.checkpoint.judging import FAR
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import SafetensorError, deserialize, safe_open
+from safetensors import SafetensorError, deserialize
 from safetensors.torch import load_file, save_file
 from support.adapters import ENDS, drawn, moved, partners, spread
 from support.broken_files import AGAIN, BAD, packed
@@ -115,7 +115,7 @@ def test_a_magnitude_that_keeps_its_dimensions_tells_even_on_a_square_layer(save
 
 
 def test_raschka_s_layer_whose_m_has_a_number_per_output_in_a_row_is_told_by_length(saved):
-    [layer] = judge(saved(**partners("Raschka", 5, 3), **{"block.m": drawn(1, 5)})).layers
+    [layer] = judge(saved(**partners("Raschka", 5, 3), **{"block.m": drawn(1, 5).abs()})).layers
     assert (layer.axis, layer.confidence) == ("per output", "fair")
     assert layer.evidence == "m is (1, 5), written along the other side, but its length 5 is the number of outputs."
 
@@ -130,9 +130,17 @@ def test_names_with_and_without_weight_and_adapter_name_are_the_same_layer(saved
     ("parts", "axis", "says"),
     [
         ({"x.dora_scale": drawn(2, 3)}, "cannot tell", "m is (2, 3), expected one number per output or per input."),
-        ({"x.dora_scale": drawn(0)}, "cannot tell", "m is (0,), expected one number"),
-        ({"x.dora_scale": torch.tensor([1, math.nan])}, "cannot tell", "m holds NaN or infinity"),
-        ({"x.dora_scale": drawn(4)}, "cannot tell", "m is (4,): without A, B or the base weight"),
+        ({"x.dora_scale": drawn(0)}, "cannot tell", "m is saved empty, (0,): a sharded training does that"),
+        (
+            {"x.dora_scale": torch.tensor([1, math.nan])},
+            "cannot tell",
+            "1 number of m is NaN or infinity: the training broke, or",
+        ),
+        (
+            {"x.dora_scale": drawn(4)},
+            "cannot tell",
+            "m is (4,): no A and B under names known here, and without them or the base weight",
+        ),
         (
             {**partners("peft", 4, 3), "block.lora_magnitude_vector": drawn(5)},
             "cannot tell",
@@ -269,7 +277,7 @@ def test_a_magnitude_that_was_reshaped_is_told_by_its_values(saved):
     assert layer.axis == "cannot tell"
     assert (
         layer.evidence.startswith("m is (40, 1), which says per output, but m follows")
-        and "m was reshaped." in layer.evidence
+        and "m was reshaped, or the base is stored turned." in layer.evidence
     )
 
 
@@ -317,11 +325,11 @@ def test_a_base_weight_is_summed_along_both_sides_in_pieces(monkeypatch, saved):
         sizes: list[int] = []
         with stored.open_files() as tensors:
             entry = read(saved(w=weight)).entries["w"]
-            first, second = stored.sums_of_squares(tensors(entry), sizes.append)
+            first, second = stored.sums_of_squares(entry, tensors, sizes.append)
         squares = weight.double().square()
         rest = tuple(range(2, len(shape)))
-        torch.testing.assert_close(first, squares.sum((1, *rest)))
-        torch.testing.assert_close(second, squares.sum((0, *rest)))
+        torch.testing.assert_close(torch.from_numpy(first), squares.sum((1, *rest)))
+        torch.testing.assert_close(torch.from_numpy(second), squares.sum((0, *rest)))
         assert sum(sizes) == 4 * weight.numel() and max(sizes) <= 64
 
 
@@ -349,23 +357,6 @@ def test_a_base_of_twenty_gigabytes_is_read_only_where_the_layers_are(tmp_path, 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
-def test_a_quantised_base_is_refused_by_its_dtype(saved):
-    adapter = saved(**partners("peft", 4, 4), **{"block.lora_magnitude_vector": drawn(4)})
-    base = saved("base", **{"block.weight": drawn(4, 4).to(torch.float8_e4m3fn)})
-    with pytest.raises(Refused, match=r"^base.safetensors stores block.weight as F8_E4M3, whose numbers are quantised"):
-        judge(adapter, base)
-
-
-def test_files_of_different_models_are_refused(saved):
-    adapter = saved(**partners("peft", 5, 3), **{"block.lora_magnitude_vector": drawn(5)})
-    with pytest.raises(
-        Refused, match=r"^b.safetensors has none of the layers of adapter.safetensors: they belong to different"
-    ):
-        judge(adapter, saved("b", **{"tower.weight": drawn(5, 3)}))
-    with pytest.raises(Refused, match=r"has other shapes than adapter.safetensors needs, first block: they belong"):
-        judge(adapter, saved("b", **{"block.weight": drawn(5, 4)}))
-
-
 @pytest.mark.parametrize(
     ("layer", "base"),
     [
@@ -386,8 +377,8 @@ def test_a_layer_finds_its_base_weight_under_another_prefix(saved, layer, base):
 
 def test_two_weights_that_fit_a_name_are_not_guessed_between(saved):
     adapter = saved(**{"q.dora_scale": drawn(3)})
-    with pytest.raises(Refused, match="has none of the layers"):
-        judge(adapter, saved("base", **{"a.q.weight": drawn(3, 2), "b.q.weight": drawn(3, 2)}))
+    report = judge(adapter, saved("base", **{"a.q.weight": drawn(3, 2), "b.q.weight": drawn(3, 2)}))
+    assert report.layers[0].base_key is None and report.about_base.startswith("No layer of adapter.safetensors has its")
 
 
 def shards(tmp_path: Path) -> Path:
@@ -427,12 +418,17 @@ def test_a_sharded_base_that_is_not_whole_is_named(tmp_path):
         "[]",
         "{}",
         '{"weight_map": 1}',
-        '{"weight_map": {"a": "../secret.safetensors"}}',
         '{"weight_map": {"a": 1}}',
         "[" * 9999,
     ):
         index.write_text(text)
         with pytest.raises(Refused, match="has no weight_map of tensor names to file names"):
+            read(index)
+    for place in ("../secret.safetensors", "/etc/passwd", "..", "", "a\\b"):
+        index.write_text(json.dumps({"weight_map": {"a": place}}))
+        with pytest.raises(
+            Refused, match="which is not a file beside it: give an index whose files lie in its own folder"
+        ):
             read(index)
 
 
@@ -472,7 +468,13 @@ def test_adapters_that_lycoris_trained_are_told_with_and_without_their_base(algo
     axis = "per output" if on_output else "per input"
     for base in (None, FIXTURES / "picture_base.safetensors"):
         report = judge(path, base)
-        assert told(report) == [(axis, "certain")] * 3
+        # what a square convolution's m has on its second side the shape does not prove: peft has its outputs there
+        open_ = [
+            algorithm == "lora" and len(one.shape) > 2 and one.shape[0] == 1 and one.outputs == one.inputs
+            for one in report.layers
+        ]
+        proved = ["fair" if one else "certain" for one in open_]
+        assert told(report) == [(axis, sure) for sure in proved]
         assert f"wd_on_output={on_output}" in report.remedy[0]
     assert all(0 < layer.distance < 0.2 for layer in report.layers)
 
@@ -557,7 +559,7 @@ def test_an_adapter_that_peft_trained_here_is_per_output_on_every_kind_of_layer(
     }
     assert [found[name].confidence for name in ("c_proj", "square")] == ["high", "high"]
     assert [found[name].confidence for name in ("mix", "embed", "c_fc", "narrow")] == [
-        "high",
+        "fair",  # eight channels are few for values, and a shape (1, 8, 1, 1) proves nothing
         "certain",
         "certain",
         "certain",
@@ -598,7 +600,7 @@ def test_a_report_is_a_table_a_page_and_json(saved):
 
 
 def test_the_command_line_answers_with_a_table_json_and_exit_codes(saved, capsys):
-    good, open_ = saved("good", **{"x.dora_scale": drawn(1, 3)}), saved("open", **{"x.dora_scale": drawn(3)})
+    good, open_ = saved("good", **{"x.dora_scale": drawn(1, 3).abs()}), saved("open", **{"x.dora_scale": drawn(3)})
     assert __main__.main([str(good)]) == 0
     assert capsys.readouterr().out.startswith("good.safetensors: its magnitude is per input.")
     assert __main__.main([str(open_), "--json"]) == 1
@@ -609,7 +611,7 @@ def test_the_command_line_answers_with_a_table_json_and_exit_codes(saved, capsys
 
 
 def test_the_module_runs_as_a_command(saved):
-    command = [sys.executable, "-m", "dorabook.checkpoint", str(saved(**{"x.dora_scale": drawn(3, 1)}))]
+    command = [sys.executable, "-m", "dorabook.checkpoint", str(saved(**{"x.dora_scale": drawn(3, 1).abs()}))]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=100, cwd=Path(checkpoint.__file__).parents[2]
     )
@@ -662,50 +664,15 @@ def test_progress_counts_all_bytes_of_the_weights_that_are_read(saved):
     assert calls == [(120, 120)]  # what does not fit is not read
 
 
-def test_a_base_is_read_by_one_thread(saved):
-    before, seen = torch.get_num_threads(), []
-    torch.set_num_threads(3)
-    try:
-        adapter, base = saved(**{"x.dora_scale": drawn(1, 3)}), saved("base", **{"x.weight": drawn(5, 3)})
-        judge(adapter, base, progress=lambda done, size: seen.append(torch.get_num_threads()))
-    finally:
-        torch.set_num_threads(before)
-    assert seen == [1]
-
-
-def test_summing_leaves_the_weight_and_the_magnitude_as_they_are():
-    weight = drawn(5, 3)
-    for read_it in (lambda: stored.sums_of_squares(weight, lambda size: None), lambda: stored.numbers(weight).zero_()):
-        read_it()
-        assert torch.equal(weight, drawn(5, 3))
-
-
-def test_the_library_s_reason_is_given_where_a_tensor_cannot_be_read(saved, monkeypatch):
+def test_a_file_that_was_cut_or_removed_since_its_header_was_read_is_named(saved):
     path = saved(w=drawn(2, 2))
-
-    def refuse(*_, **__):
-        raise stored.SafetensorError("because " * 100)
-
     entry = read(path).entries["w"]
-    monkeypatch.setattr(stored, "safe_open", refuse)
-    with (
-        stored.open_files() as tensors,
-        pytest.raises(Refused, match=rf"cannot be read \({'because ' * 15}…\)"),
-    ):
+    path.write_bytes(path.read_bytes()[:-1])
+    with stored.open_files() as tensors, pytest.raises(Refused, match=r"^adapter.safetensors is shorter than it was a"):
         tensors(entry)
-
-
-def test_torch_has_its_threads_back_after_a_verdict_and_after_a_refusal(saved):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        judge(saved(**{"x.dora_scale": drawn(1, 3)}))
-        assert torch.get_num_threads() == 2
-        with pytest.raises(Refused):
-            judge(saved(**{"x.dora_scale": drawn(3).to(torch.int8)}))
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
+    path.unlink()
+    with stored.open_files() as tensors, pytest.raises(Refused, match=r"cannot be read \(No such file or directory\)"):
+        tensors(entry)
 
 
 def test_slopes_near_1_and_0_by_chance_are_not_believed():
@@ -728,20 +695,21 @@ def test_a_loha_convolution_whose_factor_has_the_kernel_in_it_is_told_by_its_kep
 
 
 def test_a_report_is_written_as_a_table_with_evidence_under_each_row(saved):
-    report = judge(saved(**{"x.dora_scale": drawn(1, 3), "y.dora_scale": drawn(3)}))
+    report = judge(saved(**{"x.dora_scale": drawn(1, 3).abs(), "y.dora_scale": drawn(3).abs()}))
     lines = str(report).splitlines()
-    assert lines[:8] == [
+    assert lines[:9] == [
         "adapter.safetensors: 1 per input, 1 cannot tell.",
         "",
         "Layer  m       Weight   Axis         Confidence",
         "x      (1, 3)  unknown  per input    certain",
         "    m is (1, 3), a shape that keeps its dimensions: one number per input.",
         "y      (3,)    unknown  cannot tell  none",
-        "    m is (3,): without A, B or the base weight its length says nothing.",
+        "    m is (3,): no A and B under names known here, and without them or the base weight its",
+        "    length says nothing.",
         "",
     ]
-    assert " ".join(lines[8:]) == " ".join(report.remedy)
-    for line, following in itertools.pairwise(lines[8:]):
+    assert " ".join(lines[9:]) == " ".join(report.remedy)
+    for line, following in itertools.pairwise(lines[9:]):
         full = len(f"{line} {following.split()[0]}") > 92
         assert len(line) <= 92 and (full or any(line.endswith(sentence[-20:]) for sentence in report.remedy))
 
@@ -793,7 +761,7 @@ def test_json_has_everything_but_what_was_only_needed_on_the_way(saved):
     [layer] = kept["layers"]
     assert [*layer] == [
         *("name", "key", "family", "shape", "outputs", "inputs", "base_key"),
-        *("axis", "confidence", "evidence", "far", "slopes", "distance"),
+        *("axis", "confidence", "evidence", "far", "broken", "slopes", "distance"),
     ]
     assert (layer["key"], layer["base_key"], layer["outputs"], layer["inputs"]) == (
         "block.lora_magnitude_vector",
@@ -834,21 +802,13 @@ def test_a_file_that_the_system_keeps_is_named_with_its_reason(monkeypatch, save
     )
 
 
-def test_a_file_is_opened_once_and_one_that_changed_since_is_named(monkeypatch, saved):
+def test_a_file_is_opened_once(monkeypatch, saved):
     path, opened = saved(a=drawn(2, 2), b=drawn(3)), []
-    entries = read(path).entries
-    monkeypatch.setattr(
-        stored, "safe_open", lambda *args, **options: opened.append(args[0]) or safe_open(*args, **options)
-    )
+    entries, plain = read(path).entries, Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *args: opened.append(self) or plain(self, *args))
     with stored.open_files() as tensors:
-        assert [tuple(tensors(entries[key]).shape) for key in ("a", "b", "a")] == [(2, 2), (3,), (2, 2)]
+        assert [len(tensors(entries[key])) for key in ("a", "b", "a")] == [32, 24, 32]
     assert opened == [path]
-    path.write_bytes(b"{}")
-    with (
-        stored.open_files() as tensors,
-        pytest.raises(Refused, match=r"^adapter\.safetensors cannot be read \(.+\): download"),
-    ):
-        tensors(entries["a"])
 
 
 BITS = {"F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
@@ -902,8 +862,8 @@ def test_the_command_line_says_how_it_is_used(capsys):
         __main__.main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert ended.value.code == 0
-    assert said.startswith("usage: python -m dorabook.checkpoint [-h] [--base BASE] [--json] adapter Tell which axis")
-    assert "adapter a .safetensors adapter" in said
+    assert said.startswith("usage: dora-axis [-h] [--base BASE] [--json] adapter Tell which axis")
+    assert "adapter a .safetensors adapter, or the folder of one" in said
     assert "--base BASE the model it was trained on: a .safetensors file, its .index.json, or a folder" in said
     assert "--json print JSON" in said
     assert said.endswith("2 a file is refused.")
@@ -936,7 +896,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(saved, monkeypatch, tmp_path)
 
     place = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
     monkeypatch.setattr(sys, "stdout", Closed())
-    assert __main__.main([str(saved(**{"x.dora_scale": drawn(1, 3)}))]) == 0
+    assert __main__.main([str(saved(**{"x.dora_scale": drawn(1, 3).abs()}))]) == 0
     assert os.fstat(place).st_rdev == os.stat(os.devnull).st_rdev  # what is left is written nowhere
     assert os.write(place, b"rest") == 4
     os.close(place)
@@ -1024,19 +984,19 @@ def test_values_do_not_speak_where_a_and_b_do_not_belong_together(saved, shape):
 def test_peft_writes_a_convolution_s_outputs_on_the_second_side(saved, kernel):
     ones = (1,) * len(kernel)
     factors = {"c.lora_A.weight": drawn(2, 6, *kernel), "c.lora_B.weight": drawn(4, 2, *ones)}
-    [layer] = judge(saved(**factors, **{"c.lora_magnitude_vector": drawn(1, 4, *ones)})).layers
+    [layer] = judge(saved(**factors, **{"c.lora_magnitude_vector": drawn(1, 4, *ones).abs()})).layers
     assert (layer.axis, layer.confidence) == ("per output", "certain")
-    assert layer.evidence.endswith("peft writes a convolution's output channels on the second side.")
+    assert layer.evidence == "m has 4 numbers, and the layer 4 outputs and 6 inputs."
 
 
-def test_a_square_convolution_s_magnitude_that_was_reshaped_is_told_by_its_values(saved):
+def test_a_square_convolution_s_magnitude_is_told_by_its_values_whatever_its_shape_suggests(saved):
     weight = spread(16)[:, :, None] * drawn(16, 16, 3).mul(0.1).exp()
     factors = {"c.lora_A.weight": drawn(2, 16, 3), "c.lora_B.weight": drawn(16, 2, 1)}
     m = moved(weight.norm(dim=(0, 2)))
     [layer] = judge(
         saved(**factors, **{"c.lora_magnitude_vector": m.reshape(1, 16, 1)}), saved("base", **{"c.weight": weight})
     ).layers
-    assert (layer.axis, layer.confidence) == ("cannot tell", "none") and layer.evidence.endswith("m was reshaped.")
+    assert (layer.axis, layer.confidence) == ("per input", "high")
 
 
 @pytest.mark.parametrize(
@@ -1129,29 +1089,35 @@ BEFORE = ["lora_transformer", "diffusion_model", "text_encoder", "transformer", 
     "lora_te", "lycoris", "model", "unet"]  # fmt: skip
 
 
+def found_in(adapter: checkpoint.Checkpoint, base: checkpoint.Checkpoint) -> stored.Entry | None:
+    layers = families.layers_of(adapter.entries)
+    found = weights.Finder(adapter, base, layers).find(layers[0])
+    return found and found.entry
+
+
 @pytest.mark.parametrize("before", [*BEFORE, "model_lora_unet"])
 def test_a_library_s_word_before_a_name_is_not_looked_for(before):
-    adapter = files.Checkpoint("adapter", entries(**{f"{before}_block_q.dora_scale": (1, 3)}))
-    held = files.Checkpoint("base", entries(**{"own.words.block.q.weight": (5, 3), "other.weight": (5, 3)}))
-    found = weights.Finder(adapter, held).find(families.layers_of(adapter.entries)[0])
-    assert found and found.key == "own.words.block.q.weight"
+    adapter = files.Checkpoint("adapter", entries(**{f"{before}_block_0_q.dora_scale": (1, 3)}))
+    held = files.Checkpoint("base", entries(**{"own.words.block.0.q.weight": (5, 3), "other.weight": (5, 3)}))
+    found = found_in(adapter, held)
+    assert found and found.key == "own.words.block.0.q.weight"
 
 
 def test_words_that_no_library_writes_are_part_of_the_name():
-    adapter = files.Checkpoint("adapter", entries(**{"text_block_q.dora_scale": (1, 3)}))
-    held = files.Checkpoint("base", entries(**{"own.words.block.q.weight": (5, 3)}))
-    assert weights.Finder(adapter, held).find(families.layers_of(adapter.entries)[0]) is None
+    adapter = files.Checkpoint("adapter", entries(**{"text_block_0_q.dora_scale": (1, 3)}))
+    held = files.Checkpoint("base", entries(**{"own.words.block.0.q.weight": (5, 3)}))
+    assert found_in(adapter, held) is None
 
 
 @pytest.mark.parametrize(("length", "looked_for"), [(1000, True), (1001, False)])
 def test_a_name_longer_than_any_is_not_looked_for(length, looked_for):
-    long = f"{'x' * (length - 6)}_block"
+    long = f"{'x' * (length - 8)}_block.0"
     adapter = files.Checkpoint("adapter", entries(**{f"{long}.dora_scale": (1, 3)}))
-    short = files.Checkpoint("base", entries(**{"block.weight": (5, 3)}))
-    found = weights.Finder(adapter, short).find(families.layers_of(adapter.entries)[0])
+    short = files.Checkpoint("base", entries(**{"block.0.weight": (5, 3)}))
+    found = found_in(adapter, short)
     assert bool(found) == looked_for
     held = files.Checkpoint("base", entries(**{f"{'x' * (length - 7)}.weight": (5, 3)}))
-    assert bool(weights.Finder(adapter, held).whole) == looked_for
+    assert bool(weights.Finder(adapter, held, []).exact) == looked_for
 
 
 # Which side of a weight is which, and which tensors belong to a magnitude
@@ -1162,7 +1128,7 @@ def entries(**shapes: tuple[int, ...]) -> dict[str, stored.Entry]:
 
 
 def layer_of(key: str, **shapes: tuple[int, ...]) -> families.Layer:
-    return families.layer_of(key, entries(**{key: (4,)} | shapes))
+    return families.layer_of(key, families.Adapter(entries(**{key: (4,)} | shapes)))
 
 
 def sizes(layer: families.Layer) -> tuple:
@@ -1188,13 +1154,13 @@ def sizes(layer: families.Layer) -> tuple:
 )
 def test_the_sides_of_a_base_weight_are_told_by_the_sizes_of_a_and_b(outputs, inputs, shape, found):
     magnitude = stored.Entry(Path("a"), "m", "F32", (4,))
-    assert weights.stored(families.Layer("x", magnitude, "peft", outputs, inputs), shape) == found
+    assert weights.sides(families.Layer("x", magnitude, "peft", outputs, inputs), shape) == found
 
 
 @pytest.mark.parametrize(("shape", "found"), [((9, 4), "in, out"), ((4, 9), None), ((9, 9), None)])
 def test_an_embedding_is_stored_a_token_a_row(shape, found):
     magnitude = stored.Entry(Path("a"), "m", "F32", (4,))
-    assert weights.stored(families.Layer("wte", magnitude, "peft", 4, 9, embedding=True), shape) == found
+    assert weights.sides(families.Layer("wte", magnitude, "peft", 4, 9, embedding=True), shape) == found
 
 
 @pytest.mark.parametrize(

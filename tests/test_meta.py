@@ -146,8 +146,10 @@ def test_the_previews_picture_is_there_and_has_the_size_that_previews_are_cut_to
 
 def test_what_contributing_names_is_there():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"make ([a-z]+)(?=[` \n])", " ".join(re.findall(r"`[^`]+`|^make .*", text, re.M)))) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert (
+        set(re.findall(r"make ([a-z-]+)(?=[` \n])", " ".join(re.findall(r"`[^`]+`|^make .*", text, re.M)))) <= targets
+    )
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
     for file in re.findall(r"`((?:book|tests|tools)/[\w./-]+|_toc\.yml|live/[\w./-]+)`", text):

@@ -141,9 +141,9 @@ def test_a_script_takes_its_inputs_from_the_environment(path):
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_what_a_workflow_calls_is_there(path):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for script in scripts(path):
-        assert set(re.findall(r"\bmake ([a-z]+)", script)) <= targets
+        assert set(re.findall(r"\bmake ([a-z-]+)", script)) <= targets
         for file in re.findall(r"(?:^|[\s/\"])((?:tools|book|tests)/[\w./-]+\.\w+)", script):
             assert (ROOT / file).is_file(), f"{path.name} names {file}"
 
@@ -293,9 +293,12 @@ def test_a_published_branch_is_pushed_once_and_never_changed(tmp_path):
     assert git("-C", "someone/book", "show", "published-0.9.0:1-law.ipynb") == "first"
 
 
-def test_the_archive_is_attached_to_a_release_that_is_made_if_it_is_not_there(tmp_path):
-    (tmp_path / "dora-magnitude-0.9.0.zip").touch()
-    name = "Attach the archive to the release"
+def test_the_archive_the_command_and_the_page_are_attached_to_a_release_that_is_made_if_it_is_not_there(tmp_path):
+    for file in ("dora-magnitude-0.9.0.zip", "dora_axis-0.9.0-py3-none-any.whl", "which-axis.html"):
+        (tmp_path / file).touch()
+    name = "Attach the archive, the command and the page to the release"
     done, asked = run_step(FOLDER / "publish.yml", "release", name, tmp_path, GITHUB_REF_NAME="v0.9.0")
     assert done.returncode == 0, done.stderr
-    assert asked[-1] == "release upload v0.9.0 ./dora-magnitude-0.9.0.zip --clobber"
+    assert asked[-1] == (
+        "release upload v0.9.0 ./dora-magnitude-0.9.0.zip ./dora_axis-0.9.0-py3-none-any.whl ./which-axis.html --clobber"
+    )

@@ -39,7 +39,13 @@ TESTS = {  # none that drives a figure
     "dorabook/factored": ("test_factored.py",),
     "dorabook/peft_norms": ("test_peft_norms.py",),
     "dorabook/paired": ("test_rates.py", "test_train_both.py"),
-    "dorabook/checkpoint": ("test_checkpoint.py", "test_checkpoint_page.py", "test_detective_parity.py"),
+    "dorabook/checkpoint": (
+        "test_checkpoint.py",
+        "test_checkpoint_kinds.py",
+        "test_checkpoint_merge.py",
+        "test_checkpoint_page.py",
+        "test_detective_parity.py",
+    ),
     "experiments/analysis": ("test_train_both.py",),
     "experiments/rates_analysis": ("test_rates.py",),
 }

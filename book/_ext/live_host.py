@@ -50,19 +50,20 @@ def opened(figure: str, kept: dict[str, Any], state: str) -> str:
     return said
 
 
-def script() -> str:
-    """All figures, what they share once, and the host, as one classic script."""
+def script(*names: str) -> str:
+    """All figures or those named, what they share once, and the host, as one classic script."""
     esm = joiner()
-    entries = [esm.source(name) for name in esm.figures()]
-    modules = ", ".join(f"{json.dumps(name)}: {esm.variable(esm.source(name))}.default" for name in esm.figures())
+    names = names or tuple(esm.figures())
+    entries = [esm.source(name) for name in names]
+    modules = ", ".join(f"{json.dumps(name)}: {esm.variable(esm.source(name))}.default" for name in names)
     host = esm.FOLDER / "page" / "host.js"
     text = esm.definitions(*entries, host)
     return f'(() => {{\n"use strict";\n{text}\n{esm.variable(host)}.start({{ {modules} }});\n}})();\n'
 
 
-def style() -> str:
+def style(*names: str) -> str:
     esm = joiner()
-    sheets = [esm.FOLDER / "live.css", *(esm.source(name).with_suffix(".css") for name in esm.figures())]
+    sheets = [esm.FOLDER / "live.css", *(esm.source(name).with_suffix(".css") for name in names or esm.figures())]
     return "\n".join(path.read_text(encoding="utf-8") for path in sheets if path.exists())
 
 

@@ -1,20 +1,25 @@
-"""Time and anonymous memory of judging an adapter and a base of 1 GB together, which it makes in a temporary folder.
+"""Time and anonymous memory of judging and of merging an adapter and a base of 1 GB together, which it makes in a temporary folder.
 
-`PYTHONPATH=book:tests:tools .venv/bin/python -m bench.checkpoint` prints a row for each dtype of the base. Memory is RssAnon, read after each piece:
-mapped files do not count. Each measurement is a process of its own, on warm files, so that it starts from nothing.
+`PYTHONPATH=book:tests:tools .venv/bin/python -m bench.checkpoint` prints two rows for each dtype of the base, and one of the command's
+start beside that of torch. Memory is RssAnon, read after each piece. Each measurement is a process of its own, on warm files, so
+that it starts from nothing; merging is measured beside a plain copy of the base.
 """
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from bench.record import keep
 from bench.table import HEAD, Row, table
 from dorabook.checkpoint import judge
+from dorabook.checkpoint.merge import merge
 from safetensors.torch import save_file
 
 SIDE, RANK, BYTES = 4096, 16, 1_000_000_000
@@ -44,38 +49,80 @@ def rss_anon() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def measure(folder: Path) -> dict[str, float]:
-    """Seconds, and MB of anonymous memory before reading and at most."""
+def measure(folder: Path, work: str) -> dict[str, float]:
+    """Seconds, and MB of anonymous memory before reading and at most; of merging also the seconds of a plain copy."""
     before, highest = rss_anon(), 0
 
     def watch(_done: int, _size: int) -> None:
         nonlocal highest
         highest = max(highest, rss_anon())
 
+    adapter, base, out = folder / "adapter.safetensors", folder / "base.safetensors", folder / "out.safetensors"
     start = time.perf_counter()
-    report = judge(folder / "adapter.safetensors", folder / "base.safetensors", progress=watch)
-    seconds = time.perf_counter() - start
-    assert report.counts == {"per output": len(report.layers)}, report.sentence
-    return {"seconds": seconds, "before": before / 1024, "most": max(highest, rss_anon()) / 1024}
+    if work == "judge":
+        report = judge(adapter, base, progress=watch)
+        assert report.counts == {"per output": len(report.layers)}, report.sentence
+    else:
+        merge(adapter, base, out, alpha=RANK, progress=watch)
+    told = {"seconds": time.perf_counter() - start, "before": before / 1024, "most": max(highest, rss_anon()) / 1024}
+    if work == "merge":
+        out.unlink()
+        start = time.perf_counter()
+        shutil.copyfile(base, out)
+        told["copy"] = time.perf_counter() - start
+        out.unlink()
+    return told
 
 
 def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    rows = [row(name, dtype) for name, dtype in DTYPES.items()]
+    rows = [start_row(), *(one for name, dtype in DTYPES.items() for one in both(name, dtype))]
     print(table([HEAD, *rows]))
     keep("checkpoint", rows)
 
 
-def row(name: str, dtype: torch.dtype) -> Row:
+def start_row() -> Row:
+    """A small file from a cold start, and what importing torch alone takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_file({"x.dora_scale": torch.ones(1, 3)}, Path(folder) / "a.safetensors")
+        command, imported = (
+            least(lambda given=given: subprocess.run([sys.executable, *given], check=True, capture_output=True))
+            for given in (["-m", "dorabook.checkpoint", f"{folder}/a.safetensors"], ["-c", "import torch"])
+        )
+    return (
+        "a small file, from the start",
+        "–",
+        f"{command:.2f} s; importing torch alone takes {imported:.2f} s",
+        "–",
+        "–",
+    )
+
+
+def least(run: Callable[[], object], times: int = 3) -> float:
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def both(name: str, dtype: torch.dtype) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         size = pair(Path(folder), dtype)
-        done = subprocess.run([sys.executable, "-m", "bench.checkpoint", folder], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"the pair in {name} was not judged: {done.stderr.strip()[-500:]}")
+        return [row(name, folder, size, work) for work in ("judge", "merge")]
+
+
+def row(name: str, folder: str, size: int, work: str) -> Row:
+    given = [sys.executable, "-m", "bench.checkpoint", folder, work]
+    done = subprocess.run(given, capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    if done.returncode:
+        raise RuntimeError(f"the pair in {name} did not {work}: {done.stderr.strip()[-500:]}")
     told = json.loads(done.stdout)
     memory = f"{told['most']:.0f} MB of memory, of which {told['before']:.0f} MB before reading"
-    return f"{name}, {size / 1e9:.2f} GB", "–", f"{told['seconds']:.2f} s, {memory}", "–", "–"
+    copy = f", {told['seconds'] / told['copy']:.1f} times a plain copy" if "copy" in told else ""
+    return f"{work}, {name}, {size / 1e9:.2f} GB", "–", f"{told['seconds']:.2f} s{copy}, {memory}", "–", "–"
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1])))) if len(sys.argv) > 1 else main()
+    print(json.dumps(measure(Path(sys.argv[1]), sys.argv[2]))) if len(sys.argv) > 2 else main()

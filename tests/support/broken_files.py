@@ -38,7 +38,7 @@ NO_HEADER = unread("it has no header of at most 32,000,000 bytes")
 IMPROPER = unread("w has no dtype, shape and place that fit together")
 APART = unread("its tensors do not lie one after another")
 *ENDS, LAST = dict.fromkeys(family["magnitude"] for family in RULES["families"])
-NOTHING = f"has no DoRA magnitudes: no key ends in {', '.join(ENDS)} or {LAST}"
+KNOWN = f"no DoRA magnitudes under a name known here ({', '.join(ENDS)} or {LAST}): give a DoRA adapter"
 BAD = {
     "empty": (b"", f"is empty: {AGAIN}"),
     "short": (b"\1\2\3", NO_HEADER),
@@ -85,16 +85,12 @@ BAD = {
     "longest header": (packed({}, length=32_000_000), unread("its header of 32,000,000 bytes ends after the file")),
     "longer header": (packed({}, length=32_000_001), NO_HEADER),
     "header cut by a byte": (packed({}, length=3), unread("its header of 3 bytes ends after the file")),
-    "the largest side": (packed({"w": entry(0, 0, shape=[0, 2**53 - 1])}), f"{NOTHING}: give a DoRA adapter"),
+    "the largest side": (packed({"w": entry(0, 0, shape=[0, 2**53 - 1])}), f"has {KNOWN}"),
     "gap of a byte": (packed({"v": entry(9, 17), "w": entry()}, bytes(17)), APART),
     "overlap of a byte": (packed({"v": entry(7, 15), "w": entry()}, bytes(15)), APART),
     "data cut by a byte": (packed({"w": entry()}, bytes(7)), unread("it ends 1 bytes too early")),
     "a byte more": (packed({"w": entry()}, bytes(9)), unread("it goes on for 1 bytes after its last tensor")),
-    "no magnitudes": (saved({"x.lora_A.weight": ([1, 2], [1, 2])}), f"{NOTHING} (it is a LoRA without them): give a DoRA adapter"),
-    "quantised": (
-        packed({"w.dora_scale": entry(0, 2, dtype="I8")}, bytes(2)),
-        "stores w.dora_scale as I8, whose numbers are quantised or not floats: give the file in float32, float16 or bfloat16",
-    ),
+    "no magnitudes": (saved({"x.lora_A.weight": ([1, 2], [1, 2])}), f"has LoRA's A and B, but {KNOWN}"),
 }  # fmt: skip
 # Valid to the safetensors library and refused in the page, whose JSON.parse cannot tell: no library writes such headers.
 STRICTER = {

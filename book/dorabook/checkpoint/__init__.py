@@ -7,7 +7,7 @@ compare(base="base.safetensors", adapter="adapter.safetensors")
 from pathlib import Path
 
 from .files import Checkpoint, read
-from .judging import LayerVerdict, Progress, judged, open_checkpoint
+from .judging import LayerVerdict, Progress, judged, open_adapter, open_base
 from .report import Report
 from .safetensors import Refused
 
@@ -21,10 +21,11 @@ def judge(adapter: Given, base: Given | None = None, *, progress: Progress | Non
 
     `adapter` and `base` are paths, or what `read` gave. A base may be one file, a sharded model's index, or a folder; it is
     read in pieces, and only where a layer of the adapter is. `progress(read, all)` is told bytes.
-    Refused, a ValueError with one sentence, for a bad file or for two that belong to different models.
+    Refused, a ValueError with one sentence, for a bad file. What is wrong with one layer or its weight is said of that layer.
     """
-    adapter, base = open_checkpoint(adapter), None if base is None else open_checkpoint(base)
-    return Report(adapter.name, base.name if base else None, tuple(judged(adapter, base, progress)))
+    adapter, base = open_adapter(adapter), None if base is None else open_base(base)
+    layers, about_base = judged(adapter, base, progress)
+    return Report(adapter.name, base.name if base else None, tuple(layers), about_base)
 
 
 def compare(base: Given, adapter: Given) -> Report:

@@ -1,73 +1,181 @@
-"""Which tensor of a base model belongs to an adapter's layer, and which of its sides are the outputs."""
+"""Which tensor of a base model belongs to an adapter's layer, by stated rules on names, and which of its sides are the outputs.
+
+Names are compared by their words: "." is "_", words that say where a layer was and not which one it is are left out, and
+the spellings of one model in several libraries are made one, by rules.json. A model's own words before all its layers may
+be left out too, if they are the same for most layers and hold no number. No end of a name is enough.
+"""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from .families import Layer, part
 from .files import Checkpoint
-from .rules import RULES, matched
-from .safetensors import Entry
+from .rules import RULES, matched, rewritten
+from .safetensors import FLOATS, Entry
 
 NAMES = RULES["names"]
 LONGEST = NAMES["longest"]  # characters of a layer's name; no model has longer ones
+WEIGHT, WRAPPERS, BLOCK = (re.compile(NAMES[name], re.DOTALL) for name in ("weight", "wrappers", "block"))
+NEUTRAL = re.compile(rf"(?:{NAMES['neutral']})*(?=.)", re.DOTALL)
+COMPONENTS = {word: re.compile(rf"(?:{begins})(?=.)", re.DOTALL) for word, begins in NAMES["components"].items()}
 
-Stored = Literal["out, in", "in, out", "square", "unknown"]
+Stored = Literal["out, in", "in, out", "square", "unknown", "quantised", "scaled", "empty", "fused", "shared"]
+READ = ("out, in", "in, out", "unknown")  # whose values are looked at
+
+
+@dataclass(frozen=True)
+class Found:
+    """A base weight, or the rows of one that holds several layers; `whole` is the key of that one."""
+
+    entry: Entry
+    whole: str | None = None
+    rows: tuple[int, int] | None = None
+
+
+def canonical(name: str) -> tuple[str, str]:
+    """The part of a model that a name is in, "" where it does not say, and the layer's name there, in one library's spelling."""
+    rest = WRAPPERS.sub("", name.replace(".", "_")).strip("_") or name
+    component = ""
+    rest = rest[NEUTRAL.match(rest).end() :] if rest else rest
+    for word, begins in COMPONENTS.items():
+        if found := begins.match(rest):
+            component, rest = word, rest[found.end() :]
+            rest = rest[NEUTRAL.match(rest).end() :]
+            break
+    rest = BLOCK.sub(lambda block: NAMES["blocks"].get(block[0], block[0]), rest)
+    return component, rewritten(NAMES["spellings"], rest)
 
 
 class Finder:
     """Looks up base weights by name, in the base model or, failing that, in the adapter's own file."""
 
-    def __init__(self, adapter: Checkpoint, base: Checkpoint | None):
+    def __init__(self, adapter: Checkpoint, base: Checkpoint | None, layers: Iterable[Layer]):
         self.own, self.base = adapter.entries, base.entries if base else {}
-        self.whole, self.ending = defaultdict(list), defaultdict(list)
+        self.exact, self.named = defaultdict(list), defaultdict(lambda: defaultdict(list))
         for key, entry in self.base.items():
-            if len(key) <= LONGEST and len(entry.shape) >= 2 and re.search(r"(^|\.)weight\Z", key):
-                self._add(key, re.sub(r"(^|\.)(base_layer\.)?weight\Z", "", key).replace(".", "_"))
+            if len(key) <= LONGEST and may_be_weight(entry) and (end := WEIGHT.search(key)):
+                name = key[: end.start()]
+                component, rest = canonical(name)
+                self.exact[name.replace(".", "_")].append(key)
+                self.named[rest][component].append(key)
+        self.more, self.less = self._beginnings(
+            {canonical(layer.name)[1] for layer in layers if len(layer.name) <= LONGEST}
+        )
 
-    def _add(self, key: str, name: str) -> None:
-        """Every end of `name` that begins after "_" finds it too: a base may have words before the adapter's name."""
-        self.whole[name].append(key)
-        for underscore in re.finditer("_", name):
-            self.ending[name[underscore.end() :]].append(key)
+    def _beginnings(self, wanted: set[str]) -> tuple[str, str]:
+        """Words before the names of most layers: those of the base that the adapter has not, and of the adapter that the base has not."""
+        found, wanted = len(wanted & self.named.keys()), wanted - self.named.keys()
+        more = Counter(begin for name in self.named for begin, end in beginnings(name) if end in wanted)
+        less = Counter(begin for name in wanted for begin, end in beginnings(name) if end in self.named)
+        return most(more, found), most(less, found)
 
-    def find(self, layer: Layer) -> Entry | None:
-        if key := self._in_base(layer.name):
-            return self.base[key]
+    def find(self, layer: Layer) -> Found | None:
+        if self.base and len(layer.name) <= LONGEST:
+            if keys := self._keys(layer.name):
+                return Found(self.base[keys[0]]) if len(keys) == 1 else None
+            if found := self._fused(layer):
+                return found
         own = (self.own.get(part(layer.name, end)) for end in NAMES["own"])
-        return next((entry for entry in own if entry and len(entry.shape) >= 2), None)
+        return next((Found(entry) for entry in own if entry and len(entry.shape) >= 2), None)
 
-    def _in_base(self, layer: str) -> str | None:
-        if not self.base or len(layer) > LONGEST:
-            return None
-        name = layer.replace(".", "_")
-        for variant in variants(name):
-            found = self.whole.get(variant) or self.ending.get(variant)
-            if found:
-                return found[0] if len(found) == 1 else None
-        ends = (self.whole.get(name[underscore.end() :], ()) for underscore in re.finditer("_", name))
-        return next((found[0] for found in ends if len(found) == 1), None)
+    def _keys(self, name: str) -> list[str]:
+        if keys := self.exact.get(name.replace(".", "_")):
+            return keys
+        component, rest = canonical(name)
+        return next(filter(None, (self._named(component, one) for one in self._begun(rest))), [])
+
+    def _begun(self, rest: str) -> Iterator[str]:
+        yield rest
+        if self.more:
+            yield f"{self.more}_{rest}"
+        if self.less and rest.startswith(f"{self.less}_"):
+            yield rest[len(self.less) + 1 :]
+
+    def _named(self, component: str, rest: str) -> list[str]:
+        """Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one."""
+        held = self.named.get(rest, {})
+        if component in held:
+            return held[component]
+        if component:
+            return held.get("", [])
+        return held.get(NAMES["main"]) or [key for keys in held.values() for key in keys]
+
+    def _fused(self, layer: Layer) -> Found | None:
+        """Its rows of a weight that holds several layers in one; the whole one where their order is not known."""
+        component, rest = canonical(layer.name)
+        for rule in NAMES["fused"]:
+            if not (found := matched(rule["part"], rest)):
+                continue
+            for whole in rule["in"]:
+                name = whole.replace("$1", found[1])
+                keys = next(filter(None, (self._named(component, one) for one in self._begun(name))), [])
+                if len(keys) == 1:
+                    return of_whole(self.base[keys[0]], layer, rule.get("from"))
+        return None
 
 
-def variants(name: str) -> Iterator[str]:
-    """The name, and the name after each of the leading words, which say where a layer was, not which one it is."""
-    yield name
-    for _ in range(NAMES["most_leading"]):
-        word = next((word for word in NAMES["leading"] if name.startswith(f"{word}_")), None)
-        if word is None:
+def may_be_weight(entry: Entry) -> bool:
+    """A weight of a layer has two sides, unless it is packed or was saved empty."""
+    return len(entry.shape) >= 2 or entry.dtype not in FLOATS or 0 in entry.shape
+
+
+def beginnings(name: str) -> Iterator[tuple[str, str]]:
+    """A name's first words, without a number, and the rest, which has one: numbers say which layer it is."""
+    at = -1
+    for _ in range(NAMES["most_words"]):
+        at = name.find("_", at + 1)
+        if at < 0 or re.search("[0-9]", name[:at]):
             return
-        name = name[len(word) + 1 :]
-        yield name
+        if re.search("[0-9]", name[at:]):
+            yield name[:at], name[at + 1 :]
 
 
-def stored(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
-    """How a base weight of this shape holds the layer; None where it cannot be this layer's."""
+def most(counts: Counter, least: int) -> str:
+    """What comes most often, and more often than `least`; "" where two do."""
+    first, second = [*counts.most_common(2), ("", 0), ("", 0)][:2]
+    return first[0] if first[1] > max(second[1], least) else ""
+
+
+def of_whole(entry: Entry, layer: Layer, place: list[int] | None) -> Found:
+    """`place`: the first row is that many times the layer's outputs, and that many times all rows."""
+    if place is None or layer.outputs is None or layer.embedding or entry.dtype not in FLOATS or len(entry.shape) != 2:
+        return Found(entry, entry.key)
+    start = place[0] * layer.outputs + place[1] * entry.shape[0]
+    if start < 0 or start + layer.outputs > entry.shape[0] or entry.shape[1] != layer.inputs:
+        return Found(entry, entry.key)
+    rows = start, start + layer.outputs
+    return Found(entry.rows(*rows), entry.key, rows)
+
+
+def stored(layer: Layer, found: Found, base: Checkpoint | None) -> Stored | None:
+    """How a base weight holds the layer; None where it cannot be this layer's."""
+    entry, shape = found.entry, found.entry.shape
+    if 0 in shape:
+        return "empty"
+    if entry.dtype not in FLOATS:
+        return "quantised"
+    if found.rows:
+        return "out, in"
+    if found.whole:
+        return "fused"
+    how = sides(layer, shape)
+    return "scaled" if how and entry.dtype.startswith("F8") and base and has_scale(entry.key, base) else how
+
+
+def has_scale(key: str, base: Checkpoint) -> bool:
+    name = key[: WEIGHT.search(key).start()] if WEIGHT.search(key) else key
+    return any(part(name, end) in base.entries for end in NAMES["scales"])
+
+
+def sides(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
     a, b = shape[:2]
     if layer.embedding:
-        return "in, out" if (a, b) == (layer.inputs, layer.outputs) else None
+        return "in, out" if layer.outputs is None or (a, b) == (layer.inputs, layer.outputs) else None
     if layer.outputs is None:
-        return "out, in"
+        return "square" if len(shape) == 2 and (a == b or may_be_turned(layer.name)) else "out, in"
     grouped = len(shape) > 2 and b > 0 and layer.inputs % b == 0  # a grouped convolution holds inputs / groups
     fits = a == layer.outputs and (b == layer.inputs or grouped)
     turned = len(shape) == 2 and (a, b) == (layer.inputs, layer.outputs)

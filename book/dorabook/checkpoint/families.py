@@ -1,8 +1,10 @@
 """Which tensors of an adapter are magnitudes, which library writes such names, and how large their layers are: by rules.json."""
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 from .rules import RULES, matched
@@ -14,7 +16,8 @@ class Layer:
     """A magnitude and what belongs to it. `name` is the layer's path, empty where the file is one layer.
 
     `outputs` and `inputs` are None where A and B are missing; the inputs of an `embedding` are tokens, those of a convolution
-    in groups the ones of a group. `ranks` holds the shapes of A and B where these do not belong together.
+    in groups the ones of a group. `ranks` holds the shapes of A and B where these do not belong together. `factors` are the
+    keys that A and B, or what stands for them, were found under, `form` the ends of such keys.
     """
 
     name: str
@@ -24,54 +27,109 @@ class Layer:
     inputs: int | None = None
     embedding: bool = False
     ranks: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    factors: tuple[str, ...] = ()
+    form: tuple[str, ...] = ()
 
 
 Entries = Mapping[str, Entry]
 FAMILIES = {family["name"]: family for family in RULES["families"]}
+FORMS = [form for family in RULES["families"] for form in family["factors"]]
+FACTOR = re.compile(
+    rf"(?:(.*)\.)?(?:{'|'.join(sorted({re.escape(end.replace('{adapter}', '')) for form in FORMS for end in form['sides']}))})",
+    re.DOTALL,
+)
+
+
+class Adapter:
+    """An adapter's tensors, and the spellings of its layers' names: some converters leave dots in one key and "_" in another."""
+
+    def __init__(self, entries: Entries):
+        self.entries, self.stems = entries, defaultdict(set)
+        for key in entries:
+            if found := FACTOR.fullmatch(key):
+                self.stems[(found[1] or "").replace(".", "_")].add(found[1] or "")
+
+    def layers(self) -> list[Layer]:
+        """One for each magnitude, in the header's order."""
+        return [layer for key in self.entries if (layer := layer_of(key, self))]
+
+    def names(self, layer: str) -> list[str]:
+        """The layer's own name, and the one other that differs in "." and "_" alone."""
+        others = self.stems.get(layer.replace(".", "_"), set()) - {layer}
+        return [layer, *others] if len(others) == 1 else [layer]
+
+    @cached_property
+    def under(self) -> dict[str, list[str]]:
+        """Keys with a shape to speak of, by the one and by the two words before their ends."""
+        found = defaultdict(list)
+        for key, entry in self.entries.items():
+            above = key.rpartition(".")[0]
+            for name in {above, above.rpartition(".")[0]} if len(entry.shape) > 1 else ():
+                found[name].append(key)
+        return found
+
+    def beside(self, layer: Layer) -> list[str]:
+        """Keys of the layer's other tensors."""
+        return [key for key in self.under.get(layer.name, ()) if key != layer.magnitude.key] if layer.name else []
 
 
 def layers_of(entries: Entries) -> list[Layer]:
-    """One layer for each magnitude, in the header's order."""
-    return [layer for key in entries if (layer := layer_of(key, entries))]
+    return Adapter(entries).layers()
 
 
-def layer_of(key: str, entries: Entries) -> Layer | None:
-    """By the first family that writes such a key; most do so only beside factors, since "m" alone says nothing."""
+def layer_of(key: str, adapter: Adapter) -> Layer | None:
+    """By the first family that writes such a key; most do so only beside factors, since "m" alone says nothing.
+
+    Beside its family's own names for A and B those of the others are looked for: files are converted.
+    """
+    found = list(readings(key, adapter))
+    for layer, named, family in found:
+        if sizes := first_sized(layer, named, family["factors"], adapter):
+            return sizes
+    for layer, named, _ in found[:1]:
+        if sizes := first_sized(layer, named, FORMS, adapter):
+            return sizes
+    return next((layer for layer, _, family in found if family.get("alone")), None)
+
+
+def readings(key: str, adapter: Adapter) -> Iterator[tuple[Layer, str, dict]]:
+    """The layer that a key names in each family that writes such keys, with the adapter's name in it."""
     for family in RULES["families"]:
-        found = matched(rf"(?:(.*)\.)?{re.escape(family['magnitude'])}{family.get('adapter', '()')}", key)
-        if not found:
-            continue
-        layer = Layer(found[1] or "", entries[key], family["name"])
-        adapter = f".{found[2]}" if found[2] else ""
-        every = (sized(layer, form, adapter, entries) for form in family["factors"])
-        if layer := next(filter(None, every), layer if family.get("alone") else None):
-            return layer
-    return None
+        if found := matched(rf"(?:(.*)\.)?{re.escape(family['magnitude'])}{family.get('adapter', '()')}", key):
+            layer = Layer(found[1] or "", adapter.entries[key], family["name"])
+            yield layer, f".{found[2]}" if found[2] else "", family
+
+
+def first_sized(layer: Layer, named: str, forms: list[dict], adapter: Adapter) -> Layer | None:
+    every = (sized(layer, name, form, named, adapter.entries) for name in adapter.names(layer.name) for form in forms)
+    return next(filter(None, every), None)
 
 
 def part(name: str, end: str) -> str:
     return f"{name}.{end}" if name else end
 
 
-def sized(layer: Layer, form: dict, adapter: str, entries: Entries) -> Layer | None:
+def sized(layer: Layer, name: str, form: dict, named: str, entries: Entries) -> Layer | None:
     """`layer` with the sizes that its factors in this form give, None where they are not all there.
 
     A form names the sides of each factor; "outputs" and "inputs" are products over all of them, "rank" has to be one number.
     """
-    found = [entries.get(part(layer.name, end.replace("{adapter}", adapter))) for end in form["sides"]]
+    keys = [part(name, end.replace("{adapter}", named)) for end in form["sides"]]
+    found = [entries.get(key) for key in keys]
     if not all(found):
         return None
+    layer = replace(layer, factors=tuple(keys), form=tuple(form["sides"]))
     if form.get("flat_kernel") and len(layer.magnitude.shape) > 2:
         return layer  # a side is inputs times kernel, and only the base's shape can tell the two apart
     layer = replace(layer, embedding=bool(matched(form.get("embedding", "(?!)"), layer.name)))
     shapes, words = [entry.shape for entry in found], [*form["sides"].values()]
     whole = all(len(shape) >= len(sides) for shape, sides in zip(shapes, words, strict=True))
-    named = [pair for sides, shape in zip(words, shapes, strict=True) for pair in zip(sides, shape, strict=False)]
-    outputs, inputs, ranks = ([side for word, side in named if word == one] for one in ("outputs", "inputs", "rank"))
+    pairs = [pair for sides, shape in zip(words, shapes, strict=True) for pair in zip(sides, shape, strict=False)]
+    outputs, inputs, ranks = ([side for word, side in pairs if word == one] for one in ("outputs", "inputs", "rank"))
     if not any("rank" in sides for sides in words):
         return replace(layer, outputs=prod(outputs), inputs=prod(inputs)) if whole else None
     groups = groups_of(ranks, inputs[0], convolution=len(shapes[0]) > 2) if whole else None
-    if not groups:
+    if not groups or 0 in ranks:
         return replace(layer, ranks=(shapes[0], shapes[1]))
     return replace(layer, outputs=outputs[0], inputs=inputs[0] // groups)
 

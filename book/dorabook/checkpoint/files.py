@@ -1,24 +1,31 @@
 """Which files belong together: one .safetensors file, a sharded model's index and its shards, or a folder."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..text import clipped
-from .rules import RULES, say
-from .safetensors import Entry, Refused, read_header
+from .families import layers_of
+from .rules import RULES, matched, say
+from .safetensors import Entry, Refused, read_header, refuse_special
 
 LONGEST_INDEX = RULES["files"]["longest_header"]  # bytes
+CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file, or the files of a sharded model, hold: `entries` by key in the header's order. No tensor is loaded."""
+    """What a file, or the files of a sharded model, hold: `entries` by key in the header's order. No tensor is loaded.
+
+    `says_dora` is the name of the configuration beside it that says so, or empty.
+    """
 
     name: str
     entries: Mapping[str, Entry]
+    says_dora: str = ""
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -27,30 +34,73 @@ def read(path: str | Path) -> Checkpoint:
     Refused, a ValueError with one sentence, where it is none.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_folder(path)
-    if not path.is_file():
-        raise Refused(f"{clipped(path.name)} is not there: give the path of a .safetensors file")
+    refuse_special(path)
     return read_index(path) if path.name.endswith(".index.json") else Checkpoint(clipped(path.name), read_header(path))
 
 
+def read_adapter(path: str | Path) -> Checkpoint:
+    """As `read`; of a folder the one file with magnitudes, since two adapters have nothing to do with each other."""
+    path = Path(path)
+    folder = path if os.path.isdir(path) else path.parent
+    if (
+        folder == path
+        and len(files := held(folder, ".safetensors")) > 1
+        and not held(folder, ".safetensors.index.json")
+    ):
+        found = [one for file in files if layers_of((one := read(file)).entries)]
+        if len(found) > 1:
+            raise Refused(say("two adapters", one=found[0].name, other=found[1].name))
+        checkpoint = found[0] if found else read(path)
+    else:
+        checkpoint = read(path)
+    return replace(checkpoint, says_dora=CONFIG if config_of(path).get("use_dora") is True else "")
+
+
+def held(folder: Path, end: str) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.name.endswith(end))
+    except OSError as error:
+        raise Refused(say("unreadable", name=clipped(folder.name), why=error.strerror)) from None
+
+
 def read_folder(folder: Path) -> Checkpoint:
-    """A folder's only index; or its only .safetensors file; or all of them together."""
-    indexes, files = sorted(folder.glob("*.safetensors.index.json")), sorted(folder.glob("*.safetensors"))
+    """A folder's only index; or all its .safetensors files together; or those of its folders, as a diffusers model has them."""
+    name, indexes = clipped(folder.name), held(folder, ".safetensors.index.json")
     if len(indexes) == 1:
         return read_index(indexes[0])
-    if not files:
-        raise Refused(f"{clipped(folder.name)} has no .safetensors files: give the folder or the file that has them")
+    files = held(folder, ".safetensors")
     if len(files) == 1:
         return Checkpoint(clipped(files[0].name), read_header(files[0]))
-    return Checkpoint(clipped(folder.name), {key: entry for file in files for key, entry in read_header(file).items()})
+    if files:
+        return Checkpoint(name, together(name, [(file.name, read_header(file)) for file in files]))
+    inner = [one for one in held(folder, "") if os.path.isdir(one) and held(one, ".safetensors")]
+    parts = [
+        (f"{one.name}/", {f"{one.name}.{key}": entry for key, entry in read(one).entries.items()}) for one in inner
+    ]
+    if parts:
+        return Checkpoint(name, together(name, parts))
+    others = [file.name for file in held(folder, "") if matched(RULES["files"]["others"], file.name)]
+    raise Refused(say("other files", name=name, other=clipped(others[0])) if others else say("no files", name=name))
+
+
+def together(name: str, parts: list[tuple[str, Mapping[str, Entry]]]) -> dict[str, Entry]:
+    """The tensors of several files; a name in two of them says that they are not one model's."""
+    holders: dict[str, str] = {}
+    for file, entries in parts:
+        for key in entries:
+            if key in holders:
+                raise Refused(say("twice", name=name, key=clipped(key), one=clipped(holders[key]), other=clipped(file)))
+            holders[key] = file
+    return {key: entry for _, entries in parts for key, entry in entries.items()}
 
 
 def read_index(index: Path) -> Checkpoint:
     name, shards = clipped(index.name), weight_map(index)
     headers = {}
     for shard in dict.fromkeys(shards.values()):
-        if not (index.parent / shard).is_file():
+        if not os.path.exists(index.parent / shard):
             raise Refused(say("no shard", name=name, shard=clipped(shard)))
         headers[shard] = read_header(index.parent / shard)
     for key, shard in shards.items():
@@ -61,14 +111,30 @@ def read_index(index: Path) -> Checkpoint:
 
 def weight_map(index: Path) -> dict[str, str]:
     """The names of tensors, and of the files beside the index that hold them."""
-    refused = Refused(say("no map", name=clipped(index.name)))
-    if index.stat().st_size > LONGEST_INDEX:
-        raise refused
-    try:
-        shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = set(shards.values())
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise refused from None
-    if not all(isinstance(name, str) and not re.search(r"[\\/\0]", name) for name in names):
-        raise refused
+    name = clipped(index.name)
+    shards = as_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+        raise Refused(say("no map", name=name))
+    for shard in shards.values():
+        if re.search(r"[\\/\0]", shard) or shard in ("", ".", ".."):
+            raise Refused(say("outside", name=name, shard=clipped(shard)))
     return shards
+
+
+def as_json(path: Path) -> dict:
+    """The object in a text of JSON, {} where it is none or absurdly long."""
+    try:
+        if path.stat().st_size > LONGEST_INDEX:
+            return {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refused(say("unreadable", name=clipped(path.name), why=error.strerror)) from None
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def config_of(path: Path) -> dict:
+    """What stands in the configuration beside an adapter, or {}."""
+    config = (path if os.path.isdir(path) else path.parent) / CONFIG
+    return as_json(config) if os.path.isfile(config) else {}

@@ -1,22 +1,23 @@
-"""Which axis each magnitude of an adapter lies along: by its shape and, where a layer is square, by the base's values."""
+"""Which axis each magnitude of an adapter lies along: by its shape and, where a layer is square, by the base's values.
 
-from collections import Counter
+What is wrong with one layer, or with its weight in the base, is said of that layer: it takes nothing from what shapes tell.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ..text import clipped, number
 from . import values
-from .base import Finder, Stored, may_be_turned, square_stored, stored
-from .families import FAMILIES, Layer, layers_of
-from .files import Checkpoint, read
-from .rules import RULES, say
-from .safetensors import BITS, Entry, Opener, Refused, numbers, one_thread, open_files, sums_of_squares
+from .base import NAMES, READ, Finder, Found, Stored, may_be_turned, square_stored, stored
+from .families import FACTOR, FAMILIES, Adapter, Layer
+from .files import Checkpoint, read, read_adapter
+from .rules import RULES, matched, say
+from .safetensors import FLOATS, Reader, Refused, numbers, open_files, sums_of_squares
 
 Axis = Literal["per output", "per input", "per token", "cannot tell"]
 Confidence = Literal["certain", "high", "fair", "none"]
@@ -28,8 +29,9 @@ FARTHEST = RULES["distance"]["farthest"]  # beyond it no number is given
 class LayerVerdict:
     """What is known of one layer's magnitude.
 
-    `evidence` is in sentences. `far`: m does not fit the base. `distance` is |m - norms| / |norms| on the told axis, FARTHEST at
-    most, `slopes` the fit of m to both norms of a square base weight; each None where there is none.
+    `evidence` is in sentences. `far`: m does not fit the base; `broken`: no training leaves such numbers. `distance` is
+    |m - norms| / |norms| on the told axis, FARTHEST at most, `slopes` the fit of m to both norms of a square base weight; each
+    None where there is none.
     """
 
     name: str
@@ -43,9 +45,10 @@ class LayerVerdict:
     confidence: Confidence
     evidence: str
     far: bool = False
+    broken: bool = False
     slopes: values.Slopes | None = None
     distance: float | None = None
-    open: bool = False  # a square layer whose m has one dimension: its shape tells nothing
+    open: bool = False  # a square layer whose shape tells nothing for certain: values may
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,40 @@ class Place:
     """A layer with its base weight, or None, and how that is stored; None where it does not fit."""
 
     layer: Layer
-    weight: Entry | None
+    found: Found | None
     stored: Stored | None
 
 
 Progress = Callable[[int, int], None]
 
 
-def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | None) -> list[LayerVerdict]:
-    """One verdict for each magnitude. `progress(read, all)` is told the bytes of the base weights as they are read."""
-    layers = layers_of(adapter.entries)
+def judged(adapter: Checkpoint, base: Checkpoint | None, progress: Progress | None) -> tuple[list[LayerVerdict], str]:
+    """One verdict for each magnitude, and what to say of the base. `progress(read, all)` is told bytes of base weights."""
+    pairs = judged_places(adapter, base, progress)
+    return [verdict for verdict, _ in pairs], of_base([place for _, place in pairs], adapter, base)
+
+
+def judged_places(
+    adapter: Checkpoint, base: Checkpoint | None, progress: Progress | None = None
+) -> list[tuple[LayerVerdict, Place]]:
+    tensors = Adapter(adapter.entries)
+    layers = tensors.layers()
     if not layers:
-        raise Refused(no_magnitudes(adapter))
+        raise Refused(no_magnitudes(adapter, tensors))
     placed = places(layers, adapter, base)
-    weights = [place.weight for place in placed if place.weight and place.stored]
-    size = sum(prod(weight.shape) * BITS[weight.dtype] // 8 for weight in weights)
-    meter = Meter(size, progress)
-    with open_files() as tensors, one_thread():
-        verdicts = [judge_layer(place, base is not None, tensors, meter) for place in placed]
-    certain = Counter(verdict.axis for verdict in verdicts if verdict.confidence == "certain")
-    return [with_neighbours(verdict, certain) for verdict in verdicts]
+    meter = Meter(sum(place.found.entry.size for place in placed if place.stored in READ), progress)
+    with open_files() as read_entry, np.errstate(all="ignore"):
+        pairs = [(judge_layer(place, base, tensors, read_entry, meter), place) for place in placed]
+    sure = defaultdict(Counter)
+    for verdict, place in pairs:
+        if verdict.confidence == "certain" and not place.layer.embedding:
+            sure[written_as(verdict)][verdict.axis] += 1
+    return [(with_neighbours(verdict, place.layer, sure[written_as(verdict)]), place) for verdict, place in pairs]
+
+
+def written_as(verdict: LayerVerdict) -> str:
+    """What the library calls its magnitudes: one that writes two kinds has one on each axis."""
+    return FAMILIES[verdict.family]["magnitude"]
 
 
 class Meter:
@@ -87,101 +104,202 @@ class Meter:
             self.progress(self.done, self.size)
 
 
-def no_magnitudes(adapter: Checkpoint) -> str:
+def no_magnitudes(adapter: Checkpoint, tensors: Adapter) -> str:
     *others, last = dict.fromkeys(family["magnitude"] for family in FAMILIES.values())
-    sentence = "a LoRA" if any("lora" in key for key in adapter.entries) else "no magnitudes"
-    return say(sentence, name=adapter.name, ends=f"{', '.join(others)} or {last}")
+    known = {"name": adapter.name, "ends": f"{', '.join(others)} or {last}"}
+    if found := unknown_name(tensors):
+        return say("unknown name", **known, **found)
+    if adapter.says_dora:
+        return say("not saved", config=adapter.says_dora, **known)
+    return say("a LoRA" if tensors.stems or any("lora" in key for key in adapter.entries) else "no magnitudes", **known)
+
+
+def unknown_name(tensors: Adapter) -> dict | None:
+    """The first list of numbers beside A and B that is none of what libraries put there too."""
+    for key, entry in tensors.entries.items():
+        if sum(side > 1 for side in entry.shape) != 1 or FACTOR.fullmatch(key) or matched(NAMES["no magnitudes"], key):
+            continue
+        above = key.rpartition(".")[0]
+        for stem in (above, above.rpartition(".")[0]):
+            if stem and stem.replace(".", "_") in tensors.stems:
+                return {"key": clipped(key), "shape": entry.shape, "layer": clipped(stem)}
+    return None
 
 
 def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) -> list[Place]:
-    finder = Finder(adapter, base)
+    finder = Finder(adapter, base, layers)
     placed = []
     for layer in layers:
-        weight = finder.find(layer)
-        how = stored(layer, weight.shape) if weight else None
-        if weight and layer.outputs is None and not layer.ranks:
-            layer = replace(layer, outputs=weight.shape[0], inputs=weight.shape[1])
-        elif how == "out, in" and len(weight.shape) > 2:
-            layer = replace(layer, inputs=weight.shape[1])  # in groups, it has norms of a group's inputs
-        placed.append(Place(layer, weight, how))
-    found = [place for place in placed if place.weight]
-    if base:
-        check_same_model(found, adapter, base)
-    if not any(place.stored == "square" for place in placed):
-        return placed
+        if layer.outputs is None and not layer.ranks and matched(NAMES["tokens"], layer.name):
+            layer = replace(layer, embedding=True)
+        found = finder.find(layer)
+        placed.append(Place(layer, found, stored(layer, found, base) if found else None))
+    placed = given_once(placed)
     # embeddings are (in, out) anyway
-    others = [(place.layer.name, place.stored) for place in found if not place.layer.embedding]
-    ways = {turned: square_stored(turned, others, base) for turned in (False, True)}
-    return [
-        replace(place, stored=ways[may_be_turned(place.layer.name)]) if place.stored == "square" else place
+    others = [
+        (place.layer.name, place.stored)
         for place in placed
+        if place.found and not place.layer.embedding and place.layer.outputs is not None
     ]
+    if any(place.stored == "square" for place in placed):
+        ways = {turned: square_stored(turned, others, base) for turned in (False, True)}
+        placed = [
+            replace(place, stored=ways[may_be_turned(place.layer.name)]) if place.stored == "square" else place
+            for place in placed
+        ]
+    return [replace(place, layer=sized_by(place)) for place in placed]
 
 
-def check_same_model(found: list[Place], adapter: Checkpoint, base: Checkpoint) -> None:
-    if not found:
-        raise Refused(say("no layers", base=base.name, adapter=adapter.name))
-    if not any(place.stored for place in found):
-        first = shown(found[0].layer.name)
-        raise Refused(say("other shapes", base=base.name, adapter=adapter.name, layer=first))
+def given_once(placed: list[Place]) -> list[Place]:
+    """A weight that layers of several names lead to is given to the one that it fits, or to none."""
+    claims = defaultdict(list)
+    for place in placed:
+        if place.found and not place.found.rows:
+            claims[place.found.entry].append(place)
+
+    def contested(place: Place) -> bool:
+        claim = claims[place.found.entry] if place.found and not place.found.rows else []
+        return names_of(claim) > 1 and names_of([one for one in claim if one.stored]) != 1
+
+    return [replace(place, stored="shared") if contested(place) else place for place in placed]
+
+
+def names_of(placed: list[Place]) -> int:
+    return len({place.layer.name for place in placed})
+
+
+def sized_by(place: Place) -> Layer:
+    """The layer with the sizes of its weight where A and B do not tell them, or where it is a convolution in groups."""
+    layer = place.layer
+    if not place.found:
+        return layer
+    shape = place.found.entry.shape
+    if layer.outputs is None and not has_factors(layer) and place.stored in ("out, in", "in, out"):
+        outputs, inputs = shape[:2] if place.stored == "out, in" else shape[1::-1]
+        return replace(layer, outputs=outputs, inputs=inputs)
+    if place.stored == "out, in" and len(shape) > 2:
+        return replace(layer, inputs=shape[1])  # in groups, it has norms of a group's inputs
+    return layer
+
+
+def has_factors(layer: Layer) -> bool:
+    return bool(layer.ranks) and 0 not in (*layer.ranks[0], *layer.ranks[1])
+
+
+def of_base(placed: list[Place], adapter: Checkpoint, base: Checkpoint | None) -> str:
+    """What is wrong with the base for every layer, "" where it has some."""
+    if not base:
+        return ""
+    if part := matched(NAMES["shard"], base.name):
+        one = say("summary shard", base=base.name, one=part[1].lstrip("0") or "0", all=part[2].lstrip("0") or "0")
+    else:
+        one = ""
+    layer = placed[0].layer
+    if not any(place.found for place in placed):
+        hint = next(hint for pattern, hint in NAMES["hints"] if matched(pattern, layer.name))
+        names = {"name": adapter.name, "base": base.name, "layer": shown(layer.name), "hint": hint}
+        return f"{say('summary unmatched', **names)} {one}".strip()
+    if not any(place.stored for place in placed):
+        first = next(place.layer for place in placed if place.found)
+        return say("summary misfit", base=base.name, name=adapter.name, layer=shown(first.name))
+    return one if any(not place.found for place in placed) else ""
 
 
 def shown(name: str) -> str:
     return clipped(name) if name else say("itself")
 
 
-def judge_layer(place: Place, has_base: bool, tensors: Opener, meter: Meter) -> LayerVerdict:
-    layer, weight = place.layer, place.weight
-    magnitude = numbers(tensors(layer.magnitude))
-    verdict = replace(by_shape(layer, magnitude), base_key=weight.key if weight else None)
-    norms = base_norms(place, tensors, meter) if weight and place.stored and verdict.evidence != say("broken") else None
-    finite = norms if norms and all(bool(torch.isfinite(one).all()) for one in norms.values()) else None
+def judge_layer(
+    place: Place, base: Checkpoint | None, tensors: Adapter, read_entry: Reader, meter: Meter
+) -> LayerVerdict:
+    layer, entry = place.layer, place.layer.magnitude
+    magnitude = numbers(entry, read_entry) if entry.dtype in FLOATS else None
+    verdict = replace(by_shape(layer, tensors), base_key=place.found.entry.key if place.found else None)
+    norms = base_norms(place, read_entry, meter) if place.stored in READ else None
+    finite = norms if norms and all(np.isfinite(one).all() for one in norms.values()) else None
+    sound = magnitude is not None and bool(np.isfinite(magnitude).all())
     if finite and place.stored == "unknown":
         verdict = replace(verdict, evidence=say("stored")) if verdict.open else verdict
-    elif finite:
+    elif finite and sound:
         verdict = by_value(verdict, layer, magnitude, finite)
-    verdict = noted(verdict, about_base(place, has_base, norms is not finite))
-    return with_distance(verdict, magnitude, finite) if finite and verdict.axis != "cannot tell" else verdict
+    verdict = noted(verdict, about_base(place, base, norms is not finite))
+    if finite and sound and verdict.axis != "cannot tell":
+        verdict = with_distance(verdict, magnitude, finite)
+    return with_numbers(verdict, entry, magnitude)
+
+
+def with_numbers(verdict: LayerVerdict, entry, magnitude: np.ndarray | None) -> LayerVerdict:
+    """What the numbers of m say of themselves: whole norms are finite and not below 0."""
+    if magnitude is None:
+        return noted(verdict, say("unread m", dtype=entry.dtype))
+    counts = {
+        "broken": int((~np.isfinite(magnitude)).sum()),
+        "negative": int((magnitude < 0).sum()),
+        "zero": int((magnitude == 0).sum()),
+    }
+    for name, sentence in (("broken", "broken"), ("negative", "negative"), ("zero", "zero m")):
+        if counts[name]:
+            verdict = noted(verdict, say(sentence, **{name: counts[name], "all": len(magnitude)}))
+    return replace(verdict, broken=counts["broken"] > 0 or counts["negative"] * 4 >= len(magnitude) > 0)
 
 
 def noted(verdict: LayerVerdict, sentences: str) -> LayerVerdict:
     return replace(verdict, evidence=verdict.evidence + sentences)
 
 
-def about_base(place: Place, has_base: bool, broken: bool) -> str:
-    if place.weight and not place.stored:
-        return say("base misfit", shape=place.weight.shape)
-    if has_base and not place.weight:
-        return say("base without")
-    return say("base broken") if broken else ""
+def about_base(place: Place, base: Checkpoint | None, broken: bool) -> str:
+    found = place.found
+    if not found:
+        return say("base without") if base else ""
+    known = {"shape": found.entry.shape, "dtype": found.entry.dtype, "key": clipped(found.whole or found.entry.key)}
+    if not place.stored:
+        return say("base misfit", **known)
+    if place.stored not in READ:
+        return say(f"base {place.stored}", **known)
+    rows = say("base rows", **known, **{"from": found.rows[0] + 1, "to": found.rows[1]}) if found.rows else ""
+    return rows + (say("base broken") if broken else "")
 
 
-def by_shape(layer: Layer, magnitude: Tensor) -> LayerVerdict:
+def by_shape(layer: Layer, tensors: Adapter) -> LayerVerdict:
     """The verdict that the shape of m allows, given how many outputs and inputs the layer has."""
     shape = layer.magnitude.shape
-    if len(magnitude) == 0 or sum(side > 1 for side in shape) > 1:
+    if 0 in shape:
+        return untold(layer, "no numbers")
+    if sum(side > 1 for side in shape) > 1:
         return untold(layer, "shape")
-    if not torch.isfinite(magnitude).all():
-        return untold(layer, "broken")
-    if layer.ranks:
+    if has_factors(layer):
         return untold(layer, "ranks")
     long = next((place for place, side in enumerate(shape) if side > 1), None)
-    return by_side(layer, long) if len(shape) > 1 and long in (0, 1) else by_length(layer, len(magnitude))
+    if len(shape) > 1 and long in (0, 1):
+        return by_side(layer, long)
+    verdict = by_length(layer, max(shape, default=1))
+    if layer.outputs is None and not layer.ranks and not layer.factors and (beside := tensors.beside(layer)):
+        names = ", ".join(clipped(key) for key in beside[:2])
+        verdict = noted(verdict, say("beside", keys=names))
+    return noted(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
 
 
 def by_side(layer: Layer, long: int) -> LayerVerdict:
     """m keeps its dimensions, and its long side, the first or second, tells, unless the layer's sizes say otherwise."""
     shape, n = layer.magnitude.shape, max(layer.magnitude.shape)
-    side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0  # peft has (1, out, 1, 1)
+    if long == 1 and len(shape) > 2 and not only_here(layer) and layer.outputs == layer.inputs in (n, None):
+        outward = FAMILIES[layer.family].get("convolution_side", 0) == 1  # peft has (1, out, 1, 1)
+        return replace(told(layer, axis_of(layer, outward), "fair", "convolution"), open=True)
+    side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0
     outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
     if own is None or own == n:
-        sure = "high" if side and layer.outputs == layer.inputs else "certain"
-        return told(layer, axis_of(layer, outward), sure, "convolution" if side else "kept")
+        return told(layer, axis_of(layer, outward), "certain", "length" if side else "kept", n=n)
     if other == n:
         what = things(layer) if outward else "outputs"
-        return told(layer, axis_of(layer, not outward), "fair", "other side", n=n, things=what)
+        sure = "certain" if side or len(shape) > 2 else "fair"
+        return told(layer, axis_of(layer, not outward), sure, "other side", n=n, things=what)
     return untold(layer, "neither side")
+
+
+def only_here(layer: Layer) -> bool:
+    """Whether only the library of these names writes such factors: then nobody else wrote m beside them."""
+    return bool(layer.form) and not any("lora" in end or "linear" in end for end in layer.form)
 
 
 def by_length(layer: Layer, n: int) -> LayerVerdict:
@@ -216,15 +334,15 @@ def untold(layer: Layer, sentence: str, **values: object) -> LayerVerdict:
     return told(layer, "cannot tell", "none", sentence, **values)
 
 
-def base_norms(place: Place, tensors: Opener, meter: Meter) -> dict[str, Tensor]:
+def base_norms(place: Place, read_entry: Reader, meter: Meter) -> dict[str, np.ndarray]:
     """Norms of the base weight, {"output": (outputs,), "input": (inputs,)} in float64."""
-    first, second = (sums.sqrt() for sums in sums_of_squares(tensors(place.weight), meter.add))
+    first, second = (np.sqrt(sums) for sums in sums_of_squares(place.found.entry, read_entry, meter.add))
     return {"output": second, "input": first} if place.stored == "in, out" else {"output": first, "input": second}
 
 
-def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict[str, Tensor]) -> LayerVerdict:
+def by_value(verdict: LayerVerdict, layer: Layer, magnitude: np.ndarray, norms: dict[str, np.ndarray]) -> LayerVerdict:
     """A flat m of a square layer is told by its values; one that keeps its dimensions is checked by them."""
-    kept = not verdict.open and verdict.confidence in ("certain", "high") and len(verdict.shape) > 1
+    kept = not verdict.open and verdict.confidence == "certain" and len(verdict.shape) > 1
     if not verdict.open and not (kept and len(norms["output"]) == len(norms["input"]) == len(magnitude) > 1):
         return verdict
     fit = values.fit(magnitude, norms["output"], norms["input"])
@@ -232,12 +350,14 @@ def by_value(verdict: LayerVerdict, layer: Layer, magnitude: Tensor, norms: dict
     if not verdict.open:
         return reshaped(verdict, fit) if fit.confidence == "high" and axis != verdict.axis else verdict
     evidence = say(fit.why, count=fit.compared, slopes=str(fit.slopes))
+    if verdict.axis != "cannot tell" and not axis:
+        evidence = f"{verdict.evidence} {evidence}"
     if not fit.slopes:
         return replace(verdict, evidence=evidence)
     return replace(
         verdict,
-        axis=axis or "cannot tell",
-        confidence=fit.confidence,
+        axis=axis or verdict.axis,
+        confidence=fit.confidence if axis else verdict.confidence,
         evidence=evidence,
         far=fit.why == "neither",
         slopes=fit.slopes,
@@ -249,14 +369,11 @@ def reshaped(verdict: LayerVerdict, fit: values.Fit) -> LayerVerdict:
     return replace(verdict, axis="cannot tell", confidence="none", evidence=evidence, slopes=fit.slopes)
 
 
-def with_distance(verdict: LayerVerdict, magnitude: Tensor, norms: dict[str, Tensor]) -> LayerVerdict:
+def with_distance(verdict: LayerVerdict, magnitude: np.ndarray, norms: dict[str, np.ndarray]) -> LayerVerdict:
     norm = norms["output" if verdict.axis == "per output" else "input"]
-    zeros, largest = (
-        int((norm == 0).sum()),
-        max(norm.tolist(), default=0),
-    )  # by which all are divided: no square overflows
+    zeros, largest = int((norm == 0).sum()), norm.max(initial=0)  # by which all are divided: no square overflows
     if len(norm) == len(magnitude) and largest > 0:
-        off = float(((magnitude - norm) / largest).norm() / (norm / largest).norm())
+        off = float(np.linalg.norm((magnitude - norm) / largest) / np.linalg.norm(norm / largest))
         far = off > FAR
         percent = say("farthest", percent=100 * FARTHEST) if off > FARTHEST else number(100 * off)
         verdict = replace(verdict, distance=min(off, FARTHEST), far=far)
@@ -264,21 +381,24 @@ def with_distance(verdict: LayerVerdict, magnitude: Tensor, norms: dict[str, Ten
     return noted(verdict, say("zeros", zeros=zeros)) if zeros else verdict
 
 
-def with_neighbours(verdict: LayerVerdict, certain: Counter) -> LayerVerdict:
+def with_neighbours(verdict: LayerVerdict, layer: Layer, sure: Counter) -> LayerVerdict:
     """Where values could not tell a square layer: what the file's other layers say, or the library whose names these are.
 
-    `certain` counts the axes that shapes told in this file.
+    `sure` counts the axes that shapes told of layers with such a magnitude; an embedding has an axis of its own.
     """
     if not verdict.open or verdict.axis != "cannot tell" or verdict.far:
         return verdict
-    if len(certain) == 1:
-        [(axis, count)] = certain.items()
-        evidence = say("neighbours", count=count, axis=axis)
-        return replace(noted(verdict, evidence), axis=axis, confidence="fair")
+    if len(sure) == 1 and not layer.embedding:
+        [(axis, count)] = sure.items()
+        return replace(noted(verdict, say("neighbours", count=count, axis=axis)), axis=axis, confidence="fair")
     if writes := FAMILIES[verdict.family].get("writes"):
         return noted(verdict, say("converted", family=verdict.family, axis=writes))
     return verdict
 
 
-def open_checkpoint(given: str | Path | Checkpoint) -> Checkpoint:
+def open_adapter(given: str | Path | Checkpoint) -> Checkpoint:
+    return given if isinstance(given, Checkpoint) else read_adapter(given)
+
+
+def open_base(given: str | Path | Checkpoint) -> Checkpoint:
     return given if isinstance(given, Checkpoint) else read(given)

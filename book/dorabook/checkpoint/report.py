@@ -17,11 +17,15 @@ SHOWN = 40  # rows of a table in a terminal or a notebook; `rows` and JSON have 
 
 @dataclass(frozen=True)
 class Report:
-    """All verdicts of one adapter. `adapter` and `base` are file names; `base` is None where none was given."""
+    """All verdicts of one adapter. `adapter` and `base` are file names; `base` is None where none was given.
+
+    `about_base` says what is wrong with the base as a whole, and is empty where it is the adapter's.
+    """
 
     adapter: str
     base: str | None
     layers: tuple[LayerVerdict, ...]
+    about_base: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -32,9 +36,15 @@ class Report:
     @property
     def sentence(self) -> str:
         far = sum(layer.far for layer in self.layers)
+        warning = say("summary far", name=self.adapter, far=far, all=len(self.layers)) if far else ""
         said = say("summary", name=self.adapter, counts=summary(self.counts))
-        warning = say("summary far", name=self.adapter, far=far, all=len(self.layers))
-        return f"{warning} {said}" if far else said
+        return " ".join(filter(None, (warning, self.about_base, said)))
+
+    @property
+    def sound(self) -> bool:
+        """Whether every axis is told and nothing is wrong with a magnitude or the base."""
+        wrong = any(layer.axis == "cannot tell" or layer.far or layer.broken for layer in self.layers)
+        return not wrong and not self.about_base
 
     @property
     def remedy(self) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..text import shaped
 
 RULES = json.loads(__loader__.get_data(str(Path(__file__).with_name("rules.json"))))
+SENTENCES = RULES["sentences"] | RULES["of the disk"]  # the latter of paths, which a page does not see
 PLACE = re.compile(r"\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}")
 
 
@@ -19,7 +20,14 @@ def say(sentence: str, **values: object) -> str:
             return place[2] if value == 1 else place[3]
         return shaped(value) if isinstance(value, tuple) else f"{value:,}" if isinstance(value, int) else value
 
-    return PLACE.sub(put, RULES["sentences"][sentence])
+    return PLACE.sub(put, SENTENCES[sentence])
+
+
+def rewritten(pairs: list[list[str]], text: str) -> str:
+    """`text` after each [pattern, replacement] in turn; a replacement names groups as $1."""
+    for pattern, replacement in pairs:
+        text = re.sub(pattern, re.sub(r"\$(\d)", r"\\g<\1>", replacement), text)
+    return text
 
 
 def matched(pattern: str, text: str) -> re.Match | None:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
+import numpy as np
 
 from ..text import fixed
 from .rules import RULES, say
@@ -52,19 +52,20 @@ class Fit:
     slopes: Slopes | None = None
 
 
-def fit(magnitude: Tensor, per_output: Tensor, per_input: Tensor) -> Fit:
+def fit(magnitude: np.ndarray, per_output: np.ndarray, per_input: np.ndarray) -> Fit:
     """All three are (n,) float64; the latter two are norms of the base weight (n, n)."""
+    magnitude, per_output, per_input = (np.asarray(one, np.float64) for one in (magnitude, per_output, per_input))
     kept = (magnitude > 0) & (per_output > 0) & (per_input > 0)
     count = int(kept.sum())
     if count < FEWEST:
         return Fit("few", count)
-    x, p, q = (centred(tamed(values[kept].log())) for values in (magnitude, per_output, per_input))
+    x, p, q = (centred(tamed(np.log(values[kept]))) for values in (magnitude, per_output, per_input))
     spp, sqq, spq, sxp, sxq = (float(one @ other) for one, other in ((p, p), (q, q), (p, q), (x, p), (x, q)))
     determinant = spp * sqq - spq * spq
     if determinant <= ALIKE * spp * sqq:
         return Fit("alike", count)
     a, b = (sxp * sqq - sxq * spq) / determinant, (sxq * spp - sxp * spq) / determinant
-    variance = max(float((x - a * p - b * q).square().sum()) / (count - 3), LEAST_VARIANCE)
+    variance = max(float(np.square(x - a * p - b * q).sum()) / (count - 3), LEAST_VARIANCE)
     t = (a - b) / math.sqrt(variance * (spp + sqq + 2 * spq) / determinant)
     # Fisher's z of the partial correlation that belongs to t, in a form that does not overflow
     z = math.asinh(t / math.sqrt(count - 3)) * math.sqrt(count - 4)
@@ -94,12 +95,12 @@ def confidence(own: float, other: float, z: float) -> Literal["high", "fair"] | 
     return None
 
 
-def tamed(values: Tensor) -> Tensor:
+def tamed(values: np.ndarray) -> np.ndarray:
     """`values` with the far ones drawn in to FURTHEST, so that one huge channel that two models share decides nothing."""
-    middle = values.quantile(0.5)
-    reach = FURTHEST * (values - middle).abs().quantile(0.5)
-    return values.clamp(middle - reach, middle + reach) if reach > 0 else values
+    middle = np.median(values)
+    reach = FURTHEST * np.median(np.abs(values - middle))
+    return values.clip(middle - reach, middle + reach) if reach > 0 else values
 
 
-def centred(values: Tensor) -> Tensor:
+def centred(values: np.ndarray) -> np.ndarray:
     return values - values.mean()

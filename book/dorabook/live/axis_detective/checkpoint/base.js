@@ -1,80 +1,167 @@
-// Which tensor of a base model an adapter's layer belongs to, and which of its sides is which.
-import { names as rules } from "../../../checkpoint/rules.json";
-import { matched } from "./rules.js";
+// Which tensor of a base model an adapter's layer belongs to, by stated rules on names, and which of its sides is which.
+// The rules are those of dorabook/checkpoint/base.py, whose words explain them.
+import { files, names as rules } from "../../../checkpoint/rules.json";
+import { part } from "./families.js";
+import { matched, ofNames, rewritten } from "./rules.js";
 
 const PAUSE = 256; // keys between two pauses
+const WEIGHT = ofNames(rules.weight), WRAPPERS = ofNames(rules.wrappers, "g"), BLOCK = ofNames(rules.block);
+const NEUTRAL = ofNames(`^(?:${rules.neutral})*(?=.)`);
+const COMPONENTS = Object.entries(rules.components).map(([word, begins]) => [word, ofNames(`^(?:${begins})(?=.)`)]);
+const SPELLINGS = rules.spellings.map(([pattern, replacement]) => [ofNames(pattern), replacement]);
 
-/** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end }, or null. */
+/** How a weight is stored whose values are looked at. */
+export const READ = ["out, in", "in, out", "unknown"];
+
+/** [the part of a model that a name is in, "" where it does not say, and the layer's name there, in one library's spelling]. */
+export function canonical(name) {
+  let rest = name.replaceAll(".", "_").replace(WRAPPERS, "").replace(/^_+|_+$/g, "") || name;
+  let component = "";
+  rest = rest.replace(NEUTRAL, "");
+  for (const [word, begins] of COMPONENTS) {
+    if (!begins.test(rest)) continue;
+    component = word;
+    rest = rest.replace(begins, "").replace(NEUTRAL, "");
+    break;
+  }
+  rest = rest.replace(BLOCK, (block) => rules.blocks[block] ?? block);
+  return [component, rewritten(SPELLINGS, rest)];
+}
+
+/** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows }, or null. */
 export function* baseFinder(layers, adapter, base) {
-  const names = base ? yield* index(base.tensors, layers) : new Map();
+  const { exact, named } = base ? yield* index(base.tensors) : { exact: new Map(), named: new Map() };
+  const short = layers.filter(({ name }) => name.length <= rules.longest);
+  const { more, less } = yield* beginningsOf(new Set(short.map(({ name }) => canonical(name)[1])), named);
+
+  /** Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one. */
+  function inPart(component, rest) {
+    const held = named.get(rest);
+    if (!held) return [];
+    if (held.has(component)) return held.get(component);
+    return component ? held.get("") ?? [] : held.get(rules.main) ?? [...held.values()].flat();
+  }
+
+  function begun(rest) {
+    const all = [rest];
+    if (more) all.push(`${more}_${rest}`);
+    if (less && rest.startsWith(`${less}_`)) all.push(rest.slice(less.length + 1));
+    return all;
+  }
+
+  const called = (component, rest) => begun(rest).map((one) => inPart(component, one)).find((keys) => keys.length) ?? [];
+
+  /** Its rows of a weight that holds several layers in one; the whole one where their order is not known. */
+  function fused(layer) {
+    const [component, rest] = canonical(layer.name);
+    for (const rule of rules.fused) {
+      const found = matched(rule.part, rest);
+      if (!found) continue;
+      for (const whole of rule.in) {
+        const keys = called(component, whole.replace("$1", () => found[1]));
+        if (keys.length === 1) return ofWhole(base.tensors.get(keys[0]), layer, rule.from);
+      }
+    }
+    return null;
+  }
+
   return function find(layer) {
-    const key = base && belongs(layer.name, names);
-    if (key) return base.tensors.get(key);
+    if (base && layer.name.length <= rules.longest) {
+      const keys = exact.get(layer.name.replaceAll(".", "_")) ?? called(...canonical(layer.name));
+      if (keys.length) return keys.length === 1 ? { ...base.tensors.get(keys[0]), whole: null, rows: null } : null;
+      const rows = fused(layer);
+      if (rows) return rows;
+    }
     for (const end of rules.own) {
-      const own = layer.name ? `${layer.name}.${end}` : end;
-      const tensor = adapter.tensors.get(own);
-      if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor };
+      const own = part(layer.name, end), tensor = adapter.tensors.get(own);
+      if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor, whole: null, rows: null };
     }
     return null;
   };
 }
 
-/**
- * The keys of weights by their names, and by those ends of their names, after "_", that some layer may ask for:
- * all ends of all names may be far more than the header that they came in.
- */
-function* index(tensors, layers) {
-  const wanted = new Set(layers.filter(({ name }) => name.length <= rules.longest).flatMap(({ name }) => variants(name.replaceAll(".", "_"))));
-  const lengths = new Set([...wanted].map((name) => name.length));
-  const names = new Map();
+/** The keys of weights by their names as written, and by their names in one spelling and the part of the model. */
+function* index(tensors) {
+  const exact = new Map(), named = new Map();
   let count = 0;
-  for (const [key, { shape }] of tensors) {
+  for (const [key, tensor] of tensors) {
     if ((count += 1) % PAUSE === 0) yield null;
-    if (key.length > rules.longest || shape.length < 2 || !/(^|\.)weight$/.test(key)) continue;
-    const name = key.replace(/(^|\.)(base_layer\.)?weight$/, "").replaceAll(".", "_");
-    for (let at = 0; at >= 0; at = name.indexOf("_", at) + 1 || -1) {
-      if (at && !lengths.has(name.length - at)) continue;
-      const end = name.slice(at);
-      if (at && !wanted.has(end)) continue;
-      const kept = names.get(end) ?? { whole: [], ending: [] };
-      kept[at ? "ending" : "whole"].push(key);
-      names.set(end, kept);
-    }
+    const end = key.length <= rules.longest && mayBeWeight(tensor) ? WEIGHT.exec(key) : null;
+    if (!end) continue;
+    const name = key.slice(0, end.index), plain = name.replaceAll(".", "_"), [component, rest] = canonical(name);
+    const held = into(named, rest, () => new Map());
+    into(exact, plain, () => []).push(key);
+    into(held, component, () => []).push(key);
   }
-  return names;
+  return { exact, named };
 }
 
-function belongs(layer, names) {
-  if (layer.length > rules.longest) return null;
-  const name = layer.replaceAll(".", "_");
-  for (const variant of variants(name)) {
-    const { whole, ending } = names.get(variant) ?? { whole: [], ending: [] };
-    const all = whole.length ? whole : ending;
-    if (all.length) return all.length === 1 ? all[0] : null;
-  }
-  for (let at = name.indexOf("_"); at >= 0; at = name.indexOf("_", at + 1)) {
-    const whole = names.get(name.slice(at + 1))?.whole ?? [];
-    if (whole.length === 1) return whole[0];
-  }
-  return null;
+function into(map, key, fresh) {
+  if (!map.has(key)) map.set(key, fresh());
+  return map.get(key);
 }
 
-/** The name, and the name after each of the leading words, which say where a layer was, not which one it is. */
-function variants(name) {
-  const all = [name];
-  for (;;) {
-    const word = rules.leading.find((one) => name.startsWith(`${one}_`));
-    if (!word || all.length > rules.most_leading) return all;
-    name = name.slice(word.length + 1);
-    all.push(name);
+/** A weight of a layer has two sides, unless it is packed or was saved empty. */
+const mayBeWeight = ({ shape, dtype }) => shape.length > 1 || !files.floats.includes(dtype) || shape.includes(0);
+
+/** Words before the names of most layers: those of the base that the adapter has not, and of the adapter that the base has not. */
+function* beginningsOf(names, named) {
+  const wanted = new Set([...names].filter((name) => !named.has(name))), found = names.size - wanted.size;
+  const counts = { more: new Map(), less: new Map() }, count = (of, begin) => of.set(begin, (of.get(begin) ?? 0) + 1);
+  let done = 0;
+  for (const name of named.keys()) {
+    if ((done += 1) % PAUSE === 0) yield null;
+    for (const [begin, end] of beginnings(name)) if (wanted.has(end)) count(counts.more, begin);
   }
+  for (const name of wanted) {
+    for (const [begin, end] of beginnings(name)) if (named.has(end)) count(counts.less, begin);
+  }
+  return { more: most(counts.more, found), less: most(counts.less, found) };
 }
 
-/** How a base weight is stored: "out, in", "in, out", "square" where nothing tells, null where it does not fit. */
-export function storage({ outputs, inputs, embedding }, shape) {
+/** A name's first words, without a number, and the rest, which has one: numbers say which layer it is. */
+function beginnings(name) {
+  const all = [];
+  let at = -1;
+  for (let word = 0; word < rules.most_words; word += 1) {
+    at = name.indexOf("_", at + 1);
+    if (at < 0 || /[0-9]/.test(name.slice(0, at))) return all;
+    if (/[0-9]/.test(name.slice(at))) all.push([name.slice(0, at), name.slice(at + 1)]);
+  }
+  return all;
+}
+
+/** What comes most often, and more often than `least`; "" where two do. */
+function most(counts, least) {
+  const [[first, one] = ["", 0], [, other] = ["", 0]] = [...counts].sort(([, a], [, b]) => b - a);
+  return one > Math.max(other, least) ? first : "";
+}
+
+/** place: the first row is that many times the layer's outputs, and that many times all rows. */
+function ofWhole(tensor, { outputs, inputs, embedding }, place) {
+  const [rows, width] = tensor.shape, whole = { ...tensor, whole: tensor.key, rows: null };
+  if (!place || outputs === null || embedding || !files.floats.includes(tensor.dtype) || tensor.shape.length !== 2) return whole;
+  const from = place[0] * outputs + place[1] * rows, to = from + outputs;
+  if (from < 0 || to > rows || width !== inputs) return whole;
+  const bytes = (width * files.bits[tensor.dtype]) / 8;
+  return { ...whole, shape: [outputs, width], start: tensor.start + from * bytes, end: tensor.start + to * bytes, rows: [from, to] };
+}
+
+/** How a base weight holds a layer: one of READ, a word for why it is not read, "square" where nothing tells, null where it does not fit. */
+export function storage(layer, weight, base) {
+  const { shape, dtype, key } = weight;
+  if (shape.includes(0)) return "empty";
+  if (!files.floats.includes(dtype)) return "quantised";
+  if (weight.rows) return "out, in";
+  if (weight.whole) return "fused";
+  const how = sides(layer, shape), name = key.replace(WEIGHT, "");
+  return how && base && dtype.startsWith("F8") && rules.scales.some((end) => base.tensors.has(part(name, end))) ? "scaled" : how;
+}
+
+function sides({ name, outputs, inputs, embedding }, shape) {
   const [a, b] = shape;
-  if (embedding) return a === inputs && b === outputs ? "in, out" : null;
-  if (outputs === null) return "out, in";
+  if (embedding) return outputs === null || (a === inputs && b === outputs) ? "in, out" : null;
+  if (outputs === null) return shape.length === 2 && (a === b || mayBeTurned(name)) ? "square" : "out, in";
   const fits = a === outputs && (b === inputs || (shape.length > 2 && inputs % b === 0));
   const turned = shape.length === 2 && a === inputs && b === outputs;
   if (fits && turned) return "square";
@@ -82,15 +169,15 @@ export function storage({ outputs, inputs, embedding }, shape) {
 }
 
 /**
- * How square weights are stored, "?" where nothing tells: as the adapter's other `layers` are or, failing these, the base's weights.
+ * How square weights are stored, "unknown" where nothing tells: as the adapter's other `layers` are or, failing these, the base's weights.
  * Those whose names may be turned speak for each other only, since a model may mix them with others.
  */
 export function squareStorage(turned, layers, base) {
   const alike = ({ name, stored }) => mayBeTurned(name) === turned && (stored === "out, in" || stored === "in, out");
-  const told = layers.filter((layer) => !layer.embedding && alike(layer)); // embeddings are (in, out) anyway
+  const told = layers.filter((layer) => !layer.embedding && layer.outputs !== null && alike(layer)); // embeddings are (in, out) anyway
   const all = new Set((told.length || !base ? told : biases(base.tensors).filter(alike)).map(({ stored }) => stored));
   if (all.size === 1) return [...all][0];
-  return turned || all.size ? "?" : "out, in";
+  return turned || all.size ? "unknown" : "out, in";
 }
 
 function biases(tensors) {

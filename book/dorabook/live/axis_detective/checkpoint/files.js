@@ -5,44 +5,60 @@ import { say } from "./rules.js";
 import { Refused, readHeader } from "./safetensors.js";
 import { clipped } from "./text.js";
 
-/** { adapter: { source, tensors }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }. */
-export function* openFiles(sources) {
+const CONFIG = "adapter_config.json";
+
+/**
+ * { adapter: { source, tensors, saysDora }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }.
+ * saysDora is the name of a chosen configuration that says so, or "".
+ */
+export function* openFiles(all) {
+  const configs = all.length > 1 ? all.filter(({ name }) => name === CONFIG) : [];
+  const sources = all.filter((source) => !configs.includes(source)), opened = [];
   const isIndex = ({ name }) => name.endsWith(".json");
-  const indexes = sources.filter(isIndex), opened = [];
+  const indexes = sources.filter(isIndex);
   for (const source of sources) {
     if (!isIndex(source) || sources.length === 1) opened.push({ source, tensors: yield* readHeader(source) });
   }
   if (!opened.length) throw new Refused(`${clipped(indexes[0].name)} is an index: choose the adapter and the files it names too`);
   const adapters = opened.filter(({ tensors }) => layersOf(tensors).length);
   if (adapters.length > 1) {
-    const both = `${clipped(adapters[0].source.name)} and ${clipped(adapters[1].source.name)} both hold magnitudes: judge one adapter at a time`;
+    const [one, other] = adapters.map(({ source }) => clipped(source.name)), both = say("two adapters", { one, other });
     throw Object.assign(new Refused(both), { adapters: adapters.map(({ source }) => source.name) });
   }
   const adapter = adapters[0] ?? opened.reduce((one, other) => (other.source.size < one.source.size ? other : one));
   const rest = opened.filter((one) => one !== adapter);
+  for (const source of configs) {
+    if ((yield* asJson(source))?.use_dora === true) adapter.saysDora = CONFIG;
+  }
   const maps = [];
   for (const source of indexes.filter(({ name }) => name.endsWith(".index.json") || (rest.length && indexes.length === 1))) {
     maps.push({ source, shards: yield* weightMap(source) });
   }
   if (maps.length) return { adapter, base: sharded(maps[0], opened) };
-  return { adapter, base: rest.length ? { name: rest[0].source.name, tensors: together(rest) } : null };
+  return { adapter, base: rest.length ? { name: clipped(rest[0].source.name), tensors: together(rest) } : null };
 }
 
-/** The index of a sharded model: Map of tensor name to file name. */
+/** The index of a sharded model: [name of a tensor, name of its file] of each. */
 function* weightMap(source) {
-  const refuse = () => { throw new Refused(say("no map", { name: clipped(source.name) })); };
-  if (source.size > rules.longest_header) refuse();
-  const bytes = source.size ? yield { source, start: 0, end: source.size } : new Uint8Array();
-  let map = null;
-  try {
-    map = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes))?.weight_map;
-  } catch {
-    refuse();
-  }
-  if (typeof map !== "object" || map === null || Array.isArray(map)) refuse();
+  const name = clipped(source.name), refuse = (sentence, shard = "") => { throw new Refused(say(sentence, { name, shard: clipped(shard) })); };
+  const map = (yield* asJson(source))?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) refuse("no map");
   const shards = Object.entries(map);
-  if (!shards.every(([, shard]) => typeof shard === "string" && !/[\\/\0]/.test(shard))) refuse();
+  if (!shards.every(([, shard]) => typeof shard === "string")) refuse("no map");
+  const outside = shards.find(([, shard]) => /[\\/\0]/.test(shard) || ["", ".", ".."].includes(shard));
+  if (outside) refuse("outside", outside[1]);
   return shards;
+}
+
+/** What a text of JSON holds, or null where it is none or absurdly long. */
+function* asJson(source) {
+  if (source.size > rules.longest_header || !source.size) return null;
+  const bytes = yield { source, start: 0, end: source.size };
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return null;
+  }
 }
 
 function sharded({ source, shards }, opened) {
@@ -56,9 +72,18 @@ function sharded({ source, shards }, opened) {
     if (!tensor) refuse("no tensor", shard, key);
     tensors.set(key, { source: file.source, key, ...tensor });
   }
-  return { name: source.name, tensors };
+  return { name: clipped(source.name), tensors };
 }
 
+/** The tensors of several files; a name in two of them says that they are not one model's. */
 function together(opened) {
-  return new Map(opened.flatMap(({ source, tensors }) => [...tensors].map(([key, tensor]) => [key, { source, key, ...tensor }])));
+  const all = new Map();
+  for (const { source, tensors } of opened) {
+    for (const [key, tensor] of tensors) {
+      const held = all.get(key), [name, one, other] = [opened[0].source, held?.source, source].map((file) => clipped(file?.name ?? ""));
+      if (held) throw new Refused(say("twice", { name, key: clipped(key), one, other }));
+      all.set(key, { source, key, ...tensor });
+    }
+  }
+  return all;
 }

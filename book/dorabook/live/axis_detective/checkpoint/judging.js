@@ -1,70 +1,140 @@
 // Which axis an adapter's magnitudes lie along: by shape, and where a layer is square by its base weight's norms.
 // The rules and every sentence are those of dorabook.checkpoint, from rules.json; a test runs both on the same files.
-import { distance, families } from "../../../checkpoint/rules.json";
-import { baseFinder, mayBeTurned, squareStorage, storage } from "./base.js";
+// What is wrong with one layer, or with its weight in the base, is said of that layer: it takes nothing from what shapes tell.
+import { distance, families, files, names } from "../../../checkpoint/rules.json";
+import { READ, baseFinder, mayBeTurned, squareStorage, storage } from "./base.js";
 import { openFiles } from "./files.js";
-import { layersOf } from "./families.js";
+import { besideOf, isFactor, layersOf, stemsOf, underOf } from "./families.js";
 import { reportOf, shown } from "./report.js";
-import { say } from "./rules.js";
+import { matched, say } from "./rules.js";
 import { clipped } from "./text.js";
 import { fitAxis, slopesInWords } from "./values.js";
-import { Refused, checkFloats, readNumbers, sumsOfSquares } from "./safetensors.js";
+import { Refused, readNumbers, sumsOfSquares } from "./safetensors.js";
 import { number } from "../../core/text.js";
 
 /** sources: the chosen files. Runs as safetensors.js says; returns { sentence, columns, rows, kinds, remedy, layers }. */
 export function* judge(sources) {
   const { adapter, base } = yield* openFiles(sources);
-  const layers = layersOf(adapter.tensors);
-  if (!layers.length) throw new Refused(noMagnitudes(adapter));
+  const stems = stemsOf(adapter.tensors), layers = layersOf(adapter.tensors, stems);
+  if (!layers.length) throw new Refused(noMagnitudes(adapter, stems));
   yield* placeInBase(layers, adapter, base);
-  for (const layer of layers) yield* judgeLayer(layer, adapter, base);
-  const certain = layers.filter(({ confidence }) => confidence === "certain").map(({ axis }) => axis);
-  layers.forEach((layer) => addNeighbours(layer, certain));
-  return { ...reportOf(layers, adapter.source.name), layers };
+  const under = underOf(adapter.tensors);
+  for (const layer of layers) yield* judgeLayer(layer, adapter, base, under);
+  const sure = layers.filter(({ confidence, embedding }) => confidence === "certain" && !embedding);
+  layers.forEach((layer) => addNeighbours(layer, sure.filter(({ family }) => family.magnitude === layer.family.magnitude).map(({ axis }) => axis)));
+  return { ...reportOf(layers, adapter.source.name, ofBase(layers, adapter, base)), layers };
 }
 
-function noMagnitudes({ source, tensors }) {
+function noMagnitudes({ source, tensors, saysDora }, stems) {
   const ends = [...new Set(families.map(({ magnitude }) => magnitude))], last = ends.pop();
-  const sentence = [...tensors.keys()].some((key) => key.includes("lora")) ? "a LoRA" : "no magnitudes";
-  return say(sentence, { name: clipped(source.name), ends: `${ends.join(", ")} or ${last}` });
+  const known = { name: clipped(source.name), ends: `${ends.join(", ")} or ${last}` }, found = unknownName(tensors, stems);
+  if (found) return say("unknown name", { ...known, ...found });
+  if (saysDora) return say("not saved", { ...known, config: saysDora });
+  return say(stems.size || [...tensors.keys()].some((key) => key.includes("lora")) ? "a LoRA" : "no magnitudes", known);
 }
 
-/** Gives each layer its `weight` (a tensor of the base, or null) and how that is `stored`. */
+/** The first list of numbers beside A and B that is none of what libraries put there too. */
+function unknownName(tensors, stems) {
+  const above = (name) => name.slice(0, Math.max(0, name.lastIndexOf(".")));
+  for (const [key, { shape }] of tensors) {
+    if (shape.filter((side) => side > 1).length !== 1 || isFactor(key) || matched(names["no magnitudes"], key)) continue;
+    const layer = [above(key), above(above(key))].find((stem) => stem && stems.has(stem.replaceAll(".", "_")));
+    if (layer) return { key: clipped(key), shape, layer: clipped(layer) };
+  }
+  return null;
+}
+
+/** Gives each layer its `weight` (a tensor of the base, or null), how that is `stored`, and sizes that it tells. */
 function* placeInBase(layers, adapter, base) {
   const find = yield* baseFinder(layers, adapter, base);
   for (const layer of layers) {
+    if (layer.outputs === null && !layer.ranks && matched(names.tokens, layer.name)) layer.embedding = true;
     layer.weight = find(layer);
-    layer.stored = layer.weight && storage(layer, layer.weight.shape);
-    if (!layer.weight) continue;
-    const [a, b, kernel] = layer.weight.shape;
-    if (layer.outputs === null && !layer.ranks) [layer.outputs, layer.inputs] = [a, b];
-    else if (layer.stored === "out, in" && kernel !== undefined) layer.inputs = b; // grouped, it has inputs / groups norms
+    layer.stored = layer.weight && storage(layer, layer.weight, base);
   }
+  giveOnce(layers);
   const found = layers.filter(({ weight }) => weight);
-  const names = base && { base: clipped(base.name), adapter: clipped(adapter.source.name) };
-  if (base && !found.length) throw new Refused(say("no layers", names));
-  if (base && found.every(({ stored }) => !stored)) throw new Refused(say("other shapes", { ...names, layer: shown(found[0]) }));
   const [straight, turned] = [false, true].map((one) => squareStorage(one, found, base));
   for (const layer of found) {
     if (layer.stored === "square") layer.stored = mayBeTurned(layer.name) ? turned : straight;
   }
+  found.forEach(takeSizes);
 }
 
-/** Adds to a layer: axis, confidence, evidence, far, slopes, distance, and square where its shape tells nothing. */
-function* judgeLayer(layer, { source, tensors }, base) {
-  const tensor = tensors.get(layer.key);
-  checkFloats(source, layer.key, tensor);
-  const magnitude = yield* readNumbers(source, tensor);
-  Object.assign(layer, { slopes: null, distance: null, far: false }, byShape(layer, magnitude));
-  const norms = layer.weight && layer.stored && layer.evidence !== say("broken") ? yield* baseNorms(layer) : null;
-  const finite = norms && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
-  if (layer.square && finite && layer.stored === "?") layer.evidence = say("stored");
-  else if (layer.square) byValue(layer, magnitude, finite && layer.stored !== "?" ? norms : null);
-  else if (finite && layer.stored !== "?") checkKept(layer, magnitude, norms);
-  if (layer.weight && !layer.stored) layer.evidence += say("base misfit", { shape: layer.weight.shape });
-  if (base && !layer.weight) layer.evidence += say("base without");
-  if (norms && !finite) layer.evidence += say("base broken");
-  if (finite && layer.axis !== "cannot tell") addDistance(layer, magnitude, norms[layer.axis === "per output" ? "output" : "input"]);
+/** A weight that layers of several names lead to is given to the one that it fits, or to none. */
+function giveOnce(layers) {
+  const claims = new Map();
+  for (const layer of layers.filter(({ weight }) => weight && !weight.rows)) {
+    const at = `${layer.weight.source.name}\0${layer.weight.key}`;
+    if (!claims.has(at)) claims.set(at, []);
+    claims.get(at).push(layer);
+  }
+  for (const claim of claims.values()) {
+    const names = (some) => new Set(some.map(({ name }) => name)).size;
+    if (names(claim) > 1 && names(claim.filter(({ stored }) => stored)) !== 1) claim.forEach((layer) => { layer.stored = "shared"; });
+  }
+}
+
+/** The sizes of its weight where A and B do not tell them, or where it is a convolution in groups. */
+function takeSizes(layer) {
+  const { shape } = layer.weight, [a, b] = shape;
+  if (layer.outputs === null && !hasFactors(layer) && (layer.stored === "out, in" || layer.stored === "in, out")) {
+    [layer.outputs, layer.inputs] = layer.stored === "out, in" ? [a, b] : [b, a];
+  } else if (layer.stored === "out, in" && shape.length > 2) layer.inputs = b; // in groups, it has norms of a group's inputs
+}
+
+const hasFactors = ({ ranks }) => ranks !== null && !ranks.flat().includes(0);
+
+/** What is wrong with the base for every layer, "" where it has some. */
+function ofBase(layers, adapter, base) {
+  if (!base) return "";
+  const shard = matched(names.shard, base.name), plain = (digits) => digits.replace(/^0+/, "") || "0";
+  const one = shard ? say("summary shard", { base: base.name, one: plain(shard[1]), all: plain(shard[2]) }) : "";
+  const said = { name: clipped(adapter.source.name), base: base.name }, found = layers.filter(({ weight }) => weight);
+  if (!found.length) {
+    const [, hint] = names.hints.find(([pattern]) => matched(pattern, layers[0].name));
+    return `${say("summary unmatched", { ...said, layer: shown(layers[0]), hint })} ${one}`.trim();
+  }
+  if (found.every(({ stored }) => !stored)) return say("summary misfit", { ...said, layer: shown(found[0]) });
+  return found.length < layers.length ? one : "";
+}
+
+/** Adds to a layer: axis, confidence, evidence, far, broken, slopes, distance, and open where its shape tells nothing for certain. */
+function* judgeLayer(layer, { source, tensors }, base, under) {
+  const tensor = tensors.get(layer.key), isRead = files.floats.includes(tensor.dtype);
+  const magnitude = isRead ? yield* readNumbers(source, tensor) : null;
+  Object.assign(layer, { slopes: null, distance: null, far: false, broken: false, open: false }, byShape(layer, under));
+  const norms = READ.includes(layer.stored) ? yield* baseNorms(layer) : null;
+  const finite = norms !== null && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
+  const sound = magnitude !== null && magnitude.every(Number.isFinite);
+  if (finite && layer.stored === "unknown") {
+    if (layer.open) layer.evidence = say("stored");
+  } else if (finite && sound) byValue(layer, magnitude, norms);
+  layer.evidence += aboutBase(layer, base, norms !== null && !finite);
+  if (finite && sound && layer.axis !== "cannot tell") addDistance(layer, magnitude, norms[layer.axis === "per output" ? "output" : "input"]);
+  addNumbers(layer, tensor, magnitude);
+}
+
+/** What the numbers of m say of themselves: whole norms are finite and not below 0. */
+function addNumbers(layer, { dtype }, magnitude) {
+  if (!magnitude) {
+    layer.evidence += say("unread m", { dtype });
+    return;
+  }
+  const all = magnitude.length, count = (is) => magnitude.reduce((sum, value) => sum + (is(value) ? 1 : 0), 0);
+  const broken = count((value) => !Number.isFinite(value)), negative = count((value) => value < 0), zero = count((value) => value === 0);
+  if (broken) layer.evidence += say("broken", { broken });
+  if (negative) layer.evidence += say("negative", { negative, all });
+  if (zero) layer.evidence += say("zero m", { zero, all });
+  layer.broken = broken > 0 || (all > 0 && 4 * negative >= all);
+}
+
+function aboutBase({ weight, stored }, base, broken) {
+  if (!weight) return base ? say("base without") : "";
+  const { shape, dtype, rows } = weight, known = { shape, dtype, key: clipped(weight.whole ?? weight.key) };
+  if (!stored) return say("base misfit", known);
+  if (!READ.includes(stored)) return say(`base ${stored}`, known);
+  return (rows ? say("base rows", { ...known, from: rows[0] + 1, to: rows[1] }) : "") + (broken ? say("base broken") : "");
 }
 
 const axisOf = ({ embedding }, outward) => (outward ? "per output" : embedding ? "per token" : "per input");
@@ -79,37 +149,46 @@ function told(layer, axis, confidence, sentence, values = {}) {
 const untold = (layer, sentence, values) => told(layer, "cannot tell", "none", sentence, values);
 
 /** The verdict that the shape of m allows, given how many outputs and inputs the layer has. */
-function byShape(layer, magnitude) {
-  const { shape, ranks } = layer, n = magnitude.length, long = shape.findIndex((side) => side > 1);
-  if (n === 0 || shape.filter((side) => side > 1).length > 1) return untold(layer, "shape");
-  if (!magnitude.every(Number.isFinite)) return untold(layer, "broken");
-  if (ranks) return untold(layer, "ranks");
-  return shape.length > 1 && (long === 0 || long === 1) ? bySide(layer, n, long) : byLength(layer, n);
+function byShape(layer, under) {
+  const { shape, ranks } = layer, long = shape.findIndex((side) => side > 1);
+  if (shape.includes(0)) return untold(layer, "no numbers");
+  if (shape.filter((side) => side > 1).length > 1) return untold(layer, "shape");
+  if (hasFactors(layer)) return untold(layer, "ranks");
+  if (shape.length > 1 && (long === 0 || long === 1)) return bySide(layer, shape[long], long);
+  const verdict = byLength(layer, Math.max(1, ...shape));
+  const beside = layer.outputs === null && !ranks && !layer.form.length ? besideOf(layer, under) : [];
+  if (beside.length) verdict.evidence += say("beside", { keys: beside.map(clipped).join(", ") });
+  if (ranks) verdict.evidence += say("no factors", { A: ranks[0], B: ranks[1] });
+  return verdict;
 }
 
 /** m keeps its dimensions, and its long side, the first or second, tells, unless the layer's sizes say otherwise. */
 function bySide(layer, n, long) {
-  const { outputs, inputs } = layer, side = layer.shape.length > 2 ? layer.family.convolution_side ?? 0 : 0; // peft has (1, out, 1, 1)
-  const outward = long === side, [own, other] = outward ? [outputs, inputs] : [inputs, outputs];
-  if (own === null || own === n) {
-    return told(layer, axisOf(layer, outward), side && outputs === inputs ? "high" : "certain", side ? "convolution" : "kept");
+  const { outputs, inputs, family } = layer, second = family.convolution_side ?? 0; // peft has (1, out, 1, 1)
+  const convolution = layer.shape.length > 2;
+  if (long === 1 && convolution && !onlyHere(layer) && outputs === inputs && (outputs === null || outputs === n)) {
+    return { ...told(layer, axisOf(layer, second === 1), "fair", "convolution"), open: true };
   }
-  if (other === n) return told(layer, axisOf(layer, !outward), "fair", "other side", { n, things: outward ? things(layer) : "outputs" });
+  const side = convolution ? second : 0, outward = long === side, [own, other] = outward ? [outputs, inputs] : [inputs, outputs];
+  if (own === null || own === n) return told(layer, axisOf(layer, outward), "certain", side ? "length" : "kept", { n });
+  if (other === n) return told(layer, axisOf(layer, !outward), convolution ? "certain" : "fair", "other side", { n, things: outward ? things(layer) : "outputs" });
   return untold(layer, "neither side");
 }
+
+/** Whether only the library of these names writes such factors: then nobody else wrote m beside them. */
+const onlyHere = ({ form }) => form.length > 0 && !form.some((end) => end.includes("lora") || end.includes("linear"));
 
 /** m is flat, so only its length can tell. */
 function byLength(layer, n) {
   const { outputs, inputs } = layer;
   if (outputs === null) return untold(layer, "no sizes");
-  if (outputs === inputs && outputs === n) return { ...untold(layer, "square"), square: true };
+  if (outputs === inputs && outputs === n) return { ...untold(layer, "square"), open: true };
   if (n !== outputs && n !== inputs) return untold(layer, "other length", { n });
   return told(layer, axisOf(layer, n === outputs), "certain", "length", { n });
 }
 
 /** Norms of a layer's base weight: { output, input }, each a Float64Array. */
 function* baseNorms({ weight, stored }) {
-  checkFloats(weight.source, weight.key, weight);
   const [a, b, ...rest] = weight.shape;
   const inner = rest.reduce((product, side) => product * side, 1);
   const sums = yield* sumsOfSquares(weight.source, weight, a, b * inner);
@@ -119,23 +198,23 @@ function* baseNorms({ weight, stored }) {
   return stored === "in, out" ? { output: second, input: first } : { output: first, input: second };
 }
 
+/** A flat m of a square layer is told by its values; one that keeps its dimensions is checked by them. */
 function byValue(layer, magnitude, norms) {
-  if (!norms) return;
+  const alike = norms.output.length === norms.input.length && norms.output.length === magnitude.length && magnitude.length > 1;
+  if (!layer.open && !(layer.confidence === "certain" && layer.shape.length > 1 && alike)) return;
   const { axis, confidence, slopes, why, k } = fitAxis(magnitude, norms.output, norms.input);
+  const found = axis && axisOf(layer, axis === "per output");
+  if (!layer.open) {
+    if (confidence !== "high" || found === layer.axis) return;
+    const evidence = say("reshaped", { m: layer.shape, axis: layer.axis, slopes: slopesInWords(slopes) });
+    Object.assign(layer, { axis: "cannot tell", confidence: "none", slopes, evidence });
+    return;
+  }
+  const evidence = say(why, { count: k, slopes: slopes && slopesInWords(slopes) });
+  layer.evidence = layer.axis !== "cannot tell" && !found ? `${layer.evidence} ${evidence}` : evidence;
   layer.slopes = slopes;
-  layer.evidence = say(why, { count: k, slopes: slopes && slopesInWords(slopes) });
-  Object.assign(layer, { confidence, far: why === "neither" });
-  if (axis) layer.axis = axisOf(layer, axis === "per output");
-}
-
-/** An m that keeps its dimensions tells by its shape, unless its values say the other axis. */
-function checkKept(layer, magnitude, norms) {
-  if (layer.shape.length < 2 || (layer.confidence !== "certain" && layer.confidence !== "high")) return;
-  if (norms.output.length !== norms.input.length || norms.output.length !== magnitude.length) return;
-  const { axis, confidence, slopes } = fitAxis(magnitude, norms.output, norms.input);
-  if (confidence !== "high" || (axis === "per output") === (layer.axis === "per output")) return;
-  const evidence = say("reshaped", { m: layer.shape, axis: layer.axis, slopes: slopesInWords(slopes) });
-  Object.assign(layer, { axis: "cannot tell", confidence: "none", slopes, evidence });
+  layer.far = why === "neither";
+  if (found) Object.assign(layer, { axis: found, confidence });
 }
 
 function addDistance(layer, magnitude, norms) {
@@ -152,12 +231,15 @@ function addDistance(layer, magnitude, norms) {
   if (zeros) layer.evidence += say("zeros", { zeros });
 }
 
-/** A square layer that values could not tell: what the file's other layers say, or the tool that wrote it. `certain`: axes that shapes told. */
-function addNeighbours(layer, certain) {
-  if (!layer.square || layer.axis !== "cannot tell" || layer.far) return;
-  const [axis] = certain;
-  if (axis && certain.every((one) => one === axis)) {
-    layer.evidence += say("neighbours", { count: certain.length, axis });
+/**
+ * A square layer that values could not tell: what the file's other layers say, or the tool that wrote it. `sure`: the axes that
+ * shapes told of layers with such a magnitude; an embedding has an axis of its own.
+ */
+function addNeighbours(layer, sure) {
+  if (!layer.open || layer.axis !== "cannot tell" || layer.far) return;
+  const [axis] = sure;
+  if (axis && !layer.embedding && sure.every((one) => one === axis)) {
+    layer.evidence += say("neighbours", { count: sure.length, axis });
     Object.assign(layer, { axis, confidence: "fair" });
   } else if (layer.family.writes) {
     layer.evidence += say("converted", { family: layer.family.name, axis: layer.family.writes });

@@ -14,3 +14,9 @@ export function say(sentence, values = {}) {
 
 /** What `pattern` finds in the whole text, whose lines may end anywhere, or null. */
 export const matched = (pattern, text) => new RegExp(`^(?:${pattern})$`, "su").exec(text);
+
+/** `pattern` as a rule of names is meant: a dot is any character. */
+export const ofNames = (pattern, flags = "") => new RegExp(pattern, `su${flags}`);
+
+/** `text` after each [RegExp, replacement] in turn; a replacement names groups as $1. */
+export const rewritten = (pairs, text) => pairs.reduce((said, [pattern, replacement]) => said.replace(pattern, replacement), text);

@@ -73,11 +73,6 @@ function placed(tensors, from, size, broken) {
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const areCounts = (list) => Array.isArray(list) && list.every((value) => Number.isSafeInteger(value) && value >= 0);
 
-/** Refuses a tensor whose numbers cannot be read as they stand. */
-export function checkFloats(source, key, { dtype }) {
-  if (!rules.floats.includes(dtype)) throw new Refused(say("quantised", { name: clipped(source.name), key: clipped(key), dtype }));
-}
-
 /** Runs a generator whose sources hold all their `bytes`, and returns what it returns. */
 export function atOnce(program) {
   let { done, value } = program.next();
@@ -146,6 +141,23 @@ const DECODE = {
     for (let i = 0; i < length; i += 1) wide[i] = halves[bits[i]];
     return wide.subarray(0, length);
   },
+  F8_E4M3: (buffer, at, length) => looked(eighths.F8_E4M3, new Uint8Array(buffer, at, length)),
+  F8_E5M2: (buffer, at, length) => looked(eighths.F8_E5M2, new Uint8Array(buffer, at, length)),
+};
+
+function looked(table, bits) {
+  for (let i = 0; i < bits.length; i += 1) wide[i] = table[bits[i]];
+  return wide.subarray(0, bits.length);
+}
+
+/** The 256 numbers of each format of eight bits. E5M2 is the first half of a float16. */
+const eighths = {
+  F8_E4M3: Float32Array.from({ length: 256 }, (_, bits) => {
+    const exponent = (bits >> 3) & 15, fraction = bits & 7;
+    if ((bits & 127) === 127) return NaN;
+    return (bits & 128 ? -1 : 1) * (exponent ? (1 + fraction / 8) * 2 ** (exponent - 7) : fraction * 2 ** -9);
+  }),
+  F8_E5M2: Float32Array.from({ length: 256 }, (_, bits) => half(bits << 8)),
 };
 
 function half(bits) {

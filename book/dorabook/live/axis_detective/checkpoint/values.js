@@ -59,7 +59,7 @@ function tamed(values) {
   return reach > 0 ? values.map((value) => Math.min(Math.max(value, middle - reach), middle + reach)) : values;
 }
 
-/** As torch's quantile(0.5): the mean of the two in the middle where there are two. */
+/** The mean of the two in the middle where there are two. */
 function median(values) {
   const sorted = Float64Array.from(values).sort();
   const half = sorted.length >> 1;

@@ -1,0 +1,172 @@
+"""The command dora-axis as it is installed, and what it answers where a system or a file plays tricks on it; the page alone in a file."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import make_axis_page
+import make_wheel
+import pytest
+import standalone
+import torch
+from dorabook.checkpoint import Refused, judge
+from playwright.sync_api import expect
+from safetensors.torch import save_file
+
+BOOK = Path(__file__).parents[1] / "book"
+
+
+@pytest.fixture
+def adapter(tmp_path) -> Path:
+    save_file({"x.dora_scale": torch.ones(1, 3)}, tmp_path / "a.safetensors")
+    return tmp_path / "a.safetensors"
+
+
+def command(*given: object, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "dorabook.checkpoint", *map(str, given)], cwd=BOOK, text=True, timeout=100, **options
+    )
+
+
+# Installed alone
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    return make_wheel.make(tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_wheel_is_small_and_the_same_each_time(wheel, tmp_path):
+    assert wheel.name == f"dora_axis-{standalone.version()}-py3-none-any.whl" and wheel.stat().st_size < 150_000
+    assert (
+        hashlib.sha256(make_wheel.make(tmp_path).read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
+    )
+    names = zipfile.ZipFile(wheel).namelist()
+    assert len(names) == len(set(names)) and {name.split("/")[0] for name in names} == {
+        "dora_axis",
+        names[-1].split("/")[0],
+    }
+
+
+def test_pip_installs_the_wheel_and_its_command_asks_for_no_torch(wheel, adapter, tmp_path):
+    folder = tmp_path / "installed"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-index",
+        "--no-deps",
+        "--no-cache-dir",
+        "--target",
+        folder,
+        wheel,
+    ]
+    subprocess.run(pip, check=True, timeout=200, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    told = "import sys, runpy; sys.modules['torch'] = None; sys.argv[0] = 'dora-axis'; runpy.run_path({!r}, run_name='__main__')"
+    [script] = (folder / "bin").iterdir()
+    done = subprocess.run([sys.executable, "-c", told.format(str(script)), adapter], capture_output=True, text=True, timeout=100,
+        env={**os.environ, "PYTHONPATH": str(folder)}, cwd=tmp_path)  # fmt: skip
+    assert (script.name, done.returncode, done.stderr) == ("dora-axis", 0, "")
+    assert done.stdout.startswith("a.safetensors: its magnitude is per input.")
+
+
+# Files and streams that play tricks
+
+
+def test_a_pipe_and_a_device_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for path in (tmp_path / "pipe.safetensors", tmp_path, Path("/dev/zero")):
+        with pytest.raises(
+            Refused, match=r"(pipe.safetensors|zero) is no file but a folder, a pipe or a device: give the path"
+        ):
+            judge(path)
+    (tmp_path / "pipe.safetensors").rename(tmp_path / "one.safetensors")
+    index = tmp_path / "m.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "one.safetensors"}}))
+    with pytest.raises(Refused, match=r"^one.safetensors is no file but"):
+        judge(index)
+
+
+def test_links_that_lead_nowhere_and_names_too_long_are_not_there(tmp_path):
+    (tmp_path / "gone.safetensors").symlink_to("nowhere")
+    (tmp_path / "round.index.json").symlink_to("round.index.json")
+    for name in ("gone.safetensors", "round.index.json", "x" * 300 + ".safetensors", "a\0b"):
+        with pytest.raises(Refused, match=r" is not there: give the path of a .safetensors file$"):
+            judge(tmp_path / name)
+
+
+def test_json_says_a_refusal_too(tmp_path):
+    done = command(tmp_path / "lost.safetensors", "--json", capture_output=True)
+    assert (done.returncode, done.stderr) == (2, "")
+    said = "lost.safetensors is not there: give the path of a .safetensors file"
+    assert json.loads(done.stdout) == {"adapter": "lost.safetensors", "refused": said}
+
+
+def test_an_answer_that_cannot_be_written_is_one_sentence(adapter):
+    with open("/dev/full", "w") as full:
+        done = command(adapter, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (2, "The answer could not be written (No space left on device).\n")
+    done = subprocess.run(
+        f'"{sys.executable}" -m dorabook.checkpoint "{adapter}" >&-',
+        shell=True,
+        cwd=BOOK,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_of_one_language_gets_what_it_can_show(tmp_path):
+    save_file({"\u6743\u91cd.dora_scale": torch.ones(1, 3)}, tmp_path / "a.safetensors")
+    for encoding in ("ascii", "cp437", "latin-1"):
+        done = command(
+            tmp_path / "a.safetensors",
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        )
+        assert (done.returncode, done.stderr) == (0, "") and "\n??" in done.stdout
+
+
+def test_no_name_reaches_the_terminal_as_an_escape(tmp_path):
+    save_file({"\x1b[31mx\x07.dora_scale": torch.ones(1, 3)}, tmp_path / "\x1b[2Ja.safetensors")
+    save_file({"q.\x1b[31mw": torch.ones(2, 2)}, tmp_path / "b.safetensors")
+    for given in ([tmp_path / "\x1b[2Ja.safetensors"], [tmp_path / "\x1b]0;x"], [tmp_path / "\x1b[2Ja.safetensors", "--base", tmp_path / "b.safetensors"],
+            ["--\x1b[31m"], [tmp_path / "b.safetensors"]):  # fmt: skip
+        done = command(*given, capture_output=True)
+        assert "\x1b" not in done.stdout + done.stderr and "\x07" not in done.stdout and "Traceback" not in done.stderr
+
+
+def test_a_command_that_is_stopped_says_so(adapter, monkeypatch, capsys):
+    from dorabook.checkpoint import __main__
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, "judge", stop)
+    assert __main__.main([str(adapter)]) == 130
+    assert capsys.readouterr().err == "Stopped: nothing was written.\n"
+
+
+# The page alone
+
+
+def test_one_file_judges_a_pair_from_the_disk_and_can_send_nothing(browser, adapter, tmp_path):
+    made = make_axis_page.make(tmp_path)
+    assert made.stat().st_size < 300_000
+    page = browser.new_page()
+    failed, asked = [], []
+    page.on("pageerror", lambda error: failed.append(error))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(made.as_uri())
+    page.wait_for_selector("figure[data-ready=true]")
+    page.get_by_label("Choose a .safetensors adapter").set_input_files(adapter)
+    expect(page.locator("[role=status]")).to_contain_text("a.safetensors: its magnitude is per input.")
+    assert not failed and [url for url in asked if not url.startswith("data:")] == [made.as_uri()]
+    assert page.evaluate("fetch('https://example.org').then(() => 'sent', () => 'not sent')") == "not sent"

@@ -1,0 +1,445 @@
+"""One small adapter of every kind that is met in the wild, judged by Python and by the page: what each is told, and what must not be said."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from dorabook.checkpoint import Refused, judge
+from safetensors.torch import save, save_file
+from support.adapters import drawn, spread
+from support.both_readers import assert_same, in_page, in_python
+from torch import Tensor
+
+Tensors = dict[str, Tensor]
+
+
+def some(*shape: int, seed: int = 0) -> Tensor:
+    """Numbers as magnitudes and weights have them: float32, none near 0."""
+    return (drawn(*shape, seed=seed).abs() + 0.1).float()
+
+
+def lora(a: str, b: str, inputs: int = 8, outputs: int = 32) -> Tensors:
+    return {a: some(4, inputs), b: some(outputs, 4)}
+
+
+def peft(name: str, inputs: int = 8, outputs: int = 32) -> Tensors:
+    return lora(f"{name}.lora_A.weight", f"{name}.lora_B.weight", inputs, outputs) | {
+        f"{name}.lora_magnitude_vector": some(outputs)
+    }
+
+
+def both(folder: Path, adapter: Tensors, base: Tensors | None = None, name: str = "b.safetensors") -> dict | str:
+    """What both readers say of the files, which has to be the same."""
+    files = [("a.safetensors", save(adapter)), *([(name, save(base))] if base is not None else [])]
+    for file, data in files:
+        (folder / file).write_bytes(data)
+    [page], python = in_page([files]), in_python(*(folder / file for file, _ in files))
+    assert_same(page, python, "")
+    return python
+
+
+# Names: whatever a library calls A, B and m
+
+PER_OUTPUT = {
+    "ai-toolkit": lora("t.q.lora_A.weight", "t.q.lora_B.weight") | {"t.q.magnitude": some(32)},
+    "ai-toolkit, kohya's": lora("t_q.lora_down.weight", "t_q.lora_up.weight") | {"t_q.magnitude": some(32)},
+    "diffusers": lora("u.k.lora.down.weight", "u.k.lora.up.weight") | {"u.k.lora_magnitude_vector": some(32)},
+    "diffusers, older": lora("u.k.lora_linear_layer.down.weight", "u.k.lora_linear_layer.up.weight") | {"u.k.lora_magnitude_vector.weight": some(32)},
+    "two stems": lora("lora_unet_a_k.lora_down.weight", "lora_unet_a_k.lora_up.weight") | {"lora_unet_a.k.lora_magnitude_vector": some(32)},
+    "two stems, turned": lora("a.k.lora_A.weight", "a.k.lora_B.weight") | {"a_k.dora_scale": some(32)},
+    "an adapter's name": lora("q.lora_A.default_0.weight", "q.lora_B.default_0.weight") | {"q.lora_magnitude_vector.default_0.weight": some(32)},
+    "the authors": lora("q.lora_A.weight", "q.lora_B.weight") | {"q.weight_m_wdecomp.weight": some(32, 1)},
+    "fsdp_qlora": lora("q.dora_layer.lora_A.weight", "q.dora_layer.lora_B.weight") | {"q.magnitude_layer.magnitude": some(32)},
+    "Megatron": lora("q.adapter.linear_in.weight", "q.adapter.linear_out.weight") | {"q.adapter.weight_magnitude": some(32)},
+    "BoRA's rows": lora("q.lora_A.weight", "q.lora_B.weight") | {"q.magnitude_r": some(32)},
+    "peft's m, kohya's A": lora("q.lora_down.weight", "q.lora_up.weight") | {"q.lora_magnitude_vector": some(32)},
+    "m beside peft's A": lora("q.lora_A.weight", "q.lora_B.weight") | {"q.m": some(32)},
+    "half precision": {key: value.bfloat16() for key, value in peft("q").items()},
+    "eight bits": {key: value.to(torch.float8_e5m2) for key, value in peft("q").items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("adapter", PER_OUTPUT.values(), ids=PER_OUTPUT)
+def test_a_and_b_are_found_under_every_library_s_names(tmp_path, adapter):
+    said = both(tmp_path, adapter)
+    [[_, _, size, axis, sure, _]] = said["rows"]
+    assert (size, axis, sure) == ("32 × 8", "per output", "certain")
+
+
+def test_both_magnitudes_of_a_layer_are_told_and_do_not_speak_for_each_other(tmp_path):
+    factors = lora("q.lora_A.weight", "q.lora_B.weight", 8, 8) | lora("k.lora_A.weight", "k.lora_B.weight")
+    said = both(
+        tmp_path,
+        factors
+        | {"k.magnitude_r": some(32), "k.magnitude_c": some(8), "q.magnitude_r": some(8), "q.magnitude_c": some(8)},
+    )
+    assert {(row[0], row[3]) for row in said["rows"]} == {
+        ("k", "per output"),
+        ("k", "per input"),
+        ("q", "per output"),
+        ("q", "per input"),
+    }
+    assert [row[4] for row in said["rows"]] == ["certain", "certain", "fair", "fair"]
+
+
+def test_names_that_are_not_known_are_not_called_absent(tmp_path):
+    strange = {"q.down_factor": some(4, 8), "q.up_factor": some(32, 4), "q.dora_scale": some(32)}
+    [row] = both(tmp_path, strange)["rows"]
+    assert row[3] == "cannot tell" and row[5].endswith(
+        "Beside it stand q.down_factor, q.up_factor: names not known here."
+    )
+    said = both(tmp_path, lora("q.lora_A.weight", "q.lora_B.weight") | {"q.dora_gain.weight": some(32)})
+    assert (
+        "but q.dora_gain.weight, (32,), beside A and B: if that is the magnitude, save it as q.lora_magnitude_vector"
+        in said
+    )
+    plain = both(
+        tmp_path, lora("q.lora_A.weight", "q.lora_B.weight") | {"q.alpha": torch.tensor(4.0), "q.lora_B.bias": some(32)}
+    )
+    assert plain.startswith("a.safetensors has LoRA's A and B, but no DoRA magnitudes under a name known here (")
+
+
+# The base: whatever is wrong with it, what shapes prove stays proved
+
+WRONG_BASES = {
+    "nf4": ({"q.weight": torch.zeros(128, 1, dtype=torch.uint8)}, "stores this weight quantised (U8, (128, 1))"),
+    "int8": ({"q.weight": torch.zeros(32, 8, dtype=torch.int8)}, "stores this weight quantised (I8, (32, 8))"),
+    "GPTQ": ({"q.qweight": torch.zeros(1, 32, dtype=torch.int32)}, "stores this weight quantised (I32, (1, 32))"),
+    "MLX": ({"q.weight": torch.zeros(32, 1, dtype=torch.uint32)}, "stores this weight quantised (U32, (32, 1))"),
+    "packed": ({"q.weight_packed": torch.zeros(32, 1, dtype=torch.int32)}, "stores this weight quantised (I32, (32, 1))"),
+    "eight bits with scales": ({"q.weight": some(32, 8).to(torch.float8_e4m3fn), "q.weight_scale": some(1)}, "as F8_E4M3 with scales of its own"),
+    "another shape": ({"q.weight": some(32, 9)}, "is (32, 9), which does not fit: another layer, or a model of another size"),
+    "another layer": ({"k.weight": some(32, 8)}, "has no weight under this name: it may be one shard of several"),
+    "empty": ({"q.weight": some(0)}, "is saved empty, (0,): gather the parts"),
+    "NaN": ({"q.weight": torch.full((32, 8), torch.nan)}, "The base weight holds NaN or infinity."),
+    "zeros": ({"q.weight": torch.zeros(32, 8)}, "32 norms of the base are 0"),
+    "a deeper one": ({"q.weight": some(32, 8, 3, 3)}, " % from the base's norms"),
+    "fused, in no known order": ({"query_key_value.weight": some(96, 8)}, "has no weight under this name"),
+    "nothing": ({}, "has no weight under this name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "says"), WRONG_BASES.values(), ids=WRONG_BASES)
+@pytest.mark.parametrize("m", [(32,), (32, 1)])
+def test_no_base_takes_anything_from_what_a_shape_proves(tmp_path, base, says, m):
+    adapter = lora("q.lora_A.weight", "q.lora_B.weight") | {"q.dora_scale": some(*m)}
+    [row] = both(tmp_path, adapter, base)["rows"]
+    assert (row[3], row[4]) == ("per output", "certain") and says in row[5]
+
+
+def test_floats_of_eight_bits_are_read(tmp_path):
+    weight = spread(48).float()
+    for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+        stored = weight.to(dtype)
+        adapter = lora("q.lora_A.weight", "q.lora_B.weight", 48, 48) | {
+            "q.lora_magnitude_vector": stored.double().norm(dim=1)
+        }
+        [row] = both(tmp_path, adapter, {"q.weight": stored})["rows"]
+        assert (row[3], row[4]) == ("per output", "high") and "It is 0 % from" in row[5]
+
+
+def test_a_base_of_which_no_name_matches_is_not_called_another_model(tmp_path):
+    said = both(
+        tmp_path,
+        peft("transformer.transformer_blocks.0.attn.to_q"),
+        {"joint_blocks.0.x_block.attn.qkv.weight": some(96, 8)},
+    )
+    assert said["sentence"].startswith(
+        "No layer of a.safetensors has its name in b.safetensors: perhaps the same model under other names or with fused"
+    )
+    assert (
+        "those of the diffusers folder of the model" in said["sentence"] and "different models" not in said["sentence"]
+    )
+    assert said["rows"][0][3:5] == ["per output", "certain"]
+
+
+def test_a_shard_is_known_by_its_name(tmp_path):
+    base = {"layers.0.q.weight": some(32, 8)}
+    said = both(tmp_path, peft("layers.0.q") | peft("layers.1.q"), base, "model-00001-of-00003.safetensors")
+    assert "model-00001-of-00003.safetensors is shard 1 of 3 by its name: give the index" in said["sentence"]
+    whole = both(tmp_path, peft("layers.0.q"), base, "model-00001-of-00003.safetensors")
+    assert "shard" not in whole["sentence"]
+
+
+# Magnitudes that are none
+
+
+@pytest.mark.parametrize(
+    ("adapter", "axis", "says"),
+    [
+        ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(0), "q.lora_magnitude_vector": some(0)}, "cannot tell", "m is saved empty, (0,)"),
+        ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(0), "q.lora_magnitude_vector": some(32)}, "per output", "A is (0,) and B is (0,), saved empty"),
+        ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(0), "q.dora_scale": some(32, 1)}, "per output", "m is (32, 1), a shape that keeps"),
+        (peft("q") | {"q.lora_magnitude_vector": some(0, 8)}, "cannot tell", "m is saved empty, (0, 8)"),
+        (peft("q") | {"q.lora_magnitude_vector": some(32).index_fill(0, torch.tensor([3]), torch.nan)}, "per output", "1 number of m is NaN or infinity"),
+        (peft("q") | {"q.lora_magnitude_vector": torch.full((32,), torch.inf)}, "per output", "32 numbers of m are NaN or infinity"),
+        (peft("q") | {"q.lora_magnitude_vector": torch.zeros(32)}, "per output", "32 of 32 numbers of m are 0."),
+        (peft("q") | {"q.lora_magnitude_vector": drawn(32).float()}, "per output", "numbers of m are below 0, which no norm is: LyCORIS 2.2.0 stored means"),
+        (peft("q") | {"q.lora_magnitude_vector": torch.ones(32, dtype=torch.int8)}, "per output", "m is stored as I8, whose values are not read"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_norms_are_said_as_what_they_are(tmp_path, adapter, axis, says):
+    [row] = both(tmp_path, adapter, {"q.weight": some(32, 8)})["rows"]
+    assert row[3] == axis and says in row[5]
+
+
+def test_a_zero_row_that_was_never_trained_is_named_on_both_sides(tmp_path):
+    weight = some(32, 8)
+    weight[4] = 0
+    [row] = both(tmp_path, peft("q") | {"q.lora_magnitude_vector": weight.norm(dim=1)}, {"q.weight": weight})["rows"]
+    assert "1 norm of the base is 0: DoRA divides by it." in row[5] and "1 of 32 numbers of m are 0." in row[5]
+
+
+# Suffixes and neighbours
+
+
+@pytest.mark.parametrize("kernel", [(3,), (3, 3), (3, 3, 3)])
+@pytest.mark.parametrize("names", [("lora_A.weight", "lora_B.weight"), ("lora_down.weight", "lora_up.weight")])
+@pytest.mark.parametrize("m", ["dora_scale", "lora_magnitude_vector"])
+def test_the_second_side_of_a_square_convolution_proves_nothing(tmp_path, kernel, names, m):
+    ones = (1,) * len(kernel)
+    adapter = {f"c.{names[0]}": some(4, 8, *kernel), f"c.{names[1]}": some(8, 4, *ones), f"c.{m}": some(1, 8, *ones)}
+    [row] = both(tmp_path, adapter)["rows"]
+    assert (
+        row[4] == "fair"
+        and "peft writes a convolution's outputs, and LyCORIS its inputs" in row[5]
+        and "norms prove it" in row[5]
+    )
+
+
+def test_the_values_of_a_square_convolution_prove_it(tmp_path):
+    weight = (spread(16)[:, :, None] * drawn(16, 16, 3).mul(0.1).exp()).float()
+    factors = {"c.lora_A.weight": some(2, 16, 3), "c.lora_B.weight": some(16, 2, 1)}
+    for dims, axis in (((1, 2), "per output"), ((0, 2), "per input")):
+        m = weight.norm(dim=dims).reshape(1, 16, 1)
+        assert both(tmp_path, factors | {"c.dora_scale": m}, {"c.weight": weight})["rows"][0][3:5] == [axis, "high"]
+
+
+def test_an_embedding_s_axis_is_its_own(tmp_path):
+    mlx = {
+        "k.lora_a": some(8, 4),
+        "k.lora_b": some(4, 3),
+        "k.m": some(3),
+        "q.lora_a": some(8, 4),
+        "q.lora_b": some(4, 8),
+        "q.m": some(8),
+    }
+    emb = {
+        "emb.lora_a": some(20, 4),
+        "emb.lora_b": some(4, 8),
+        "emb.m": some(20),
+        "wte.lora_a": some(8, 4),
+        "wte.lora_b": some(4, 8),
+        "wte.m": some(8),
+    }
+    rows = {row[0]: row[3:5] for row in both(tmp_path, emb | mlx)["rows"]}
+    assert rows == {
+        "emb": ["per token", "certain"],
+        "k": ["per output", "certain"],
+        "q": ["per output", "fair"],
+        "wte": ["cannot tell", "none"],
+    }
+
+
+def test_a_weight_stored_turned_gives_the_sizes_of_a_layer_without_a_and_b(tmp_path):
+    base = {"h.0.c_attn.weight": some(8, 24), "h.0.c_attn.bias": some(24), "wte.weight": some(50, 8)}
+    rows = {
+        row[0]: row[2:4]
+        for row in both(
+            tmp_path, {"h.0.c_attn.lora_magnitude_vector": some(24), "wte.lora_magnitude_vector": some(8)}, base
+        )["rows"]
+    }
+    assert rows == {"h.0.c_attn": ["24 × 8", "per output"], "wte": ["8 × 50", "per output"]}
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+@pytest.mark.parametrize("kernel", [(1,), (3, 3)])
+def test_a_grouped_convolution_has_norms_of_a_group_s_inputs(tmp_path, groups, kernel):
+    ones = (1,) * len(kernel)
+    adapter = {
+        "c.dora_scale": some(8),
+        "c.lora_down.weight": some(1, 8, *kernel),
+        "c.lora_up.weight": some(8, 1, *ones),
+    }
+    [row] = both(tmp_path, adapter, {"c.weight": some(8, 8 // groups, *kernel)})["rows"]
+    assert row[2:5] == [f"8 × {8 // groups}", "per output", "certain"]
+
+
+# Names of the base's weights
+
+
+def layer(name: str, n: int = 8) -> Tensors:
+    """A layer whose sizes only its base weight tells, so that a wrong match is seen."""
+    return {f"{name}.dora_scale": some(n)}
+
+
+SAME = [  # a layer of an adapter, a weight of a base, and what else the base has
+    ("lycoris_q_", "q", []),
+    ("base_model.model.model.layers.0.q_proj", "model.language_model.layers.0.q_proj", ["model.visual.layers.0.q_proj"]),
+    ("model.language_model.layers.0.q_proj", "language_model.model.layers.0.q_proj", ["vision_tower.vision_model.layers.0.q_proj"]),
+    ("base_model.model.vision_tower.encoder.layers.0.q_proj", "vision_tower.vision_model.encoder.layers.0.q_proj", ["language_model.model.layers.0.q_proj"]),
+    ("lora_te1_text_model_encoder_layers_0_mlp_fc1", "text_encoder.text_model.encoder.layers.0.mlp.fc1", ["text_encoder_2.text_model.encoder.layers.0.mlp.fc1"]),
+    ("lora_te2_text_model_encoder_layers_0_mlp_fc1", "text_encoder_2.text_model.encoder.layers.0.mlp.fc1", ["text_encoder.text_model.encoder.layers.0.mlp.fc1"]),
+    ("lora_te2_text_model_encoder_layers_0_mlp_fc1", "conditioner.embedders.1.model.transformer.resblocks.0.mlp.c_fc", ["conditioner.embedders.0.transformer.text_model.encoder.layers.0.mlp.fc1"]),
+    ("lora_te1_text_model_encoder_layers_0_mlp_fc1", "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1", ["text_encoders.clip_g.transformer.text_model.encoder.layers.0.mlp.fc1"]),
+    ("lora_unet_down_blocks_1_attentions_0_proj_in", "model.diffusion_model.input_blocks.4.1.proj_in", ["model.diffusion_model.input_blocks.1.1.proj_in"]),
+    ("lora_unet_input_blocks_4_1_proj_in", "down_blocks.1.attentions.0.proj_in", ["down_blocks.0.attentions.0.proj_in"]),
+    ("unet.mid_block.resnets.1.conv1", "middle_block.2.in_layers.2", []),
+    ("unet.up_blocks.0.upsamplers.0.conv", "output_blocks.2.2.conv", ["output_blocks.2.1.proj_in"]),
+    ("transformer.single_transformer_blocks.3.proj_out", "model.diffusion_model.single_blocks.3.linear2", []),
+    ("lora_unet_double_blocks_0_img_mlp_0", "transformer_blocks.0.ff.net.0.proj", ["transformer_blocks.0.ff_context.net.0.proj"]),
+    ("model.layers.0._orig_mod.q_proj", "layers.0._fsdp_wrapped_module.q_proj", []),
+    ("a.tool.layers.0.q", "layers.0.q", []),
+    ("layers.0.q", "own.words.layers.0.q", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "weight", "others"), SAME)
+def test_a_layer_is_found_under_another_library_s_name(tmp_path, name, weight, others):
+    [row] = both(
+        tmp_path, layer(name), {f"{weight}.weight": some(8, 5)} | {f"{other}.weight": some(8, 6) for other in others}
+    )["rows"]
+    assert row[2:4] == ["8 × 5", "per output"]
+
+
+OTHER = [  # a layer of an adapter, and a base that has no weight for it
+    ("transformer.proj_out", ["blocks.3.proj_out"]),
+    ("proj_out", ["decoder.proj_out"]),
+    ("layers.0.q", ["encoder.layers.0.q", "decoder.layers.0.q"]),
+    ("decoder.layers.0.q", ["encoder.layers.0.q"]),
+    ("layers.1.q", ["layers.11.q", "blocks.1.layers.1.q"]),
+    ("lora_te2_text_model_encoder_layers_0_q", ["text_encoder.text_model.encoder.layers.0.q"]),
+    ("vision_tower.layers.0.q", ["language_model.layers.0.q"]),
+]
+
+
+@pytest.mark.parametrize(("name", "weights"), OTHER)
+def test_the_end_of_a_name_is_not_enough(tmp_path, name, weights):
+    [row] = both(tmp_path, layer(name), {f"{one}.weight": some(8, 5) for one in weights})["rows"]
+    assert row[2] == "unknown" and "The base has no weight under this name" in row[5]
+
+
+def test_a_beginning_is_left_out_only_where_most_layers_have_it(tmp_path):
+    base = {"layers.0.q.weight": some(8, 5), "layers.1.q.weight": some(8, 5)}
+    rows = both(tmp_path, layer("layers.0.q") | layer("layers.1.q") | layer("draft.layers.1.q"), base)["rows"]
+    assert {row[0]: row[2] for row in rows} == {
+        "layers.0.q": "8 × 5",
+        "layers.1.q": "8 × 5",
+        "draft.layers.1.q": "unknown",
+    }
+
+
+def test_a_weight_is_not_given_to_layers_of_two_parts(tmp_path):
+    names = [f"lora_te{i}_text_model_encoder_layers_0_mlp_fc1" for i in (1, 2)]
+    rows = both(
+        tmp_path, layer(names[0]) | layer(names[1]), {"text_model.encoder.layers.0.mlp.fc1.weight": some(8, 5)}
+    )["rows"]
+    assert all("Several layers lead to text_model.encoder.layers.0.mlp.fc1.weight" in row[5] for row in rows)
+    factors = lora(f"{names[0]}.lora_down.weight", f"{names[0]}.lora_up.weight", 5, 8) | lora(
+        f"{names[1]}.lora_down.weight", f"{names[1]}.lora_up.weight", 6, 8
+    )
+    rows = both(
+        tmp_path,
+        layer(names[0]) | layer(names[1]) | factors,
+        {"text_model.encoder.layers.0.mlp.fc1.weight": some(8, 5)},
+    )["rows"]
+    assert ["% from" in row[5] for row in rows] == [True, False] and "which does not fit" in rows[1][5]
+
+
+FUSED = [  # a layer, its sizes, the weight that holds it, that weight's rows, and the layer's first
+    ("layers.0.self_attn.q_proj", 24, "layers.0.self_attn.qkv_proj", 72, 0),
+    ("layers.0.self_attn.k_proj", 8, "layers.0.self_attn.qkv_proj", 40, 24),  # fewer keys than queries
+    ("layers.0.self_attn.v_proj", 8, "layers.0.self_attn.qkv_proj", 40, 32),
+    ("layers.0.mlp.up_proj", 24, "layers.0.mlp.gate_up_proj", 48, 24),
+    ("transformer.single_transformer_blocks.0.attn.to_k", 24, "single_blocks.0.linear1", 168, 24),
+    ("transformer.single_transformer_blocks.0.proj_mlp", 96, "single_blocks.0.linear1", 168, 72),
+    ("transformer.transformer_blocks.0.attn.add_v_proj", 24, "double_blocks.0.txt_attn.qkv", 72, 48),
+    ("lora_te2_text_model_encoder_layers_0_self_attn_v_proj", 24, "conditioner.embedders.1.model.transformer.resblocks.0.attn.in_proj", 72, 48),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "outputs", "whole", "rows", "first"), FUSED)
+def test_the_rows_of_a_fused_weight_are_used_where_their_order_is_known(tmp_path, name, outputs, whole, rows, first):
+    weight = some(rows, 24)
+    m = weight[first : first + outputs].double().norm(dim=1)
+    adapter = lora(f"{name}.lora_A.weight", f"{name}.lora_B.weight", 24, outputs) | {f"{name}.lora_magnitude_vector": m}
+    key = f"{whole}_weight" if whole.endswith("in_proj") else f"{whole}.weight"
+    [row] = both(tmp_path, adapter, {key: weight})["rows"]
+    assert row[3] == "per output" and "It is 0 % from" in row[5]
+    assert f"Its weight is rows {first + 1} to {first + outputs} of {key}, which holds several layers in one." in row[5]
+
+
+def test_a_fused_weight_in_no_known_order_is_said_to_be_one(tmp_path):
+    [row] = both(tmp_path, peft("layers.0.attn.q_proj"), {"layers.0.attn.query_key_value.weight": some(96, 8)})["rows"]
+    assert row[3:5] == ["per output", "certain"]
+    assert (
+        "The base has it inside layers.0.attn.query_key_value.weight, fused with other layers in an order that is not known"
+        in row[5]
+    )
+
+
+# Folders and configurations
+
+
+def test_two_adapters_in_one_folder_are_judged_one_at_a_time(tmp_path):
+    save_file(peft("l.0.q", 8, 8), tmp_path / "one.safetensors")
+    save_file({"x.dora_scale": some(1, 8)}, tmp_path / "two.safetensors")
+    with pytest.raises(
+        Refused, match=r"^one.safetensors and two.safetensors both hold magnitudes: judge one adapter at a time$"
+    ):
+        judge(tmp_path)
+
+
+def test_the_one_adapter_of_a_folder_is_judged_alone(tmp_path):
+    save_file(peft("q", 8, 8), tmp_path / "adapter.safetensors")
+    save_file({"q.weight": some(8, 8)}, tmp_path / "model.safetensors")
+    report = judge(tmp_path)
+    assert report.adapter == "adapter.safetensors" and report.layers[0].base_key is None
+
+
+def test_two_models_in_one_folder_are_no_base(tmp_path):
+    for name in ("model", "model.fp16"):
+        save_file({"q.weight": some(32, 8)}, tmp_path / f"{name}.safetensors")
+    (tmp_path / "adapter").mkdir()
+    save_file(peft("q"), tmp_path / "adapter/a.safetensors")
+    with pytest.raises(
+        Refused, match=r" has q.weight in both model.fp16.safetensors and model.safetensors: give the files of one"
+    ):
+        judge(tmp_path / "adapter", tmp_path)
+
+
+def test_a_diffusers_folder_is_read_by_its_folders(tmp_path):
+    name = "text_model.encoder.layers.0.mlp.fc1"
+    for part, inputs in (("text_encoder", 5), ("text_encoder_2", 6)):
+        (tmp_path / "model" / part).mkdir(parents=True)
+        save_file({f"{name}.weight": some(8, inputs)}, tmp_path / "model" / part / "model.safetensors")
+    save_file(layer(f"lora_te2_{name.replace('.', '_')}"), tmp_path / "a.safetensors")
+    [found] = judge(tmp_path / "a.safetensors", tmp_path / "model").layers
+    assert (found.base_key, found.inputs) == (f"{name}.weight", 6)
+
+
+def test_a_pickle_alone_in_a_folder_is_named(tmp_path):
+    (tmp_path / "adapter_model.bin").write_bytes(b"PK\3\4")
+    with pytest.raises(
+        Refused, match=r" has no .safetensors files, but adapter_model.bin: load that where it was written and save"
+    ):
+        judge(tmp_path)
+
+
+def test_a_configuration_that_says_dora_where_none_was_saved(tmp_path):
+    files = [
+        ("adapter_model.safetensors", save(lora("q.lora_A.weight", "q.lora_B.weight"))),
+        ("adapter_config.json", json.dumps({"use_dora": True}).encode()),
+    ]
+    for name, data in files:
+        (tmp_path / name).write_bytes(data)
+    [page] = in_page([files])
+    assert page == in_python(tmp_path / "adapter_model.safetensors") == in_python(tmp_path)
+    assert page.startswith(
+        "adapter_model.safetensors has no DoRA magnitudes, though adapter_config.json says use_dora: they were not saved, or under"
+    )
+    (tmp_path / "adapter_config.json").write_text('{"use_dora": false}')
+    assert in_python(tmp_path).startswith("adapter_model.safetensors has LoRA's A and B, but no DoRA magnitudes")
+    (tmp_path / "adapter_config.json").write_text("[" * 10_000)
+    assert in_python(tmp_path).startswith("adapter_model.safetensors has LoRA's A and B, but no DoRA magnitudes")

@@ -1,0 +1,355 @@
+"""Merging and extracting: equal to what peft and LyCORIS merge themselves, and nothing half-written, whatever goes wrong."""
+
+import errno
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dorabook.checkpoint import Refused, __main__, merge
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from support.adapters import drawn
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ADAPTERS = ("lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false")
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_weights_are_those_of_lycoris_s_own_merge(tmp_path, name):
+    out = tmp_path / "merged.safetensors"
+    per = "input" if name == "lora_wd_on_output_false" else None  # its square convolution does not tell
+    merge.merge(FIXTURES / f"lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out, per=per)
+    own, base, got = (
+        load_file(path)
+        for path in (FIXTURES / f"merged_lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out)
+    )
+    assert got.keys() == base.keys()
+    for key, value in got.items():
+        torch.testing.assert_close(value, own.get(key, base[key]), rtol=1e-5, atol=1e-7)
+        assert torch.equal(value, base[key]) == key.endswith("bias")
+
+
+class Model(torch.nn.Module):
+    """Every kind of layer that peft decomposes, square and not: (batch, 8) tokens -> (batch, 8, 40)."""
+
+    def __init__(self):
+        super().__init__()
+        from transformers.pytorch_utils import Conv1D
+
+        self.embed = torch.nn.Embedding(50, 64)
+        self.mix = torch.nn.Conv2d(8, 12, 3, padding=1)
+        self.c_proj = Conv1D(64, 64)
+        self.c_fc = Conv1D(96, 64)
+        self.square = torch.nn.Linear(96, 96)
+        self.narrow = torch.nn.Linear(96, 40)
+
+    def forward(self, tokens):
+        x = self.c_proj(self.embed(tokens))
+        x = x + self.mix(x[:, :, None]).flatten(2)[:, :8]
+        return self.narrow(torch.tanh(self.square(torch.relu(self.c_fc(x)))))
+
+
+@pytest.fixture(scope="module")
+def peft_files(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """An adapter of Model that peft trained and saved, its base, and what peft merges of the two."""
+    from peft import LoraConfig, get_peft_model
+
+    folder = tmp_path_factory.mktemp("peft")
+    torch.manual_seed(0)
+    model = Model()
+    for parameter in model.parameters():
+        parameter.data += (
+            0.3 * parameter.data * torch.randn(parameter.shape[:1]).reshape(-1, *[1] * (parameter.ndim - 1))
+        )
+    save_file(model.state_dict(), folder / "base.safetensors")
+    config = LoraConfig(r=4, lora_alpha=6, use_dora=True, target_modules=["embed", "mix", "c_proj", "c_fc", "square", "narrow"],
+        alpha_pattern={"narrow": 3})  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of peft, that fan_in_fan_out is set for Conv1D
+        tuned = get_peft_model(model, config)
+        adam = torch.optim.Adam([p for p in tuned.parameters() if p.requires_grad], lr=3e-3)
+        draw = torch.Generator().manual_seed(1)
+        for _ in range(10):
+            tokens, target = torch.randint(0, 50, (16, 8), generator=draw), torch.randn(16, 8, 40, generator=draw)
+            adam.zero_grad()
+            torch.nn.functional.mse_loss(tuned(tokens), target).backward()
+            adam.step()
+        tuned.save_pretrained(folder / "adapter", save_embedding_layers=False)
+        save_file(
+            {key: value.contiguous() for key, value in tuned.merge_and_unload().state_dict().items()},
+            folder / "own.safetensors",
+        )
+    return folder / "adapter", folder / "base.safetensors", folder / "own.safetensors"
+
+
+def test_the_weights_are_those_of_peft_s_own_merge(peft_files, tmp_path):
+    adapter, base, own = peft_files
+    jobs = merge.merge(adapter, base, tmp_path / "merged.safetensors", per="output")
+    assert {job.name.rpartition(".")[2]: job.side for job in jobs} == {
+        "embed": 1,
+        "mix": 0,
+        "c_proj": 1,
+        "c_fc": 1,
+        "square": 0,
+        "narrow": 0,
+    }
+    for key, value in load_file(tmp_path / "merged.safetensors").items():
+        torch.testing.assert_close(value, load_file(own)[key], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_a_weight_is_rounded_once_to_the_dtype_of_its_base(peft_files, tmp_path, dtype):
+    adapter, base, _ = peft_files
+    exact = {key: value.to(dtype).double() for key, value in load_file(base).items()}
+    for name, tensors in (("exact", exact), ("base", {key: value.to(dtype) for key, value in exact.items()})):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+        merge.merge(adapter, tmp_path / f"{name}.safetensors", tmp_path / f"{name}.merged.safetensors", per="output")
+    right, got = (load_file(tmp_path / f"{name}.merged.safetensors") for name in ("exact", "base"))
+    for key, value in got.items():
+        assert value.dtype == dtype
+        one = torch.finfo(dtype).eps / 2 + (2e-6 if dtype != torch.float64 else 0)
+        assert ((value.double() - right[key]).abs() <= one * right[key].abs() + 1e-7).all(), key
+
+
+def test_bits_of_bfloat16_are_torch_s():
+    numbers = torch.cat(
+        [drawn(10_000).float(), torch.tensor([0.0, -0.0, torch.inf, 1e38, 1.00390625, 1.01171875, 1e-40])]
+    )
+    bits = np.frombuffer(merge.encoded(numbers.numpy(), "BF16"), "<u2")
+    assert (bits.astype("<i2") == numbers.bfloat16().view(torch.int16).numpy()).all()
+    assert np.frombuffer(merge.encoded(np.array([np.nan], "<f4"), "BF16"), "<u2")[0] & 0x7FFF > 0x7F80
+
+
+def shards(base: Path, folder: Path) -> Path:
+    """The base as a sharded model has it, with metadata that is to be kept."""
+    folder.mkdir()
+    tensors = load_file(base)
+    names = {key: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, key in enumerate(tensors)}
+    for name in set(names.values()):
+        save_file(
+            {key: tensors[key] for key in tensors if names[key] == name}, folder / name, metadata={"format": "pt"}
+        )
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total": 1}, "weight_map": names}))
+    return folder
+
+
+def test_a_sharded_base_stays_sharded(peft_files, tmp_path):
+    adapter, base, own = peft_files
+    folder = shards(base, tmp_path / "base")
+    for given in (folder, folder / "model.safetensors.index.json"):
+        out = tmp_path / f"merged {given.name}"
+        merge.merge(adapter, given, out, per="output")
+        assert {file.name for file in out.iterdir()} == {file.name for file in folder.iterdir()}
+        assert (out / "model.safetensors.index.json").read_bytes() == (
+            folder / "model.safetensors.index.json"
+        ).read_bytes()
+        got = {}
+        for file in out.glob("*.safetensors"):
+            got |= load_file(file)
+            with safe_open(file, "pt") as opened:
+                assert opened.metadata() == {"format": "pt"}
+        for key, value in load_file(own).items():
+            torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
+
+
+def layer(seed: int = 0, n: int = 12) -> dict[str, torch.Tensor]:
+    return {
+        "q.lora_A.weight": drawn(2, n, seed=seed).float(),
+        "q.lora_B.weight": drawn(n, 2, seed=seed + 1).float(),
+        "q.alpha": torch.tensor(4.0),
+    }
+
+
+@pytest.fixture
+def pair(tmp_path) -> tuple[Path, Path]:
+    save_file(layer() | {"q.dora_scale": drawn(1, 12).abs().float()}, tmp_path / "a.safetensors")
+    save_file({"q.weight": drawn(12, 12, seed=3).float(), "k.weight": drawn(3, 3).float()}, tmp_path / "b.safetensors")
+    return tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+
+
+def test_a_merged_weight_is_the_formula_s(pair, tmp_path):
+    merge.merge(*pair, tmp_path / "out.safetensors")
+    adapter, base = (load_file(path) for path in pair)
+    moved = (
+        base["q.weight"].double() + 4 / 2 * adapter["q.lora_B.weight"].double() @ adapter["q.lora_A.weight"].double()
+    )
+    expected = moved / moved.norm(dim=0) * adapter["q.dora_scale"]
+    torch.testing.assert_close(
+        load_file(tmp_path / "out.safetensors")["q.weight"].double(), expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_zero_direction_stays_zero(tmp_path):
+    weight = drawn(12, 12, seed=3).float()
+    weight[5] = 0
+    factors = layer()
+    factors["q.lora_B.weight"][5] = 0
+    save_file(factors | {"q.dora_scale": torch.ones(12, 1)}, tmp_path / "a.safetensors")
+    save_file({"q.weight": weight}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "out.safetensors")
+    got = load_file(tmp_path / "out.safetensors")["q.weight"]
+    assert (got[5] == 0).all() and got.isfinite().all()
+
+
+def test_the_rows_of_a_fused_weight_are_merged_where_they_lie(tmp_path):
+    whole = drawn(36, 12, seed=3).float()
+    factors = {f"layers.0.{key.replace('q.', 'k_proj.')}": value for key, value in layer().items()}
+    save_file(factors | {"layers.0.k_proj.dora_scale": torch.ones(12, 1)}, tmp_path / "a.safetensors")
+    save_file({"layers.0.qkv_proj.weight": whole}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "out.safetensors")
+    got = load_file(tmp_path / "out.safetensors")["layers.0.qkv_proj.weight"]
+    assert torch.equal(got[:12], whole[:12]) and torch.equal(got[24:], whole[24:])
+    torch.testing.assert_close(got[12:24].norm(dim=1), torch.ones(12))
+
+
+# What is refused
+
+
+def flat(m: torch.Tensor) -> dict[str, torch.Tensor]:
+    return layer() | {"q.dora_scale": m}
+
+
+REFUSED = {
+    "an axis that is not sure": (flat(torch.ones(12)), {}, "q cannot be merged, so nothing is: its axis is not sure."),
+    "a weight that is not there": (flat(torch.ones(12, 1)), {"q.weight": None}, "The base has no weight under this name"),
+    "a quantised weight": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12, dtype=torch.int8)}, "stores this weight quantised"),
+    "floats of eight bits": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12).to(torch.float8_e4m3fn)}, "q cannot be merged"),
+    "NaN": (flat(torch.full((12, 1), torch.nan)), {}, "12 numbers of m are NaN or infinity"),
+    "no alpha": ({key: value for key, value in flat(torch.ones(12, 1)).items() if "alpha" not in key}, {}, "a.safetensors has no alpha, and no adapter_config"),
+    "a layer without a magnitude": (flat(torch.ones(12, 1)) | {"k.lora_A.weight": torch.ones(2, 3)}, {}, "holds k.lora_A.weight, a factor of a layer without"),
+    "a whole module": (flat(torch.ones(12, 1)) | {"head.weight": torch.ones(2, 3)}, {}, "holds head.weight, no part of a DoRA layer, which would be lost"),
+    "a core": (flat(torch.ones(12, 1)) | {"q.lora_mid.weight": torch.ones(2, 2, 3, 3)}, {}, "holds q.lora_mid.weight, no part"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("adapter", "base", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_merged_is_refused_and_nothing_is_written(pair, tmp_path, adapter, base, says):
+    save_file(adapter, pair[0])
+    kept = load_file(pair[1]) | base
+    save_file({key: value for key, value in kept.items() if value is not None}, pair[1])
+    with pytest.raises(Refused) as refused:
+        merge.merge(*pair, tmp_path / "out.safetensors")
+    assert says in str(refused.value)
+    assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.safetensors"]
+
+
+def test_the_axis_that_is_asked_for_is_taken_only_where_none_was_found(pair, tmp_path):
+    with pytest.raises(Refused, match=r"^q cannot be merged, so nothing is: it is per input\. m is \(1, 12\)"):
+        merge.merge(*pair, tmp_path / "out.safetensors", per="output")
+    save_file(flat(torch.ones(12)), pair[0])
+    for per, dim in (("output", 1), ("input", 0)):
+        merge.merge(*pair, tmp_path / f"{per}.safetensors", per=per)
+        torch.testing.assert_close(load_file(tmp_path / f"{per}.safetensors")["q.weight"].norm(dim=dim), torch.ones(12))
+
+
+def test_nothing_is_written_over(pair, tmp_path):
+    before = [path.read_bytes() for path in pair]
+    for out in (*pair, tmp_path):
+        with pytest.raises(Refused, match=r" is there already, and nothing is written over: give a new name$"):
+            merge.merge(*pair, out)
+    with pytest.raises(Refused, match="the folder nowhere is not there: make it first"):
+        merge.merge(*pair, tmp_path / "nowhere/out.safetensors")
+    assert [path.read_bytes() for path in pair] == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("sharded", [False, True])
+def test_what_is_stopped_leaves_nothing(pair, tmp_path, monkeypatch, capsys, error, sharded):
+    base = shards(pair[1], tmp_path / "base") if sharded else pair[1]
+    copy, copied = shutil.copyfile, []
+
+    def stopped(*given):
+        copied.append(copy(*given))
+        raise error
+
+    monkeypatch.setattr(shutil, "copyfile", stopped)
+    before = sorted(os.listdir(tmp_path))
+    code = __main__.main(["merge", str(pair[0]), "--base", str(base), "--out", str(tmp_path / "out.safetensors")])
+    said = capsys.readouterr().err
+    assert copied and sorted(os.listdir(tmp_path)) == before
+    assert (code, said) == (
+        (130, "Stopped: nothing was written.\n")
+        if isinstance(error, KeyboardInterrupt)
+        else (2, "out.safetensors could not be written (No space left on device); nothing of it was left\n")
+    )
+
+
+# The plain LoRA
+
+
+def change(adapter: Path, base: Path, folder: Path) -> torch.Tensor:
+    merge.merge(adapter, base, folder / "merged.safetensors")
+    return load_file(folder / "merged.safetensors")["q.weight"] - load_file(base)["q.weight"]
+
+
+@pytest.mark.parametrize("rank", [1, 4, 12, 99])
+def test_a_lora_is_the_nearest_of_its_rank_and_says_what_it_leaves_out(pair, tmp_path, rank):
+    [(name, error)] = merge.extract(*pair, tmp_path / "lora.safetensors", rank)
+    got, wanted = load_file(tmp_path / "lora.safetensors"), change(*pair, tmp_path)
+    assert set(got) == {"q.lora_down.weight", "q.lora_up.weight", "q.alpha"}
+    assert float(got["q.alpha"]) == len(got["q.lora_down.weight"]) == min(rank, 12)  # alpha / rank is 1
+    singular = torch.linalg.svdvals(wanted.double())
+    left = float(singular[rank:].norm() / singular.norm())
+    assert name == "q" and error == pytest.approx(left, abs=1e-5)
+    off = float((wanted - got["q.lora_up.weight"] @ got["q.lora_down.weight"]).norm() / wanted.norm())
+    assert off == pytest.approx(error, abs=1e-5)
+
+
+def test_a_large_change_s_lora_is_as_near_as_the_singular_values_allow():
+    matrix = (drawn(700, 20) @ drawn(20, 600, seed=1) + 0.05 * drawn(700, 600, seed=2)).float().numpy()
+    B, A = merge.nearest(matrix, 10)
+    singular = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
+    assert np.linalg.norm(matrix - B @ A) <= 1.001 * np.linalg.norm(singular[10:])
+
+
+def test_peft_loads_a_lora_of_its_own_adapter(peft_files, tmp_path):
+    from peft import PeftModel
+
+    adapter, base, own = peft_files
+    errors = merge.extract(adapter, base, tmp_path / "lora", 40, per="output")
+    model = Model()
+    model.load_state_dict(load_file(base))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set")
+        loaded = PeftModel.from_pretrained(model, tmp_path / "lora").merge_and_unload().state_dict()
+    before, after = load_file(base), load_file(own)
+    assert len(errors) == 6
+    for name, error in errors:
+        key = f"{name.removeprefix('base_model.model.')}.weight"
+        off = float((loaded[key] - after[key]).norm() / (after[key] - before[key]).norm())
+        assert off == pytest.approx(error, abs=1e-4)
+
+
+# The command
+
+
+def test_the_command_says_what_it_merged_and_how_it_rounded(pair, tmp_path, capsys):
+    given = ["merge", str(pair[0]), "--base", str(pair[1]), "--out", str(tmp_path / "out.safetensors")]
+    assert __main__.main(given) == 0
+    assert capsys.readouterr().out == (
+        "out.safetensors has 1 merged layers (per input 1). Each number was computed in float32 and stored in float32, rounded once by "
+        "at most 1/16,777,216 of it.\n"
+    )
+    assert __main__.main([*given, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["refused"].startswith("out.safetensors is there already")
+
+
+def test_the_command_lists_what_a_lora_leaves_out(pair, tmp_path, capsys):
+    given = ["extract", str(pair[0]), "--base", str(pair[1]), "--rank", "3"]
+    assert __main__.main([*given, "--out", str(tmp_path / "lora.safetensors")]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert (
+        first == "lora.safetensors is a LoRA of rank 3. Of each layer's change it leaves out, by norm:"
+        and second.endswith(" %  q")
+    )
+    assert __main__.main([*given, "--out", str(tmp_path / "again.safetensors"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"].keys() == {"q"}
+    with pytest.raises(SystemExit):
+        __main__.main([*given[:-1], "0", "--out", "x"])
+    assert "argument --rank: give a whole number from 1 on" in capsys.readouterr().err
