@@ -19,6 +19,7 @@ START = "book/index.html"
 COVER = "_static/preview.png"
 FONT = "_static/fonts/stix-two-math.woff2"
 DROPPED = "script, style, .headerlink, .here, button, form, summary .open"
+QUIET = "a.evidence, a.name, abbr"  # what says more when it is pointed at
 KINDS = {".xhtml": "application/xhtml+xml", ".png": "image/png", ".css": "text/css", ".woff2": "font/woff2"}
 NAMESPACES = {"math": "http://www.w3.org/1998/Math/MathML", "svg": "http://www.w3.org/2000/svg"}
 CASED = {"viewbox": "viewBox"}  # of SVG: HTML is read without regard to case
@@ -96,6 +97,8 @@ def read(site: Path) -> dict[str, Page]:
 def as_xhtml(page: Page, pages: dict[str, Page]) -> str:
     for tag in page.article.select(DROPPED):
         tag.decompose()
+    for tag in page.article.select(QUIET):
+        tag.unwrap()
     for tag in page.article.find_all(True):
         finish(tag, page, pages)
     up = "../" * page.name.count("/")

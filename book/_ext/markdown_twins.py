@@ -112,7 +112,7 @@ def inline(node: nodes.Node) -> str:
             return f"**{within(node)}**"
         case nodes.emphasis():
             return f"*{within(node)}*"
-        case nodes.reference():
+        case nodes.reference() if not {"evidence", "name"} & set(node["classes"]):
             return f"[{within(node)}]({twin(node.get('refuri') or '#' + node.get('refid', ''))})"
         case nodes.image():
             return picture(node)

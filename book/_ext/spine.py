@@ -126,8 +126,8 @@ def without_verdict(text: str) -> str:
 
 
 def words(text: str) -> int:
-    """As read: the words of a link and not its address, a formula as its symbols, and no lines of a table."""
-    text = re.sub(r"\]\([^)\s]+\)", "", text)
+    """As read: the words of a link or phrase and not where it leads, a formula as its symbols, and no lines of a table."""
+    text = re.sub(r"\]\([^)\s]+\)|</?span[^>]*>", "", text)
     return len([word for word in text.split() if re.search(r"\w", word)])
 
 

@@ -3,12 +3,13 @@
 tests/test_book.py runs all of them on the book, and each of them on a notebook that breaks its rule.
 """
 
-import ast
 import base64
 import re
 from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
+
+from evidence import numbers, plain, proved
 
 Notebook = dict[str, Any]
 Cell = dict[str, Any]
@@ -32,7 +33,6 @@ REPR = re.compile(r"^\w+\((?:children|description|value|layout)=")  # of a plain
 MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)(.*)$")
 COLUMN = re.compile(r"\bcolumns?\b", re.I)
 SHAPE = re.compile(r"[(\[]\s*[\w·*×]+\s*,\s*[\w·*×]*\s*[)\]]|\d\s*[×x]\s*\d")
-NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)")
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
@@ -211,39 +211,19 @@ def pictures_have_alt_text(notebook: Notebook) -> list[str]:
 
 def prose_numbers_are_computed(notebook: Notebook) -> list[str]:
     """A number of three or more digits in the text also stands in an output or an assertion."""
-    known = {
-        plain(number) for cell in code_cells(notebook) for source in evidence(cell) for number in NUMBER.findall(source)
-    }
-    problems = []
-    for prose in markdown(notebook):
-        for number in NUMBER.findall(without_references(prose)):
-            if significant(number) >= 3 and plain(number) not in known:
-                problems.append(f"{number} in the text stands in no output and no assertion")
-    return problems
-
-
-def evidence(cell: Cell) -> Iterator[str]:
-    yield from output_texts(cell)
-    source = re.sub(r"^[%!].*$", "", text(cell["source"]), flags=re.M)
-    for node in ast.walk(ast.parse(source)):
-        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-        if isinstance(node, ast.Assert) or "assert" in called:
-            yield ast.get_source_segment(source, node) or ""
+    known = {number for cell in code_cells(notebook) for number in proved(cell)}
+    claimed = [number for prose in markdown(notebook) for number in numbers(without_references(prose))]
+    return [
+        f"{number} in the text stands in no output and no assertion" for number in claimed if plain(number) not in known
+    ]
 
 
 def without_references(prose: str) -> str:
-    """The text without addresses, and without the years of what is cited."""
+    """The text without addresses, what a phrase sets, and the years of what is cited."""
+    prose = re.sub(r"</?span[^>]*>", "", prose)
     cited = LINK.sub(lambda match: YEAR.sub("", match[1]), prose)
     cited = re.sub(r"<https?://[^>]*>|https?://\S+|arXiv:\d+\.\d+(?:v\d+)?", "", cited)
     return re.sub(r"\([^()]*\b(?:19|20)\d\d\)", lambda match: YEAR.sub("", match[0]), cited)
-
-
-def plain(number: str) -> str:
-    return re.sub("[,_]", "", number)
-
-
-def significant(number: str) -> int:
-    return len(plain(number).replace(".", "").lstrip("0"))
 
 
 def column_has_a_shape(notebook: Notebook) -> list[str]:

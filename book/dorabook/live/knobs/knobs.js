@@ -1,5 +1,5 @@
 // A layer's magnitudes as a row of knobs: four behind the outputs, or five on the inputs. Turn one: how many outputs move?
-import { button, choice, h, say } from "../ui/dom.js";
+import { button, choice, h, isLow, say } from "../ui/dom.js";
 import { mount } from "../ui/figure.js";
 import { dial } from "./dial.js";
 import { bothTried, count, play } from "./layer.js";
@@ -53,10 +53,10 @@ function bench(state, set, afterwards) {
   let at = null, seen = "";
 
   function fit(facts) {
-    const width = Math.floor(el.clientWidth) || 320, key = [width, facts.weight.rows, ...facts.weight.data, ...facts.x].join();
+    const width = Math.floor(el.clientWidth) || 320, low = isLow(el), key = [width, low, facts.weight.rows, ...facts.weight.data, ...facts.x].join();
     if (key === seen) return;
     seen = key;
-    at = layout(width, facts.weight);
+    at = layout(width, facts.weight, low);
     el.style.height = `${at.height}px`;
     Object.assign(tally.style, { left: `${at.y.left}px`, right: 0, top: 0, height: `${at.grid.top - 4}px` });
     drawn.fit(at, facts);
@@ -114,4 +114,4 @@ function verdict(set) {
   };
 }
 
-export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, given: ["weight", "x"], describe, build }) };
+export default { low: true, rows: (state) => describe(state).rows, render: ({ model, el }) => mount({ model, el, keys: KEYS, given: ["weight", "x"], describe, build }) };

@@ -48,7 +48,7 @@ function wires(at, { weight: { columns } }) {
 
 function input(at, i, value, range) {
   const up = scale(range, [at.x.bottom, at.x.top]), wide = Math.min(26, at.cell * 0.5), ends = [up(0), up(value)];
-  return [text("name", at.column(i), at.x.name, low("x", i)), text("value", at.column(i), at.x.value, digits(value)),
+  return [text("name", at.column(i), at.x.name, at.low ? "" : low("x", i)), text("value", at.column(i), at.x.value, digits(value)),
     rect("kept", at.column(i) - wide / 2, Math.min(...ends), wide, Math.abs(ends[0] - ends[1]))];
 }
 

@@ -147,4 +147,4 @@ function sliderReach(state) {
   return { reach, step: scale / 10 };
 }
 
-export default { render: ({ model, el }) => mount({ model, el, keys: KEYS, given: GIVEN, describe, build }) };
+export default { low: true, rows: (state) => describe(state).rows, render: ({ model, el }) => mount({ model, el, keys: KEYS, given: GIVEN, describe, build }) };

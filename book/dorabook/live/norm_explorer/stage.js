@@ -5,7 +5,7 @@ import { largest, lineOf, shows } from "./explain.js";
 import { layout } from "./layout.js";
 import { shapes } from "./words.js";
 import { fixed, measured, number, plural, shape } from "../core/text.js";
-import { h, say } from "../ui/dom.js";
+import { h, isLow, say } from "../ui/dom.js";
 import { heatmap } from "./heatmap.js";
 import { colour, watchTheme } from "../ui/theme.js";
 
@@ -46,14 +46,15 @@ export function normStage({ choose, read, edit, reach, step, afterwards }) {
     width ||= view.clientWidth || 640;
     const turned = state.storage === "in,out";
     const [rows, columns] = turned ? [size[1], size[0]] : size;
-    place = { ...layout({ width, rows, columns, whole: facts.whole, dots: shows(state, "direction") }), turned };
+    const low = isLow(view);
+    place = { ...layout({ width, rows, columns, whole: facts.whole, dots: shows(state, "direction"), low }), turned };
     const kind = `${size} ${place.grid}`;
     if (parts?.kind !== kind) {
       parts = make(kind, place.grid, facts, { choose, read, edit, reach, step, point, current: () => facts });
       el.replaceChildren(...parts.nodes);
       drawn = "";
     }
-    const now = `${state.storage} ${width} ${kind}`;
+    const now = `${state.storage} ${width} ${low} ${kind}`;
     if (now !== drawn) {
       if (drawn.split(" ").slice(1).join() === now.split(" ").slice(1).join()) move();
       drawn = now;
@@ -262,7 +263,7 @@ function settleBoxes(parts, place, el, { size, whole }) {
       }
       const beside = place.bars.rows.x, wide = place.dots.rows.x + place.dots.rows.w - beside;
       head.hidden = kind === "dots" && !place.lane.dots;
-      box(head, asRow ? { x: area.x, y: 0, w: area.w, h: place.top - 6 } : { x: beside, y: area.y + 14, w: wide, h: area.h });
+      box(head, asRow ? { x: area.x, y: 0, w: area.w, h: place.top - 6 } : { x: beside, y: area.y + (place.low ? 0 : 14), w: wide, h: area.h });
       head.classList.toggle("dora-upright", !asRow);
     }
   }

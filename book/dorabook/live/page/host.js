@@ -2,6 +2,8 @@
 // A figure's sentence and table are in the page already and come back if its module fails.
 import { decode, encode, refusal, split } from "./link.js";
 import { any, forget, keep, recall } from "./memory.js";
+import { prose } from "./prose.js";
+import { button, h, say } from "../ui/dom.js";
 
 const EARLY = "400px"; // how far below the fold a figure is built
 const FOLLOW_AFTER = 150; // ms without a change before the address follows
@@ -9,7 +11,8 @@ const FOLLOW_AFTER = 150; // ms without a change before the address follows
 /**
  * modules: { "norm-explorer": { render }, ... }. A module may also say what a reader left in it should stay in this browser
  * (memory: { save(state): text or null, load(text, state): changes }), what of its state a link holds (shared(state, own), `own`
- * where the link leads to it), and when the page's own address follows it (inAddress(state)).
+ * where the link leads to it), and when the page's own address follows it (inAddress(state)). One that can be drawn `low` stays in
+ * view while the text speaks of it; rows(state) is its table, which numbers of the text follow.
  */
 export function start(modules) {
   const go = () => {
@@ -18,6 +21,7 @@ export function start(modules) {
       if (figures.has(node.id)) node.id = `${node.id}-${figures.size + 1}`;
       figures.set(node.id, figure(node, modules, () => link(figures, node.id)));
     }
+    prose(figures);
     restore(figures);
     window.addEventListener("hashchange", () => restore(figures));
     whenSeen(figures);
@@ -32,6 +36,8 @@ function figure(node, modules, address) {
   const module = modules[node.dataset.figure];
   let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, following = 0, inAddress = false;
   let linked = false, leave = null; // is the state that of a link? what ends the view
+  let own = null; // the state that a phrase of the text has taken the place of
+  const back = button("Back to before", () => goBack(), { class: "dora-button dora-back", hidden: true });
   const clear = () => {
     leave?.();
     leave = null;
@@ -67,7 +73,9 @@ function figure(node, modules, address) {
       quiet = false;
     }
   };
-  const open = (changes) => {
+  const open = (changes, before = null) => {
+    own = before;
+    back.hidden = !own;
     quietly(() => model.set({ ...structuredClone(authored), refusal: "", ...changes }));
     linked = !changes.refusal;
     inAddress = follows();
@@ -76,6 +84,8 @@ function figure(node, modules, address) {
   const changed = () => {
     if (quiet) return;
     linked = false;
+    own = null;
+    back.hidden = true;
     if (module?.memory) {
       keep(node.id, module.memory.save(model.state()));
       showForget();
@@ -108,18 +118,42 @@ function figure(node, modules, address) {
         leave = module.render({ model, el });
         model.set(now);
       });
-      el.querySelector(".dora-foot")?.append(linkButton(address));
+      el.querySelector(".dora-foot")?.append(back, linkButton(address));
       still.forEach((child) => { child.hidden = true; });
       node.dataset.ready = "true";
     });
   }
+  const asked = (text) => decode(text, authored, allowed);
+  const stands = (text) => {
+    const now = model.state(), then = { ...authored, ...asked(text).changes };
+    return Object.keys(allowed).every((key) => JSON.stringify(now[key]) === JSON.stringify(then[key]));
+  };
+  function goBack() {
+    const before = own;
+    own = null;
+    back.hidden = true;
+    quietly(() => model.set(before));
+  }
   return {
     node,
     mount,
+    low: Boolean(module?.low),
+    state: () => model.state(),
+    rows: () => module?.rows?.(model.state()) ?? [],
+    reaches: (text) => !asked(text).refused,
+    stands,
+    /** What a phrase of the text does: the state it asks for, or where that stands already, the one before. */
+    press(text) {
+      if (!stands(text)) open(asked(text).changes, own ?? model.state());
+      else if (own) goBack();
+      mount();
+    },
+    whenChanged: (follow) => model.on("change", follow),
+    fit: () => node.querySelector(":scope > .dora-mount")?.dispatchEvent(new Event("dora-fit")),
     /** What differs, for a link; `own` where the link leads to this figure. */
     changed: (own) => encode(module?.shared?.(model.state(), own) ?? model.state(), authored),
     restore(text) {
-      const { changes, refused } = decode(text, authored, allowed);
+      const { changes, refused } = asked(text);
       open({ ...changes, refusal: refused });
       if (node.dataset.ready !== "failed") return;
       clear(); // a good link brings a figure back
@@ -185,13 +219,8 @@ function link(figures, id) {
 }
 
 function linkButton(address) {
-  const box = document.createElement("span");
-  box.className = "dora-link";
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "dora-button";
-  button.textContent = "Copy link to this state";
-  button.addEventListener("click", () => {
+  const box = h("span", { class: "dora-link" });
+  const copy = button("Copy link to this state", () => {
     const field = box.querySelector("input") ?? document.createElement("input");
     field.readOnly = true;
     field.value = address();
@@ -200,9 +229,9 @@ function linkButton(address) {
     field.focus();
     field.select();
     follow(field.value);
-    navigator.clipboard?.writeText(field.value).then(() => { button.textContent = "Link copied"; }, () => {});
+    navigator.clipboard?.writeText(field.value).then(() => { copy.textContent = "Link copied"; }, () => {});
   });
-  box.append(button);
+  box.append(copy);
   return box;
 }
 
@@ -224,10 +253,6 @@ function showForget() {
     line.querySelector("button").hidden = false;
     say(line.querySelector("span"), "Your answers are kept in this browser and nowhere else.");
   }
-}
-
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 function offerToForget(figures) {

@@ -28,6 +28,11 @@ function fill(node, attributes, children) {
   return node;
 }
 
+/** Is it drawn where a page keeps a figure in view beside the text, in 170 pixels? */
+export function isLow(el) {
+  return el.closest(".dora-low") !== null;
+}
+
 /** Writes text only where it differs: a live region does not speak the same sentence twice. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -76,12 +76,14 @@ export function mount({ model, el, keys, given = [], describe, build }) {
   draw();
   tell();
   heard.forEach((key) => model.on(`change:${key}`, follow));
+  el.addEventListener("dora-fit", draw); // its place has another height
   root.dataset.ready = "true";
   return () => {
     if (saving) save();
     cancelAnimationFrame(frame);
     clearTimeout(speaking);
     heard.forEach((key) => model.off(`change:${key}`, follow));
+    el.removeEventListener("dora-fit", draw);
     endings.forEach((ending) => ending());
   };
 }

@@ -1,0 +1,115 @@
+// The text of a page and its figures: a phrase sets a figure, a number follows one, and while a figure's phrases are being read it
+// stays in view, low, under the bar above. In a notebook both are spans, and plain text wherever this script is not.
+import { fixed } from "../core/text.js";
+import { button, say } from "../ui/dom.js";
+
+const LOW = 200; // pixels that a figure takes above the text
+const LEAST = 560; // of a window's height, for text to be left below it
+
+/** figures: by id, each { node, reaches, stands, press, row, state, whenChanged, fit, mount, low }. */
+export function prose(figures) {
+  const spans = (name, follow) => [...document.querySelectorAll(`span[data-${name}]`)].flatMap((node) => {
+    const text = node.dataset[name], at = text.indexOf("="), figure = figures.get(text.slice(0, at));
+    return figure ? follow(node, figure, text.slice(at + 1)) : [];
+  });
+  spans("shows", number);
+  const phrases = spans("sets", phrase);
+  if (phrases.some(({ figure }) => figure.low)) keepInView(phrases);
+}
+
+/** A button in all but its tag, which would not break over two lines. */
+function phrase(node, figure, text) {
+  if (!figure.reaches(text)) return [];
+  node.setAttribute("role", "button");
+  node.tabIndex = 0;
+  node.addEventListener("click", () => figure.press(text));
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    figure.press(text);
+  });
+  const follow = () => node.setAttribute("aria-pressed", String(figure.stands(text)));
+  figure.whenChanged(follow);
+  follow();
+  return [{ node, figure }];
+}
+
+function number(node, figure, text) {
+  const read = () => shown(text, figure.state(), figure.rows());
+  const first = node.textContent;
+  const follow = () => {
+    say(node, read());
+    node.toggleAttribute("data-moved", node.textContent !== first);
+  };
+  if (read() === undefined) return [];
+  figure.whenChanged(follow);
+  return [];
+}
+
+/**
+ * What a number of the text follows: "weight.0.1", an entry of the state, or "output 0/1", a cell of the figure's table, by its
+ * row's name and its place in the row. undefined where there is none.
+ */
+export function shown(text, state, rows) {
+  if (text.includes("/")) {
+    const [name, place] = text.split("/");
+    return rows.find(([first]) => first === name)?.[Number(place)];
+  }
+  const value = text.split(".").reduce((inner, key) => inner?.[key], state);
+  return typeof value === "number" ? fixed(value, 3) : undefined;
+}
+
+// ---- in view
+
+function keepInView(phrases) {
+  const bar = document.querySelector(".top"), root = document.documentElement;
+  const figures = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
+  const away = new Set(); // put away by the reader
+  let kept = null, waiting = 0;
+
+  const passed = (figure, under) => {
+    const { top, bottom, height } = figure.node.getBoundingClientRect();
+    return Math.min(bottom, innerHeight) - Math.max(top, under) < Math.min(LOW, height / 2);
+  };
+  const read = (figure, under) => phrases.some(({ node, figure: its }) => {
+    const { top, bottom } = node.getBoundingClientRect();
+    return its === figure && top > under + (kept === figure ? LOW / 2 : LOW) && bottom < innerHeight && node.checkVisibility();
+  });
+  const wanted = (figure, under) => !away.has(figure) && passed(figure, under) && (read(figure, under) || figure.node.matches(":focus-within"));
+
+  const look = () => {
+    waiting = 0;
+    const under = bar?.offsetHeight ?? 0;
+    const next = innerHeight < LEAST ? null : [kept, ...figures].find((figure) => figure && wanted(figure, under)) ?? null;
+    if (next === kept) return;
+    if (kept) stand(kept, null);
+    kept = next;
+    if (kept) stand(kept, under);
+    root.toggleAttribute("data-kept", Boolean(kept));
+  };
+  const later = () => { waiting ||= requestAnimationFrame(look); };
+
+  /** Low under the bar, with its own place kept free; or, under null, in its place. */
+  function stand(figure, under) {
+    const { node } = figure;
+    if (under !== null) figure.mount();
+    const view = node.querySelector(":scope > .dora-mount");
+    if (!view) return;
+    const { left, width, height } = node.getBoundingClientRect();
+    node.style.height = under === null ? "" : `${height}px`;
+    for (const [name, value] of Object.entries({ left, width, top: under })) view.style[name] = under === null ? "" : `${value}px`;
+    view.classList.toggle("dora-low", under !== null);
+    view.querySelector(":scope > .dora-put")?.remove();
+    if (under !== null) view.append(button("Hide", () => { away.add(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
+    figure.fit();
+  }
+
+  addEventListener("scroll", later, { passive: true });
+  addEventListener("resize", () => {
+    if (kept) stand(kept, null); // measured anew
+    kept = null;
+    later();
+  });
+  document.addEventListener("toggle", later, true);
+  later();
+}
