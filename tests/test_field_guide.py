@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import field
 import field_guide
 import pytest
+from dorabook.checkpoint.rules import RULES
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import dora
 from support.field_guide import AXES, rows, threads
@@ -108,6 +109,15 @@ def test_threads_are_in_the_order_of_their_dates():
         month, year = re.findall(r"[A-Z][a-z]{2}", day)[0], re.search(r"20\d\d", day)[0]
         when.append((int(year), months.index(month)))
     assert when == sorted(when) and len(when) >= 10
+
+
+def test_the_remedies_of_the_checkpoint_tool_name_the_guides_options_and_versions():
+    remedies = RULES["remedies"]
+    for id in ("lycoris", "onetrainer", "onetrainer-lokr"):
+        option = named(id)["option"]
+        assert f"{option}=True" in remedies["per output"] and f"{option}=False" in remedies["per input"]
+    (since,) = (version for version, per in named("lycoris")["default"].items() if per == "output")
+    assert since in remedies["per output"]
 
 
 # ---- what it says of peft, and the peft that is installed

@@ -19,6 +19,7 @@ from docutils.statemachine import StringList
 from from_book import FromBook
 
 TABLE = Path(__file__).parents[1] / "data" / "field_guide.json"
+MATRIX = Path(__file__).parents[1] / "dorabook" / "live" / "field_matrix" / "cells.json"
 SECTIONS = {
     "Per output": "output",
     "Per input": "input",
@@ -130,8 +131,10 @@ def of_section(name: str) -> list[dict]:
 
 
 def markdown(name: str) -> str:
-    """The table of a section, or of "How a reader decides", in Markdown."""
-    if name == "How a reader decides":
+    """The table of a section, of "How a reader decides" or of "In words", in Markdown."""
+    if name == "In words":
+        head, lines = ["written by", "read rightly by", "m is dropped by", "silently wrong in"], in_words()
+    elif name == "How a reader decides":
         head = ["reader", "looks at", "a bare m on a square layer", "norm of"]
         lines = [
             [" ".join(cells(row)[0].split()), row["decides"], row["bare_square"], row["norm_of"]]
@@ -148,12 +151,27 @@ def markdown(name: str) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *lines])
 
 
+def in_words() -> list[list[str]]:
+    """For each writer of the matrix the readers of its files as they were written, by what happens; the rest refuse them."""
+    drawn = json.loads(MATRIX.read_text(encoding="utf-8"))
+    lines = [[name, set(), set(), set()] for name, _ in drawn["writers"]]
+    kinds = ["right", "m dropped", "silently wrong"]
+    for writer, reader, evidence, layers in drawn["cells"]["as written"]:
+        verdicts = {layer[1] for layer in layers}
+        worst = next((kind for kind in reversed(kinds) if kind in verdicts), None)
+        if worst:
+            name = drawn["readers"][reader][0]
+            lines[writer][1 + kinds.index(worst)].add((reader, f"*{name}*" if evidence == "source" else name))
+    return [[name, *("; ".join(each for _, each in sorted(cell)) for cell in cells)] for name, *cells in lines]
+
+
 class FieldGuide(FromBook):
     required_arguments = 1
     final_argument_whitespace = True
 
     def made(self) -> Iterator[nodes.Node]:
         self.watched(TABLE)
+        self.watched(MATRIX)
         rows.cache_clear()
         box = nodes.Element()
         text = StringList(markdown(self.arguments[0]).splitlines(), source=self.name)
