@@ -25,9 +25,12 @@ function chosen({ writer, reader, route, order }) {
 
 export function describe(state) {
   const found = chosen(state);
-  const whole = state.writer === EVERY && state.reader === EVERY;
-  const rows = found.filter(({ verdict }) => !whole || HARMFUL.includes(verdict)).map((cell) => [cell.writer, cell.reader, short(cell), cell.layers.map(inLayer).join("; "), FROM[cell.evidence], cell.remedy]);
-  return { sentence: found.length === 1 ? one(found[0]) : several(state, found), columns: COLUMNS, rows, found };
+  const unfiltered = state.writer === EVERY && state.reader === EVERY;
+  const rows = found.filter(({ verdict }) => !unfiltered || HARMFUL.includes(verdict)).map((cell) => [
+    cell.writer, cell.reader, short(cell), ...(unfiltered ? [] : [cell.layers.map(inLayer).join("; "), FROM[cell.evidence], cell.remedy]),
+  ]);
+  const sentence = found.length === 1 ? one(found[0]) : several(state, found);
+  return { sentence, columns: unfiltered ? COLUMNS.slice(0, 3) : COLUMNS, rows, found };
 }
 
 const short = ({ verdict, off }) => (off > 0 ? `${verdict}, ${percent(off)} off` : verdict);
