@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip epub epubcheck wheel axis-page run check test deep frontends newest colab remake links bench norms clean
+.PHONY: help site serve zip epub epubcheck wheel axis-page run check test deep frontends newest colab field remake links bench norms clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -66,6 +66,7 @@ deep: .venv/deep.done ## test the tools, break the code on purpose, and try othe
 	@$(MAKE) colab
 	@$(MAKE) frontends
 	@$(MAKE) newest
+	@$(MAKE) field
 	@$(MAKE) epubcheck
 
 frontends: _build/notebook6/done ## drive the figures in JupyterLab 4, Notebook 7 and Notebook 6; needs a network
@@ -83,6 +84,9 @@ colab: .venv/all.done ## run the notebooks and drive the figures with Google Col
 	@$(BIN)/python tools/colab_manager.py
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python -m pytest -q tests/colab/figures.py
+
+field: .venv/site.done ## ask whether the files that the field guide was read in have changed; needs a network
+	@$(BIN)/python tools/field.py
 
 remake: .venv/all.done ## make recorded rows of both experiments again and compare: MODEL=folder DATA=folder, OF=rates for one
 	@for one in $${OF:-train_both rates}; do PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.$$one --remake \

@@ -6,7 +6,7 @@
     {vote} 4-shape-mismatch#which-check               a Predict question: the link for a room, and each option with its reply
     {glance}                                          a session's steps, with the clock and what each puts on the screen
     {axis-picture} 4-shape-mismatch#norms             the figure's weight with its norms along both axes, as SVG
-    {field-guide-in-small}                            which library keeps which axis, from back/field-guide.md
+    {field-guide-in-small}                            which library keeps which axis, from data/field_guide.json
     {questions-on-paper}, {answer-key}                from back/six-questions.md
     {imprint}                                         which book, version and day; the paper
 
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import field_guide
 import live_host
 import standalone
 import stored_cells
@@ -291,23 +292,19 @@ def six_questions(page: str) -> list[tuple[str, str, str, str]]:
 
 class FieldGuideInSmall(FromSheet):
     def made(self) -> Iterator[nodes.Node]:
-        page = self.back_matter("field-guide.md")
-        lines = [f"| {axis} | {'; '.join(libraries(page, name))} |" for name, axis in AXES.items()]
+        self.watched(field_guide.TABLE)
+        lines = [f"| {axis} | {'; '.join(libraries(name))} |" for name, axis in AXES.items()]
         yield from self.parsed("\n".join(["| one magnitude per | in |", "|---|---|", *lines]))
 
 
-def libraries(page: str, section: str) -> list[str]:
-    """The names in a section's table, a library's parts together; where its axis can change, with the shape of m."""
-    text = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", page, re.M | re.S)
-    rows = [line.strip("|").split("|") for line in (text[1] if text else "").splitlines() if line.startswith("|")][2:]
-    if not rows:
-        raise ValueError(f"field-guide.md has no table under {section!r}")
+def libraries(section: str) -> list[str]:
+    """The names in a section of the field guide, a library's parts together; where its axis can change, with the shape of m."""
     parts: dict[str, list[str]] = {}
-    for first, magnitude, *_ in rows:
-        library, _, part = first.split("<br>")[0].strip().partition(", ")
+    for row in field_guide.of_section(section):
+        part = row["part"]
         if AXES[section] == "either":
-            part = ", ".join(filter(None, [part, f"m {magnitude.strip()}"]))
-        parts.setdefault(library, []).append(part)
+            part = ", ".join(filter(None, [part, f"m {row['linear']}"]))
+        parts.setdefault(row["library"], []).append(part)
     joint = "; " if AXES[section] == "either" else ", "
     return [
         f"{library} ({joint.join(filter(None, each))})" if any(each) else library for library, each in parts.items()

@@ -2,6 +2,7 @@
 
 from .axis_detective import AxisDetective
 from .direction_dial import DirectionDial
+from .field_matrix import FieldMatrix
 from .figure import Description, LiveFigure
 from .figure_box import FigureBox
 from .knobs import Knobs
@@ -15,6 +16,7 @@ __all__ = [
     "AxisDetective",
     "Description",
     "DirectionDial",
+    "FieldMatrix",
     "FigureBox",
     "Knobs",
     "LiveFigure",

@@ -1,0 +1,3 @@
+from .field_matrix import FieldMatrix
+
+__all__ = ["FieldMatrix"]

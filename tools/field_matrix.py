@@ -1,0 +1,301 @@
+"""What happens between the tool that writes a DoRA adapter and the one that reads it: book/data/field_matrix.csv.
+
+    python tools/field_matrix.py                        every cell anew; needs a network the first time
+    python tools/field_matrix.py "peft" "InvokeAI"      one cell again, written by the first and read by the second; nothing is stored
+
+Each library lies in a folder of its own under _build/field, before .venv on the path, with the versions below. Writers and readers are in
+field_cells.py. A row says of one file what the reader makes of it: right, refused, m dropped, or silently wrong and by how much. The table
+is replaced at the end and only whole. A library that does not install or import keeps its place with the reason, and no cell.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "book" / "_ext"))
+
+import disk
+import field_cells
+import field_guide
+import kept
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "book" / "data" / "field_matrix.csv"
+PROVENANCE = TABLE.with_suffix(".json")
+DRAWN = ROOT / "book" / "dorabook" / "live" / "field_matrix" / "cells.json"
+OVERLAYS = ROOT / "_build" / "field"
+FIELDS = (
+    "writer",
+    "reader",
+    "evidence",
+    "route",
+    "layer",
+    "state",
+    "verdict",
+    "difference",
+    "poked",
+    "outputs",
+    "said",
+)
+HARM = ("right", "refused", "m dropped", "silently wrong")
+RIGHT = 1e-4  # float32 leaves a thousandth of this, and the least harm seen is a hundred times as much
+SECONDS = 600
+LYCORIS = ("einops==0.8.2", "toml==0.10.2")
+
+
+@dataclass(frozen=True)
+class Library:
+    """One of field_cells.LIBRARIES, in one version. Nothing to install: it is in .venv, or rebuilt from what its source says."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return OVERLAYS / "+".join(self.packages).replace("==", "-")
+
+    @property
+    def evidence(self) -> str:
+        return "source" if self.name in field_cells.SOURCE else "ran"
+
+
+def lycoris(version: str, name: str = "LyCORIS") -> Library:
+    return Library(name, (f"lycoris-lora=={version}", *LYCORIS))
+
+
+TORCHTUNE = Library("torchtune", ("torchtune==0.6.1", "torchao==0.10.0"))
+MLX_LM = Library("mlx-lm", ("mlx-lm==0.32.2", "mlx==0.32.4", "mlx-cpu==0.32.4"))
+MLX_VLM = Library("mlx-vlm", ("mlx-vlm==0.7.10", "mlx==0.32.4", "mlx-cpu==0.32.4"))
+BIDORA, OMG = Library("bidora", ("bidora==0.1.2",)), Library("omg-hybridomga", ("omg-hybridomga==1.0.1",))
+WRITERS = {
+    "peft": Library("peft"),
+    "torchtune": TORCHTUNE,
+    "mlx-lm": MLX_LM,
+    "mlx-vlm": MLX_VLM,
+    "omg-hybridomga": OMG,
+    "ai-toolkit": Library("ai-toolkit"),
+    "Stable Audio 3, dora-rows": Library("Stable Audio 3, dora-rows"),
+    "LyCORIS 3.2.0": lycoris("3.2.0"),
+    "LyCORIS 4.1.3": lycoris("4.1.3"),
+    "OneTrainer, lora_decompose_output_axis": Library("OneTrainer, lora_decompose_output_axis"),
+    "LyCORIS 4.1.3, wd_on_output=False": lycoris("4.1.3", "LyCORIS, wd_on_output=False"),
+    "LyCORIS 3.1.0": lycoris("3.1.0"),
+    "OneTrainer": Library("OneTrainer"),
+    "bidora": BIDORA,
+    "Stable Audio 3, dora-cols": Library("Stable Audio 3, dora-cols"),
+    "LyCORIS 2.2.0": lycoris("2.2.0"),
+}
+READERS = {
+    "peft": Library("peft"),
+    "diffusers": Library("diffusers", ("diffusers==0.42.1", "importlib_metadata==10.2.0", "zipp==4.1.2")),
+    "torchtune": TORCHTUNE,
+    "mlx-lm": MLX_LM,
+    "omg-hybridomga": OMG,
+    "LyCORIS 4.1.3": lycoris("4.1.3"),
+    "LyCORIS 4.1.3, from weights": lycoris("4.1.3", "LyCORIS, from weights"),
+    "LyCORIS 4.1.3, wd_on_output=False": lycoris("4.1.3", "LyCORIS, wd_on_output=False"),
+    "LyCORIS 3.1.0": lycoris("3.1.0"),
+    "InvokeAI": Library("InvokeAI", ("invokeai==6.14.2",)),
+    "bidora": BIDORA,
+    "ComfyUI, Forge": Library("ComfyUI, Forge"),
+    "SD.Next": Library("SD.Next"),
+    "reForge": Library("reForge"),
+}
+
+
+def install(library: Library) -> None:
+    """The library without what it depends on, once; the folder is there only when all of it is."""
+    if not library.packages or library.folder.exists():
+        return
+    OVERLAYS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OVERLAYS) as half:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--target",
+            f"{half}/it",
+            *library.packages,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{library.packages[0]} does not install: {last_line(done.stderr)}")
+        os.replace(f"{half}/it", library.folder)
+
+
+def last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it says nothing"])[-1]
+
+
+def asked(do: str, library: Library, folder: Path) -> str:
+    """What field_cells.py prints in the library's environment. RuntimeError with its last line where it stops."""
+    install(library)
+    environment = os.environ | {"PYTHONPATH": str(library.folder) if library.packages else "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", str(ROOT / "tools" / "field_cells.py"), do, library.name, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=SECONDS)
+    if done.returncode:
+        raise RuntimeError(f"{(library.packages or [library.name])[0]} does not run: {last_line(done.stderr)}")
+    return done.stdout
+
+
+def judged(seen: dict, trained: torch.Tensor) -> tuple[str, str]:
+    """Verdict and relative difference: how far the reader's answers are from those of the layer that wrote the file."""
+    if "refused" in seen:
+        return "refused", ""
+    if "answer" not in seen:
+        return "not told", ""
+    difference = ((torch.tensor(seen["answer"]) - trained.flatten()).norm() / trained.norm()).item()
+    if not seen["moved"]:
+        return "m dropped", f"{difference:.3g}" if difference > RIGHT else "0"
+    return ("right", "0") if difference < RIGHT else ("silently wrong", f"{difference:.3g}")
+
+
+def cells(writers: dict[str, Library], readers: dict[str, Library], folder: Path) -> tuple[list[dict], dict[str, str]]:
+    """A row for each file that a reader was given, and why a library has none."""
+    rows, grey = [], {}
+    for name, library in writers.items():
+        (folder / name).mkdir()
+        try:
+            asked("write", library, folder / name)
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            grey[name] = str(error)
+    for name, library in readers.items():
+        try:
+            lines = asked("read", library, folder).splitlines()
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            grey[name] = str(error)
+            continue
+        for seen in map(json.loads, lines):
+            stem = folder / seen["writer"] / f"{seen['layer']}-{seen['state']}.parts"
+            answer = load_file(stem)["answer"]
+            verdict, difference = judged(seen, answer)
+            outputs = answer.shape[1]
+            evidence = {library.evidence, writers[seen["writer"]].evidence}
+            rows.append(
+                {key: seen[key] for key in ("writer", "route", "layer", "state")}
+                | {"reader": name, "verdict": verdict, "difference": difference, "outputs": outputs}
+                | {"evidence": "source" if "source" in evidence else "ran", "said": seen.get("refused", "")}
+                | {"poked": "" if seen.get("moved") is None else seen["moved"]}
+            )
+    places = {field: list(order) for field, order in (("writer", writers), ("reader", readers))}
+    places |= {
+        "route": ["as written", "translated"],
+        "layer": list(field_cells.LAYERS),
+        "state": list(field_cells.STATES),
+    }
+    rows.sort(key=lambda row: [order.index(row[field]) for field, order in places.items()])
+    return [row for row in rows if row["verdict"] != "not told"], grey
+
+
+def axis(name: str) -> str:
+    """The axis a writer or reader of the matrix keeps, from the field guide: of its own option, its version, or its row."""
+    wanted = name.partition(",")[0]
+    per = {
+        "wd_on_output=False": "input",
+        "lora_decompose_output_axis": "output",
+        "dora-rows": "output",
+        "dora-cols": "input",
+    }
+    for option, found in per.items():
+        if name.endswith(option):
+            return found
+    library, _, version = wanted.partition(" ") if wanted.startswith("LyCORIS") else (wanted, "", "")
+    rows = [
+        row
+        for row in field_guide.rows()
+        if (row["library"] == library and row["role"] != "reads") or row["library"] == wanted
+    ]
+    row = next((row for row in rows if "default" in row), rows[0])
+    if "default" not in row:
+        return row["axis"]
+    number = [int(part) for part in version.split(".")] if version else [10**6]
+    came = [one for start, one in row["default"].items() if [int(part) for part in start.split(".") if part] <= number]
+    return came[-1]
+
+
+def brief(said: str) -> str:
+    """What a library said, in the figure's words where it is one of torch's long messages."""
+    if "size mismatch" in said:
+        return "an error: m has another shape than the layer keeps"
+    if "broadcast" in said or "must match the size" in said:
+        return "an error: the shapes of m and of the norm do not go together"
+    return said if re.match("none|its|m has", said) else f"an error, {said[:80]}"
+
+
+def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
+    """The table as the figure has it: a list of layers for each writer, reader and route, and what is said kept once."""
+    said = [""]
+    found: dict[str, dict] = {"as written": {}, "translated": {}}
+    for row in rows:
+        words = brief(row["said"]) if row["said"] else ""
+        said += [words] if words not in said else []
+        place = list(WRITERS).index(row["writer"]), list(READERS).index(row["reader"])
+        layers = found[row["route"]].setdefault((*place, row["evidence"]), {})
+        layer = layers.setdefault(row["layer"], [row["layer"], "", 0, 0, None, int(row["outputs"]), 0])
+        if (off := float(row["difference"] or 0)) > 0:
+            layer[2 + field_cells.STATES.index(row["state"])] = off
+        if HARM.index(row["verdict"]) >= HARM.index(layer[1] or "right"):
+            layer[1], layer[6] = row["verdict"], said.index(words)
+        layer[4] = None if row["poked"] == "" else int(row["poked"])
+    kept = {route: [[*key, [*layers.values()]] for key, layers in each.items()] for route, each in found.items()}
+    names = {"writers": WRITERS, "readers": READERS}
+    return {kind: [[name, axis(name)] for name in each] for kind, each in names.items()} | {
+        "said": said,
+        "grey": grey,
+        "cells": kept,
+    }
+
+
+def provenance(grey: dict[str, str]) -> dict:
+    versions = {name: library.packages for name, library in (WRITERS | READERS).items() if library.packages}
+    return {
+        "what": "what a reader makes of a writer's DoRA file; fields, and what a verdict is, in tools/field_matrix.py",
+        "command": "python tools/field_matrix.py",
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+        "packages": {"peft": [f"peft=={metadata.version('peft')}"], **versions},
+        "did not run": grey,
+    }
+
+
+def store(rows: list[dict], grey: dict[str, str]) -> None:
+    kept.write(TABLE, FIELDS, rows)
+    disk.replace(DRAWN, json.dumps(drawn(kept.rows(TABLE), grey), ensure_ascii=False, separators=(",", ":")) + "\n")
+    disk.replace(PROVENANCE, json.dumps(provenance(grey), indent=1) + "\n")
+
+
+def main(writer: str | None, reader: str | None) -> None:
+    known = [("writer", writer, WRITERS), ("reader", reader, READERS)]
+    for word, name, names in known:
+        if name is not None and name not in names:
+            sys.exit(f"There is no {word} {name!r}. There are: {'; '.join(names)}")
+    chosen = [{name: names[name]} if name else names for _, name, names in known]
+    with tempfile.TemporaryDirectory() as folder:
+        rows, grey = cells(*chosen, Path(folder))
+    for name, reason in grey.items():
+        print(f"{name}: {reason}")
+    if writer is None:
+        store(rows, grey)
+    else:
+        for row in rows:
+            print(", ".join(f"{field} {row[field]}" for field in FIELDS if row[field] != ""))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("writer", nargs="?")
+    parser.add_argument("reader", nargs="?")
+    main(**vars(parser.parse_args()))
