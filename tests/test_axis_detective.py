@@ -221,6 +221,32 @@ def test_chosen_files_are_judged_together_and_nothing_leaves_the_page(show, from
     assert page.problems == []
 
 
+def test_two_files_of_one_name_are_two_files(show):
+    page = show(figure())
+    adapter, base = example_files("square with base").values()
+    choose(page, ("model.safetensors", adapter))
+    said(page, "model.safetensors: the axis")
+    choose(page, ("model.safetensors", base))
+    assert said(page, "model.safetensors: all") == "model.safetensors: all 2 magnitudes are per input."
+    assert page.locator(".dora-ad-files bdi").all_inner_texts() == ["model.safetensors", "model.safetensors (2)"]
+    page.get_by_role("button", name="Remove model.safetensors (2)").click()
+    said(page, "model.safetensors: the axis")
+
+
+FOLDER = """(node) => {
+    const event = new Event("drop", { bubbles: true, cancelable: true });
+    const items = [{ webkitGetAsEntry: () => ({ isDirectory: true, name: "my adapter" }) }];
+    event.dataTransfer = { types: ["Files"], items, files: [new File([""], "my adapter")] };
+    node.dispatchEvent(event);
+}"""
+
+
+def test_a_folder_that_is_dropped_is_called_one(show):
+    page = show(figure())
+    page.locator(".dora-ad-drop").evaluate(FOLDER)
+    assert said(page, "my adapter") == "my adapter is a folder: open it, and drop the files that are in it."
+
+
 def test_a_name_cannot_harm_the_page(show):
     page = show(figure())
     hostile = ["<img src=x onerror=alert(1)>", "\u202egnorw", "x" * 1_000_000, "a\u0007b"]

@@ -22,6 +22,8 @@ export function describe({ example }) {
 const nothing = { columns: [], rows: [], kinds: [], remedy: [] };
 const changedOnDisk = (name) => new Refused(`${clipped(name)} cannot be read to its end: it was changed, moved or locked since you chose it. Choose it again.`);
 
+const aFolder = (name) => `${clipped(name)} is a folder: open it, and drop the files that are in it.`;
+
 /** The reader's own files by name, and what is said of them. changed() is called after every step. */
 function ownFiles(changed) {
   const files = new Map();
@@ -30,7 +32,7 @@ function ownFiles(changed) {
   /** fresh: names of files that came last. An adapter among them takes the place of one that was there. */
   async function read(fresh = new Set()) {
     const mine = (run += 1);
-    const sources = [...files.values()].map(sourceOf);
+    const sources = [...files].map(([name, { file }]) => ({ ...sourceOf(file), name }));
     reading = { done: 0, size: sources.reduce((sum, { size }) => sum + size, 0) };
     said = { ...nothing, sentence: `Reading ${named([...files.keys()])}.` };
     changed();
@@ -60,13 +62,26 @@ function ownFiles(changed) {
     changed();
   }
 
+  /** The name that a file is listed by: of two with one name, from two folders, the second is "(2)". The same file, chosen again, keeps its name. */
+  function listed({ name, size, lastModified }) {
+    const free = (one) => !files.has(one) || (files.get(one).file.size === size && files.get(one).file.lastModified === lastModified);
+    const names = [name, ...Array.from(files, (_, n) => `${name} (${n + 2})`)];
+    return names.find(free);
+  }
+
   return {
     list: () => [...files.values()],
     reading: () => reading,
     said: () => said,
     add(chosen) {
-      chosen.forEach((file) => files.set(file.name, file));
-      read(new Set(chosen.map(({ name }) => name)));
+      read(new Set(chosen.map((file) => {
+        const name = listed(file);
+        files.set(name, { name, size: file.size, file });
+        return name;
+      })));
+    },
+    refuse(folder) {
+      stop({ ...nothing, sentence: aFolder(folder), bad: true });
     },
     remove(name) {
       files.delete(name);
@@ -84,7 +99,7 @@ function ownFiles(changed) {
 const named = ([first, ...rest]) => (rest.length ? `${clipped(first)} and ${whole(rest.length)} more ${rest.length === 1 ? "file" : "files"}` : clipped(first));
 
 function build({ stage, set, own }) {
-  const picker = filePicker({ accept: ".safetensors,.json", onfiles: own.add, onremove: own.remove });
+  const picker = filePicker({ accept: ".safetensors,.json", onfiles: own.add, onfolder: own.refuse, onremove: own.remove });
   const examples = choice({ legend: "Or load an example", options: EXAMPLES, onchange: (example) => { own.clear(); set({ example }); } });
   const bar = h("progress", { "aria-label": "Read so far" }), amounts = h("span", { class: "dora-ad-amounts" });
   const cancel = button("Cancel", () => { own.cancel(); picker.input.focus(); });

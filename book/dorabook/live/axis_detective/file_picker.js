@@ -10,8 +10,8 @@ const ASKS = {
   base: "Add a file: the base model, or a shard of it",
 };
 
-/** onfiles(list of File) and onremove(name) are called. Returns { el, input, catchDrops(node), set(files, { wanted }) }; files as { name, size }. */
-export function filePicker({ accept, onfiles, onremove }) {
+/** onfiles(list of File), onfolder(name) and onremove(name) are called. Returns { el, input, catchDrops(node), set(files, { wanted }) }; files as { name, size }. */
+export function filePicker({ accept, onfiles, onfolder, onremove }) {
   const title = h("span", { class: "dora-ad-title" }), hint = h("span", { class: "dora-hint" });
   const input = h("input", { type: "file", multiple: true, accept, onchange: take });
   const area = h("label", { class: "dora-ad-drop" }, input, title, hint);
@@ -45,7 +45,8 @@ export function filePicker({ accept, onfiles, onremove }) {
       if (!holdsFiles(event)) return;
       event.preventDefault();
       over(-inside);
-      onfiles([...event.dataTransfer.files]);
+      const folder = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).find((entry) => entry?.isDirectory);
+      folder ? onfolder(folder.name) : onfiles([...event.dataTransfer.files]);
     });
   }
 
