@@ -20,13 +20,17 @@ export function prose(figures) {
 /** A button in all but its tag, which would not break over two lines. */
 function phrase(node, figure, text) {
   if (!figure.reaches(text)) return [];
+  const press = () => {
+    figure.press(text);
+    if (!figure.low) figure.node.scrollIntoView({ block: "nearest" }); // it cannot come to the text
+  };
   node.setAttribute("role", "button");
   node.tabIndex = 0;
-  node.addEventListener("click", () => figure.press(text));
+  node.addEventListener("click", press);
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    figure.press(text);
+    press();
   });
   const follow = () => node.setAttribute("aria-pressed", String(figure.stands(text)));
   figure.whenChanged(follow);
