@@ -236,7 +236,7 @@ def brief(said: str) -> str:
 
 
 def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
-    """The table as the figure has it: a list of layers for each writer, reader and route, and what is said kept once."""
+    """The table as the figure has it: for each writer, reader and route what happens, of which each kind is kept once."""
     said = [""]
     found: dict[str, dict] = {"as written": {}, "translated": {}}
     for row in rows:
@@ -250,11 +250,17 @@ def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
         if HARM.index(row["verdict"]) >= HARM.index(layer[1] or "right"):
             layer[1], layer[6] = row["verdict"], said.index(words)
         layer[4] = None if row["poked"] == "" else int(row["poked"])
-    kept = {route: [[*key, [*layers.values()]] for key, layers in each.items()] for route, each in found.items()}
+    happens = [[*layers.values()] for each in found.values() for layers in each.values()]
+    outcomes = [one for at, one in enumerate(happens) if one not in happens[:at]]
+    kept = {
+        route: [[*key, outcomes.index([*layers.values()])] for key, layers in each.items()]
+        for route, each in found.items()
+    }
     names = {"writers": WRITERS, "readers": READERS}
     return {kind: [[name, axis(name)] for name in each] for kind, each in names.items()} | {
         "said": said,
         "grey": grey,
+        "outcomes": outcomes,
         "cells": kept,
     }
 

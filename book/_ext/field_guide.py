@@ -156,8 +156,8 @@ def in_words() -> list[list[str]]:
     drawn = json.loads(MATRIX.read_text(encoding="utf-8"))
     lines = [[name, set(), set(), set()] for name, _ in drawn["writers"]]
     kinds = ["right", "m dropped", "silently wrong"]
-    for writer, reader, evidence, layers in drawn["cells"]["as written"]:
-        verdicts = {layer[1] for layer in layers}
+    for writer, reader, evidence, outcome in drawn["cells"]["as written"]:
+        verdicts = {layer[1] for layer in drawn["outcomes"][outcome]}
         worst = next((kind for kind in reversed(kinds) if kind in verdicts), None)
         if worst:
             name = drawn["readers"][reader][0]

@@ -1,5 +1,5 @@
 // Writers down, readers across: what each reader makes of each writer's file, as it was measured.
-import { cells as ROUTES, grey as GREY, readers as READERS, said as SAID, writers as WRITERS } from "./cells.json";
+import { cells as ROUTES, grey as GREY, outcomes as OUTCOMES, readers as READERS, said as SAID, writers as WRITERS } from "./cells.json";
 import { HARM, inLayer, percent, remedy, SIGN, worst } from "./words.js";
 import { whole } from "../core/whole.js";
 import { choice, h, say } from "../ui/dom.js";
@@ -14,8 +14,8 @@ const NAMES = { "as written": "under its own names", translated: "with its names
 
 /** The cells of a state, sorted: { writer, reader, verdict, off, layers, evidence, remedy }. */
 function chosen({ writer, reader, route, order }) {
-  const found = ROUTES[route].map(([w, r, evidence, layers]) => {
-    const told = layers.map((layer) => [...layer.slice(0, 6), SAID[layer[6]] ?? ""]);
+  const found = ROUTES[route].map(([w, r, evidence, outcome]) => {
+    const told = OUTCOMES[outcome].map((layer) => [...layer.slice(0, 6), SAID[layer[6]] ?? ""]);
     const cell = { writer: WRITERS[w][0], reader: READERS[r][0], route, evidence, layers: told, ...worst(told) };
     return { ...cell, remedy: remedy(cell, { writer: WRITERS[w][1], reader: READERS[r][1] }) };
   }).filter((cell) => [EVERY, cell.writer].includes(writer) && [EVERY, cell.reader].includes(reader));
