@@ -200,7 +200,9 @@ def space():
     wanted = "def percents", "answers = {", "at = {", "def best_minus", "CONTRASTS = {", "def bruise_"
     for cell in CHAPTER["cells"]:
         source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and (source.startswith("import copy") or any(part in source for part in wanted)):
+        if cell["cell_type"] == "code" and (
+            source.startswith(("import copy", "from dorabook.paired")) or any(part in source for part in wanted)
+        ):
             exec(
                 source.replace("\nuse_style()", ""),
                 made | {"stats": stats} if False else made.setdefault("stats", stats) and made,
