@@ -1,9 +1,13 @@
-"""Chapter 9: the rows that travel with it are the recorded ones, its pictures draw what they get, and its recipe runs."""
+"""Chapter 9: the rows that travel with it are the recorded ones, its verdicts are the plan's and a second computation's, its pictures
+draw what they get, and its recipe runs."""
 
+import base64
 import csv
 import json
 import re
+import zlib
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +17,11 @@ import pytest
 import torch
 from dorabook import figures, paired, recorded
 from dorabook.layers import DoRALinear
-from experiments import analysis, arms, excerpt, train_both
+from experiments import analysis, arms, excerpt, rates, rates_analysis, train_both
 from experiments.tasks import TASKS, BadInput
 from experiments.train_both import KEY, Store
 from matplotlib import pyplot as plt
+from scipy import stats
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +39,13 @@ def stored(name):
 
 def test_the_rows_that_travel_are_made_from_the_recorded_files():
     there = {path.name: path.read_text(encoding="utf-8") for path in excerpt.FOLDER.glob("*.csv")}
-    assert there == excerpt.tables(), "run: cd book && python -m experiments.excerpt"
+    assert unpacked(there) == unpacked(excerpt.tables()), "run: cd book && python -m experiments.excerpt"
+
+
+def unpacked(tables):
+    """Packed answers as bytes: another zlib may pack the same ones in another way."""
+    lines = [line.rpartition(",") for line in tables["rate_answers.csv"].splitlines()[1:]]
+    return tables | {"rate_answers.csv": [(names, zlib.decompress(base64.b64decode(bits))) for names, _, bits in lines]}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -131,6 +142,185 @@ def test_a_comparison_takes_the_seeds_that_both_have():
     contrast = paired.compare("a", "b", found)
     assert (contrast.seeds, contrast.differences) == ((0, 3), (-0.5, 1.0))
     assert contrast.over_seeds.mean == 0.25 and contrast.over_sentences is None
+
+
+# The second experiment
+
+
+def plant_rates(folder, groups, lacking=0):
+    """Rows of all runs of the groups but for the last `lacking`, each with its own answers to 16 sentences."""
+    runs = [run for run in rates.grid() if run.group in groups]
+    rows = []
+    for number, run in enumerate(runs[: len(runs) - lacking]):
+        bits = f"{(number * 2654435761) % 2**16:04x}"
+        row = dict.fromkeys(rates.ROW, "") | dict(zip(rates.KEY, run.key, strict=True)) | {"test": 16, "answers": bits}
+        rows.append(row | {"correct": f"{int(bits, 16):b}".count("1")})
+    rates.records.append(folder / "rates.csv", rates.ROW, rows)
+
+
+def carried(folder, monkeypatch):
+    monkeypatch.setattr(recorded, "_text", excerpt.rate_tables(folder).get)
+
+
+def test_nothing_of_a_group_travels_until_it_is_whole(tmp_path, monkeypatch):
+    plant_rates(tmp_path, "RB", lacking=1)
+    carried(tmp_path, monkeypatch)
+    planned = Counter(run.group for run in rates.grid())
+    assert {group: runs for group, (_, runs, _) in recorded.plan().items()} == planned
+    assert [group for group, (*_, whole) in recorded.plan().items() if whole] == ["R"]
+    assert recorded.at_rates("B") == recorded.rate_answers("B") == {} != recorded.at_rates("R")
+
+
+def test_runs_and_answers_of_whole_groups_come_back_as_they_were_stored(tmp_path, monkeypatch):
+    plant_rates(tmp_path, "RB")
+    carried(tmp_path, monkeypatch)
+    there, seen = rates_analysis.results(tmp_path), 0
+    for group in "RB":
+        for (arm, bruise, rank, rate), by_seed in recorded.at_rates(group).items():
+            assert by_seed == there.percents(group, arm, rate, rank=rank, bruise=bruise)
+            seen += len(by_seed)
+        for (arm, bruise, rate), each in recorded.rate_answers(group).items():
+            seeds = rates.first_seeds(len(each))
+            np.testing.assert_array_equal(100.0 * each, there.points(group, arm, rate, seeds, bruise=bruise))
+    assert seen == 240 + 48
+    assert len(recorded.rate_answers("R")) == 8 and len(recorded.rate_answers("B")) == 4
+
+
+@dataclass
+class Answer:
+    """What a cell asks of the question before it."""
+
+    answer: str
+
+
+@pytest.fixture(scope="module")
+def space():
+    """What the chapter's cells have made, up to the contrasts of the second experiment and the verdicts on bruises."""
+    made = {"stats": stats, "how_sure": Answer("About 0.4"), "rate_says": Answer("It holds 0")}
+    wanted = "def percents", "answers = {", "at = {", "def best_minus", "CONTRASTS = {", "def bruise_"
+    for cell in CHAPTER["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and (
+            source.startswith(("import copy", "from dorabook.paired")) or any(part in source for part in wanted)
+        ):
+            exec(
+                source.replace("\nuse_style()", ""),
+                made | {"stats": stats} if False else made.setdefault("stats", stats) and made,
+            )
+    return made
+
+
+def test_the_chapters_contrasts_are_the_registered_analysis(space):
+    found = rates_analysis.results()
+    axis = rates_analysis.primary(found).axis
+    assert space["CONTRASTS"]["axis"] == (axis.over_seeds, axis.over_both)
+    for name, points in (
+        ("0.003 − 0.001", rates_analysis.rate_points(found)),
+        ("best − worst", rates_analysis.chosen_points(found)),
+    ):
+        said = rates_analysis.rate_against_axis(found, points)
+        assert list(map(str, space["CONTRASTS"][f"rate, {name}"])) == [
+            str(said.rate.over_seeds),
+            str(said.rate.over_both),
+        ]
+        assert list(map(str, space["CONTRASTS"][f"rate − axis, {name}"])) == [str(said.over_seeds), str(said.over_both)]
+
+
+def test_the_chapters_verdict_on_a_bruise_is_the_plans(space):
+    """Planted: in every second case the axis of the bruise is ahead, by little or by much."""
+    rng = np.random.default_rng(0)
+    for ahead in (-3.0, 0.3, 3.0):
+        percent = {False: 80.0, True: 80.0 + ahead}
+        planned = {
+            run.key: rng.random(500) < percent[run.arm == f"dora-{run.bruise}-detached"] / 100
+            for run in rates.grid()
+            if run.group == "B"
+        }
+        found = rates_analysis.Results(planned)
+        for bruise in rates.AXES:
+            answers = {
+                (arm, bruise, 0.002): found.points("B", arm, 0.002, rates.first_seeds(8), bruise=bruise) / 100
+                for arm in (rates_analysis.PER_OUTPUT, rates_analysis.PER_INPUT)
+            }
+            assert space["bruise_verdict"](bruise, answers) == rates_analysis.bruise_sign(found, bruise).verdict
+
+
+# The analysis of the stored rows by a second computation, from the csv on, without a line of ours
+
+
+@pytest.fixture(scope="module")
+def right():
+    """{axis or "lora", then the rate: 100 for right and 0 for wrong, (seeds, sentences)} of group R."""
+    rows = sorted((row for row in stored("rates") if row["group"] == "R"), key=lambda row: int(row["seed"]))
+    found = {}
+    for row in rows:
+        bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["answers"]), dtype=np.uint8))
+        assert bits.size == 2000 and bits.sum() == int(row["correct"])
+        per = "lora" if row["arm"] == "lora" else row["arm"].split("-")[1]
+        found.setdefault(per + row["rate"], []).append(100.0 * bits)
+    return {name: np.array(each) for name, each in found.items()}
+
+
+def test_the_axis_by_scipy(right):
+    output, inputs = (
+        np.mean([right[f"{per}{rate}"] for rate in ("0.0005", "0.001", "0.002", "0.003")], axis=0)
+        for per in ("output", "input")
+    )
+    said = rates_analysis.primary(rates_analysis.results())
+    test = stats.ttest_rel(output.mean(1), inputs.mean(1))
+    assert (said.axis.over_seeds.low, said.axis.over_seeds.high) == pytest.approx(tuple(test.confidence_interval(0.95)))
+    one_sided = [
+        stats.ttest_rel(output.mean(1) + 0.5, inputs.mean(1), alternative="greater").pvalue,
+        stats.ttest_rel(output.mean(1) - 0.5, inputs.mean(1), alternative="less").pvalue,
+    ]
+    assert said.equivalent == pytest.approx(max(one_sided))
+    d = output.mean(1) - inputs.mean(1)
+    signs = 1 - 2 * ((np.arange(2**16)[:, None] >> np.arange(16)) & 1)
+    assert said.axis.sign_flip == pytest.approx((abs(signs @ d) >= abs(d.sum()) - 1e-9).mean())
+    assert_two_way(said.axis.over_both, output - inputs)
+
+
+def assert_two_way(interval, each):
+    """A percentile interval against the normal one of the crossed bootstrap's variance, in closed form (Owen, 2007)."""
+    n, m = each.shape
+    by_seed, by_sentence = each.mean(1), each.mean(0)
+    inner = each - by_seed[:, None] - by_sentence + each.mean()
+    variance = by_seed.var() / n + by_sentence.var() / m + (inner**2).mean() / (n * m)
+    half = stats.norm.ppf(0.975) * variance**0.5
+    assert (interval.low, interval.high) == pytest.approx(
+        (each.mean() - half, each.mean() + half), abs=0.08 * half + 0.01
+    )
+
+
+def test_the_rate_by_scipy(right):
+    at = {rate: (right[f"output{rate}"] + right[f"input{rate}"]) / 2 for rate in ("0.001", "0.002", "0.003")}
+    axis = np.mean([right[f"output{r}"] - right[f"input{r}"] for r in ("0.0005", "0.001", "0.002", "0.003")], axis=0)
+    means = np.array([each.mean(1) for each in at.values()])  # (rates, seeds)
+    chosen = []
+    for seed in range(16):
+        others = means[:, np.arange(16) != seed].mean(1)
+        chosen.append(list(at.values())[others.argmax()][seed] - list(at.values())[others.argmin()][seed])
+    found = rates_analysis.results()
+    for points, each in (
+        (rates_analysis.rate_points(found), at["0.003"] - at["0.001"]),
+        (rates_analysis.chosen_points(found), np.array(chosen)),
+    ):
+        said = rates_analysis.rate_against_axis(found, points)
+        interval = stats.ttest_1samp(each.mean(1), 0).confidence_interval(0.95)
+        assert (said.rate.over_seeds.low, said.rate.over_seeds.high) == pytest.approx(tuple(interval))
+        assert_two_way(said.rate.over_both, each)
+        assert each.mean() > 0 < axis.mean(), "signs as observed are those of the differences"
+        interval = stats.ttest_rel(each.mean(1), axis.mean(1)).confidence_interval(0.95)
+        assert (said.over_seeds.low, said.over_seeds.high) == pytest.approx(tuple(interval))
+
+
+@pytest.mark.parametrize("rate", ["0.005", "0.007"])
+def test_breaking_down_by_scipy(right, rate):
+    one, other = (right[f"{per}{rate}"].mean(1) < 60 for per in ("output", "input"))
+    said = rates_analysis.breakdowns(rates_analysis.results(), float(rate))
+    alone = int((one & ~other).sum()), int((other & ~one).sum())
+    assert (said.first, said.second, said.first_alone, said.second_alone) == (one.sum(), other.sum(), *alone)
+    assert said.p == pytest.approx(stats.binomtest(alone[0], sum(alone)).pvalue if sum(alone) else 1.0)
 
 
 # The pictures

@@ -133,6 +133,19 @@ def test_a_run_that_was_killed_goes_on_and_every_row_is_made_again_bit_for_bit(t
     assert not rates.remake(b, tmp_path, runs[1])[1]
 
 
+def test_one_row_of_each_group_that_has_rows_is_made_again(tmp_path, monkeypatch, capsys):
+    b, runs = bench(), [run(), run(seed=6), run("B", bruise="input"), run("P", f"{PER_OUTPUT}-relative")]
+    rates.go(b, tmp_path, runs[:3], **QUIET)
+    monkeypatch.setattr(rates, "grid", lambda: runs)
+    monkeypatch.setattr(rates, "recipe", lambda bench, kept=rates.recipe(b): kept)
+    monkeypatch.setattr(train_both, "load_model", lambda folder: (None, None))
+    monkeypatch.setattr(rates.tasks, "read", lambda folder, name: None)
+    monkeypatch.setattr(train_both, "Bench", lambda *parts: b)
+    assert rates.main(["--remake", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line[0] for line in said] == ["R", "B"] and all("0 sentences differ" in line for line in said)
+
+
 def test_nothing_that_is_said_while_it_runs_tells_an_accuracy(tmp_path):
     said = []
     rates.go(bench(), tmp_path, [run()], commit="c0ffee", say=said.append)

@@ -99,9 +99,8 @@ def test_thin_neighbours_share_a_line_and_others_do_not():
 
 
 CHAPTERS = [name for name in FILES if re.search(r"/\d-", name)]
-STANDING = [
-    name for name in CHAPTERS if re.search(r"/[1-7]-", name)
-]  # 8 opens with a picture, 9 is in NOT_YET of test_book.py
+STANDING = [name for name in CHAPTERS if re.search(r"/[1-7]-", name)]
+PICTURED = [name for name in CHAPTERS if name not in STANDING]  # 8 and 9 open with a picture of what was measured
 PAGE = "book/2-raschkas-layer.html"
 DEEP = "the-unmerged-class-in-his-repository-is-a-different-function"
 every_chapter = pytest.mark.parametrize("name", CHAPTERS)
@@ -183,6 +182,13 @@ def test_without_a_script_it_opens_and_on_paper_it_is_open(address, visit):
 def test_the_first_live_figure_stands_on_the_first_screen(name, address, visit):
     page = visit(f"{address}{name}.html", width=1280)
     assert page.locator("figure[data-figure]").first.bounding_box()["y"] < 700
+
+
+@pytest.mark.parametrize("name", [name for name in PICTURED if "/9-" in name])
+def test_the_picture_that_a_chapter_opens_with_is_whole_on_the_first_screen(name, address, visit):
+    page = visit(f"{address}{name}.html", width=1280)
+    box = page.locator("article .cell_output img").first.bounding_box()
+    assert box["y"] + box["height"] <= 800
 
 
 # ---- a question's code

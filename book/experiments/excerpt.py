@@ -1,15 +1,20 @@
-"""What chapter 9 needs of book/data/train_both*.csv, as tables that travel with a published notebook.
+"""What chapter 9 needs of book/data/train_both*.csv and rates.csv, as tables that travel with a published notebook.
 
     cd book && python -m experiments.excerpt         # writes dorabook/recorded/*.csv
 
 Rows of complete seeds alone, as the analysis counts them, and the arms beside the plan that have run for one of these.
-Numbers are cut to what a picture shows; counts and answers are whole.
+Numbers are cut to what a picture shows; counts and answers are whole. Of the second experiment, groups that have all their planned
+runs, and of the others the number that is planned: so the tables change only when a group becomes whole.
 """
 
+import base64
 import sys
+import zlib
 from pathlib import Path
 
-from . import analysis, arms, records, train_both
+import numpy as np
+
+from . import analysis, arms, rates, rates_analysis, records, train_both
 from .tasks import TASKS, BadInput
 
 FOLDER = Path(__file__).parents[1] / "dorabook" / "recorded"
@@ -25,6 +30,14 @@ KINDS = {
 }
 MOVE_ARMS = ("lora", arms.PRIMARY[0], f"{arms.PRIMARY[1]}-swapped", "full")  # the adapters at one learning rate
 ORDER = (*arms.PLANNED, *arms.SWAPPED, arms.PEFT)
+GROUPS = {
+    "R": "rates",
+    "B": "bruised encoders",
+    "P": "m/m₀ in place of m",
+    "G": "norm in the graph",
+    "K": "ranks 1 and 32",
+    "M": "magnitudes alone",
+}
 
 
 def tables(folder: Path = analysis.DATA) -> dict[str, str]:
@@ -36,6 +49,16 @@ def tables(folder: Path = analysis.DATA) -> dict[str, str]:
         "answers.csv": ["arm,seed,bits", *answers(store)],
         "losses.csv": ["arm,losses", *losses(folder)],
         "moves.csv": ["arm,layer,kind,per,dM,dD", *moves(folder)],
+    }
+    return {name: "\n".join(lines) + "\n" for name, lines in parts.items()} | rate_tables(folder)
+
+
+def rate_tables(folder: Path) -> dict[str, str]:
+    """The tables of the second experiment."""
+    parts = {
+        "plan.csv": ["group,what,runs,whole", *plan(folder)],
+        "rates.csv": ["group,arm,bruise,rank,rate,first_seed,test,correct", *rate_runs(folder)],
+        "rate_answers.csv": ["group,arms,bruises,rates,first_seed,seeds,sentences,packed", *rate_answers(folder)],
     }
     return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
 
@@ -97,6 +120,56 @@ def moves(folder: Path) -> list[str]:
         for d in ("dM", "dD"):
             line.setdefault(d, []).append(f"{move[d]:.3g}")
     return [",".join([*name, " ".join(both["dM"]), " ".join(both["dD"])]) for name, both in lines.items()]
+
+
+def plan(folder: Path) -> list[str]:
+    """How many runs each group of the second experiment has by its plan, and whether they are all there."""
+    there = whole_groups(folder)
+    planned = [run.group for run in rates.grid()]
+    return [f"{group},{what},{planned.count(group)},{int(group in there)}" for group, what in GROUPS.items()]
+
+
+def whole_groups(folder: Path) -> list[str]:
+    there = rates.done(folder)
+    return [group for group in GROUPS if all(run.key in there for run in rates.grid() if run.group == group)]
+
+
+def rate_runs(folder: Path) -> list[str]:
+    """One line an arm and rate of a whole group, right answers seed by seed."""
+    there, lines = rates.done(folder), {}
+    for run in (run for run in rates.grid() if run.group in whole_groups(folder)):
+        row = there[run.key]
+        name = ",".join([*run.key[:-1], str(rates.FIRST_SEED), row["test"]])
+        lines.setdefault(name, []).append(row["correct"])
+    return [f"{name},{' '.join(counts)}" for name, counts in lines.items()]
+
+
+def rate_answers(folder: Path) -> list[str]:
+    """Answers of the runs whose verdict needs them: both axes at the rates of the primary contrast, and after a bruise.
+
+    Bits by sentence, then seed, bruise, rate and arm: what lies side by side is nearly alike, so that it packs well.
+    """
+    lines, found = [], rates_analysis.results(folder).answers
+    axes = rates_analysis.PER_OUTPUT, rates_analysis.PER_INPUT
+    for group in whole_groups(folder):
+        wanted = {
+            "R": (rates.SEEDS, ("",), rates_analysis.PRIMARY_RATES),
+            "B": (rates.FEWER, rates.AXES, (rates.BRUISED_AT,)),
+        }
+        if group in wanted:
+            seeds, bruises, at = wanted[group]
+            runs = [
+                rates.Run(group, arm, bruise, 8, rate, seed)
+                for seed in rates.first_seeds(seeds)
+                for bruise in bruises
+                for rate in at
+                for arm in axes
+            ]
+            bits = np.array([found[run.key] for run in runs]).T  # (sentences, runs)
+            packed = base64.b64encode(zlib.compress(np.packbits(bits).tobytes(), 9)).decode()
+            names = [" ".join(axes), " ".join(bruises), " ".join(f"{rate:g}" for rate in at)]
+            lines.append(",".join([group, *names, str(rates.FIRST_SEED), str(seeds), str(len(bits)), packed]))
+    return lines
 
 
 def main() -> int:

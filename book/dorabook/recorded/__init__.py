@@ -1,12 +1,14 @@
-"""The recorded runs of the experiment, as chapter 9 reads them: the tables beside this file as numbers.
+"""The recorded runs of both experiments, as chapter 9 reads them: the tables beside this file as numbers.
 
-`python -m experiments.excerpt` takes the tables from book/data/train_both*.csv. How those came about, and which machine ran them:
-book/experiments/train_both.py and book/data/train_both.json.
+`python -m experiments.excerpt` takes the tables from book/data/train_both*.csv and rates.csv. How those came about, and which
+machine ran them: book/experiments/train_both.py and rates.py, book/data/train_both.json and rates.json.
 
 Arms are named as in experiments/arms.py, tasks as in experiments/tasks.py. What is not in the rows is not in what these return.
 """
 
+import base64
 import csv
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,36 @@ def moves() -> list[Move]:
         for row in _rows("moves.csv")
         for quarter, (dM, dD) in enumerate(zip(row["dM"].split(), row["dD"].split(), strict=True), 1)
     ]
+
+
+def plan() -> dict[str, tuple[str, int, bool]]:
+    """{group of the second experiment: (what it varies, planned runs, whether all of them are there)}."""
+    return {row["group"]: (row["what"], int(row["runs"]), row["whole"] == "1") for row in _rows("plan.csv")}
+
+
+def at_rates(group: str = "R") -> dict[tuple[str, str, int, float], dict[int, float]]:
+    """{(arm, bruise, rank, rate): {seed: percent of test sentences right}} of a group, nothing until it is whole."""
+    return {
+        (row["arm"], row["bruise"], int(row["rank"]), float(row["rate"])): {
+            seed: 100 * int(count) / int(row["test"])
+            for seed, count in enumerate(row["correct"].split(), int(row["first_seed"]))
+        }
+        for row in _rows("rates.csv", group=group)
+    }
+
+
+def rate_answers(group: str = "R") -> dict[tuple[str, str, float], np.ndarray]:
+    """{(arm, bruise, rate): whether each test sentence was right, (seeds, sentences)}: both axes, the rates of the primary contrast."""
+    found = {}
+    for row in _rows("rate_answers.csv", group=group):
+        arms, bruises, rates = row["arms"].split(" "), row["bruises"].split(" "), row["rates"].split(" ")
+        sizes = int(row["sentences"]), int(row["seeds"]), len(bruises), len(rates), len(arms)
+        bits = np.unpackbits(np.frombuffer(zlib.decompress(base64.b64decode(row["packed"])), dtype=np.uint8))
+        each = bits[: np.prod(sizes)].reshape(sizes).astype(bool)
+        for b, bruise in enumerate(bruises):
+            for r, rate in enumerate(rates):
+                found |= {(arm, bruise, float(rate)): each[:, :, b, r, a].T for a, arm in enumerate(arms)}
+    return found
 
 
 def _rows(table: str, **asked: str) -> list[dict[str, str]]:
