@@ -67,6 +67,7 @@ def race(**state) -> SimpleNamespace:
         magnitudes, marks = layers[per].magnitude.detach() / start, norms(asked.target, per=per) / start
         axes[per] = SimpleNamespace(
             magnitudes=magnitudes.flatten().tolist(), marks=marks.flatten().tolist(), off=(magnitudes / marks - 1).abs().max().item(),
+            stretch=(norms(layers[per].adapted().detach(), per=per) / start).flatten().tolist(),
             direction={along: norms(direction, per=along).flatten().tolist() for along in AXES},
         )  # fmt: skip
     return SimpleNamespace(
@@ -211,6 +212,7 @@ def expected_rows(now: SimpleNamespace) -> list[list[str]]:
         ["none", *(span(axis.magnitudes) for axis in axes)],
         ["none", *(span(axis.marks) for axis in axes)],
         ["none", *(f"{number(100 * axis.off)}%" for axis in axes)],
+        ["none", *(span(axis.stretch) for axis in axes)],
         *(["none", *(span(axis.direction[along]) for axis in axes)] for along in AXES),
     ]
 
@@ -587,4 +589,4 @@ def test_forced_colours_keep_lines_dots_and_names(show, scheme):
 def test_without_a_script_the_page_says_it_all(show):
     page = show(TrainingRace(steps=60), script=False, ready=False)
     assert page.locator("figcaption").inner_text() == TrainingRace(steps=60).sentence
-    assert page.locator("tbody tr").count() == 10
+    assert page.locator("tbody tr").count() == 11
