@@ -156,18 +156,6 @@ def train(layer: nn.Module, problem: Problem, *, steps: int, rate: float, stop: 
     return [each.item() for each in losses]
 
 
-def sweep(problem: Problem, *, rank: int, seed: int, norm: NormGradient = "detached") -> dict[float, dict[str, float]]:
-    """{rate: {student: the share of its starting loss that is left after STEPS steps}}, for every rate of RATES."""
-    left = {}
-    for rate in RATES:
-        runs = {
-            arm: train(layer, problem, steps=STEPS, rate=rate)
-            for arm, layer in students(problem, rank=rank, seed=seed, norm=norm).items()
-        }
-        left[rate] = {arm: losses[-1] / losses[0] for arm, losses in runs.items()}
-    return left
-
-
 def lora_floor(problem: Problem, *, rank: int) -> float:
     """The least loss that W + BA can have at this rank.
 
