@@ -655,7 +655,7 @@ def test_a_sweep_is_cancelled_by_looking_away_and_goes_on_from_there(show):
 
 
 def test_a_change_sweeps_anew_and_a_run_shows_the_steps_again(show):
-    page = show(TrainingRace(id="race", by="rate"), hash="#race=by:rate")
+    page = show(TrainingRace(id="race"), hash="#race=by:rate")
     is_swept(page)
     page.evaluate(COUNTED)
     page.get_by_role("radio", name="in the graph").check(force=True)
@@ -723,6 +723,20 @@ def test_axe_finds_nothing(show, state):
     press(page, "Copy link to this state")
     page.get_by_role("spinbutton", name="Seed").fill("-1")
     settle(page)
+    assert unclean(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_sweep_keeps_its_place_and_axe_finds_nothing(show, width):
+    page = show(TrainingRace(id="race"), hash="#race=by:rate", width=width)
+    is_swept(page)
+    page.locator("summary").click()
+    expect(page.locator(".dora-numbers tbody tr")).to_have_count(len(RATES), timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    words = """() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text[text-anchor=middle]")]
+        .map((node) => node.getBoundingClientRect()).map((box) => [box.left, box.right]).sort((a, b) => a[0] - b[0])"""
+    for (_, right), (left, _) in itertools.pairwise(page.evaluate(words)):
+        assert left - right >= 4, "a rate keeps its distance from the next"
     assert unclean(page) == []
 
 
