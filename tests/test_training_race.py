@@ -242,13 +242,15 @@ def test_a_sweep_says_who_is_ahead_at_which_rates_and_the_table_has_them_all(bro
     for state in ({**START, **each} for each in SWEPT):
         left = {rate: now.shares for rate, now in swept(**state).items()}
         sentence, columns, rows = page.evaluate(call, {**state, "by": "rate", "steps": 7})
-        assert columns[:4] == [f"left after {STEPS} steps at rate", *NAMES.values()] and len(columns) == 6
-        assert [row[0] for row in rows] == [number(rate) for rate in RATES]
-        for row, now in zip(rows, swept(**state).values(), strict=True):
+        assert columns == [f"after {STEPS} steps", *NAMES.values()]
+        kept, shortest = rows[: len(RATES)], rows[len(RATES) :]
+        assert [row[0] for row in kept] == [f"left at rate {number(rate)}" for rate in RATES]
+        assert [row[0].split()[-1] for row in shortest] == [number(rate) for rate in RATES]
+        for row, short, now in zip(kept, shortest, swept(**state).values(), strict=True):
             if steady(now):
-                cells = zip(row[1:4], now.shares.values(), strict=True)
+                cells = zip(row[1:], now.shares.values(), strict=True)
                 assert all(share < 1e-3 or cell == percent(share) for cell, share in cells), row
-                assert row[4:] == [f"{number(each)}×" for each in least(now).values()]
+                assert short[1:] == ["none", *(number(each) for each in least(now).values())]
         chosen = race(**{**state, "steps": STEPS}).shares
         in_order = sorted(chosen, key=chosen.get)
         _, ahead, at_chosen = sentence.split(". ")
@@ -266,8 +268,8 @@ def test_a_sweep_of_a_teacher_that_is_the_frozen_weight_has_nothing_to_say():
     sentence, rows = Core("training_race/words").evaluate(
         "(state) => { const d = modules['training_race/words'].describe(state); return [d.sentence, d.rows]; }", state
     )
-    assert "nothing to learn" in sentence and len(rows) == len(RATES)
-    assert {cell for row in rows for cell in row[1:4]} == {"none to lose"}
+    assert "nothing to learn" in sentence and len(rows) == 2 * len(RATES)
+    assert {cell for row in rows[: len(RATES)] for cell in row[1:]} == {"none to lose"}
 
 
 def test_python_and_the_page_have_one_list_of_rates():
@@ -731,7 +733,7 @@ def test_a_sweep_keeps_its_place_and_axe_finds_nothing(show, width):
     page = show(TrainingRace(id="race"), hash="#race=by:rate", width=width)
     is_swept(page)
     page.locator("summary").click()
-    expect(page.locator(".dora-numbers tbody tr")).to_have_count(len(RATES), timeout=PATIENCE)
+    expect(page.locator(".dora-numbers tbody tr")).to_have_count(2 * len(RATES), timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     words = """() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text[text-anchor=middle]")]
         .map((node) => node.getBoundingClientRect()).map((box) => [box.left, box.right]).sort((a, b) => a[0] - b[0])"""

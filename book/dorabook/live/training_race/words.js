@@ -22,7 +22,7 @@ export function told(state, sweep) {
   const axes = ["output", "input"].map((per) => axis(now, per));
   const standing = { race: now, shares, axes, sweep };
   const names = ARMS.map((arm) => NAMES[arm]);
-  if (sweep) return { ...standing, sentence: sweepSentence(state, now, shares, sweep), columns: [`left after ${STEPS} steps at rate`, ...names, ...["output", "input"].map((per) => `least norm of W + BA per ${per}`)], rows: sweepRows(now, sweep) };
+  if (sweep) return { ...standing, sentence: sweepSentence(state, now, shares, sweep), columns: [`after ${STEPS} steps`, ...names], rows: sweepRows(now, sweep) };
   return { ...standing, sentence: sentence(state, now, shares, axes), columns: ["what", ...names], rows: rows(state, now, shares, axes) };
 }
 
@@ -74,9 +74,10 @@ function sweepSentence(state, now, shares, { points, done }) {
 }
 
 function sweepRows({ nothing }, { points }) {
-  return points.map(({ rate, shares, least }) => [
-    number(rate), ...ARMS.map((arm) => (nothing ? "none to lose" : percent(shares[arm]))), `${number(least.output)}×`, `${number(least.input)}×`,
-  ]);
+  return [
+    ...points.map(({ rate, shares }) => [`left at rate ${number(rate)}`, ...ARMS.map((arm) => (nothing ? "none to lose" : percent(shares[arm])))]),
+    ...points.map(({ rate, least }) => [`least norm of W + BA, times its start, at ${number(rate)}`, "none", number(least.output), number(least.input)]),
+  ];
 }
 
 export function ranking(shares) {
