@@ -1,6 +1,7 @@
 """TrainingRace: torch's losses and all it says, a race that a link opens at its step, every control by keyboard."""
 
 import itertools
+import math
 import re
 from functools import cache
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import torch
 from dorabook.decompose import norms
 from dorabook.live import TrainingRace
 from dorabook.live.training_race.training_race import STEPS
-from dorabook.race import Draws, loss, problem, students, train
+from dorabook.race import RATES, Draws, loss, problem, students, train
 from dorabook.text import number
 from playwright.sync_api import expect
 from support.live_page import Core, modules, numbers, settle
@@ -67,6 +68,7 @@ def race(**state) -> SimpleNamespace:
         magnitudes, marks = layers[per].magnitude.detach() / start, norms(asked.target, per=per) / start
         axes[per] = SimpleNamespace(
             magnitudes=magnitudes.flatten().tolist(), marks=marks.flatten().tolist(), off=(magnitudes / marks - 1).abs().max().item(),
+            stretch=(norms(layers[per].adapted().detach(), per=per) / start).flatten().tolist(),
             direction={along: norms(direction, per=along).flatten().tolist() for along in AXES},
         )  # fmt: skip
     return SimpleNamespace(
@@ -185,6 +187,99 @@ def test_the_right_axis_walks_to_the_teachers_marks_and_the_wrong_one_has_flat_m
         assert own.std() > 3 * flat.std()
 
 
+# The sweep
+
+
+SWEPT = [{"output": 1, "input": 0, "rank": 8, "rate": 0.001}, {"norm": "in graph", "seed": 3, "rate": 0.03}]
+SWEEP = """(states) => states.map((state) => {
+    const { points } = modules["training_race/race"].sweepAt(state);
+    return points.map(({ rate, shares, least }) => [rate, shares, least]);
+})"""
+
+
+@cache
+def swept(**state) -> dict[float, SimpleNamespace]:
+    """{rate: torch's race to its end}."""
+    return {rate: race(**{**state, "rate": rate, "steps": STEPS}) for rate in RATES}
+
+
+def least(now: SimpleNamespace) -> dict[str, float]:
+    return {per: min(now.axes[per].stretch) for per in AXES}
+
+
+def steady(now: SimpleNamespace) -> bool:
+    """Where a row or column of W + BA, (24, 16), has nearly lost its norm, a detached layer divides by almost 0, and rounding decides the rest."""
+    return min(least(now).values()) > 0.05
+
+
+def test_where_a_row_has_nearly_lost_its_norm_rounding_decides_in_torch_itself():
+    asked, ends = problem(output=1, input=0, turn=0, seed=0), []
+    for nudge in (0, 1e-15):
+        layer = students(asked, rank=8, seed=0)["output"]
+        layer.lora_A.data *= 1 + nudge
+        ends.append(train(layer, asked, steps=STEPS, rate=0.002)[-1])
+    assert least(race(**{**START, **SWEPT[0], "rate": 0.002, "steps": STEPS}))["output"] < 0.001
+    assert abs(ends[1] / ends[0] - 1) > 0.001
+
+
+def test_a_sweep_leaves_what_torch_leaves_at_every_rate(browser):
+    states = [{**START, **state} for state in SWEPT]
+    for state, points in zip(states, modules(browser, "training_race/race").evaluate(SWEEP, states), strict=True):
+        expected = swept(**state)
+        assert [rate for rate, *_ in points] == list(expected) == list(RATES)
+        assert sum(map(steady, expected.values())) >= 6
+        for (rate, shares, shortest), now in zip(points, expected.values(), strict=True):
+            for arm, share in now.shares.items():
+                near = 1e-5 if steady(now) else 0.3
+                assert shares[arm] == pytest.approx(share, rel=near, abs=1e-4), (rate, arm)
+            if steady(now):
+                assert shortest == pytest.approx(least(now), rel=1e-4, abs=0.001), rate
+
+
+def test_a_sweep_says_who_is_ahead_at_which_rates_and_the_table_has_them_all(browser):
+    page = modules(browser, "training_race/words")
+    call = "(state) => { const d = modules['training_race/words'].describe(state); return [d.sentence, d.columns, d.rows]; }"
+    for state in ({**START, **each} for each in SWEPT):
+        left = {rate: now.shares for rate, now in swept(**state).items()}
+        sentence, columns, rows = page.evaluate(call, {**state, "by": "rate", "steps": 7})
+        assert columns == [f"after {STEPS} steps", *NAMES.values()]
+        kept, shortest = rows[: len(RATES)], rows[len(RATES) :]
+        assert [row[0] for row in kept] == [f"left at rate {number(rate)}" for rate in RATES]
+        assert [row[0].split()[-1] for row in shortest] == [number(rate) for rate in RATES]
+        for row, short, now in zip(kept, shortest, swept(**state).values(), strict=True):
+            if steady(now):
+                cells = zip(row[1:], now.shares.values(), strict=True)
+                assert all(share < 1e-3 or cell == percent(share) for cell, share in cells), row
+                assert short[1:] == ["none", *(number(each) for each in least(now).values())]
+        chosen = race(**{**state, "steps": STEPS}).shares
+        in_order = sorted(chosen, key=chosen.get)
+        _, ahead, at_chosen = sentence.split(". ")
+        assert numbers(at_chosen) == [number(state["rate"]), *(numbers(percent(chosen[arm]))[0] for arm in in_order)]
+        for arm, name in NAMES.items():
+            others = [other for other in NAMES if other != arm]
+            alone = [rate for rate in RATES if 1.05 * left[rate][arm] < min(left[rate][other] for other in others)]
+            spans = re.findall(rf"{name} is ahead at ([\d.]+)(?: to ([\d.]+))?", ahead)
+            said = [rate for rate in RATES for low, high in spans if float(low) <= rate <= float(high or low)]
+            assert said == alone, sentence
+
+
+def test_a_sweep_of_a_teacher_that_is_the_frozen_weight_has_nothing_to_say():
+    state = {**START, "input": 0, "by": "rate"}
+    sentence, rows = Core("training_race/words").evaluate(
+        "(state) => { const d = modules['training_race/words'].describe(state); return [d.sentence, d.rows]; }", state
+    )
+    assert "nothing to learn" in sentence and len(rows) == 2 * len(RATES)
+    assert {cell for row in rows[: len(RATES)] for cell in row[1:]} == {"none to lose"}
+
+
+def test_python_and_the_page_have_one_list_of_rates():
+    given = Core("training_race/race").evaluate(
+        "[modules['training_race/race'].RATES, modules['training_race/race'].STEPS]"
+    )
+    assert given == [list(RATES), STEPS]
+    assert (TrainingRace(rate=RATES[0]).rate, TrainingRace(rate=RATES[-1]).rate) == (RATES[0], RATES[-1])
+
+
 # What is said
 
 
@@ -211,6 +306,7 @@ def expected_rows(now: SimpleNamespace) -> list[list[str]]:
         ["none", *(span(axis.magnitudes) for axis in axes)],
         ["none", *(span(axis.marks) for axis in axes)],
         ["none", *(f"{number(100 * axis.off)}%" for axis in axes)],
+        ["none", *(span(axis.stretch) for axis in axes)],
         *(["none", *(span(axis.direction[along]) for axis in axes)] for along in AXES),
     ]
 
@@ -287,6 +383,7 @@ def test_at_the_ends_of_every_range_the_losses_are_numbers(state):
         ({"rate": 0}, "rate is 0, expected a number from 0.001 to 0.2"),
         ({"seed": 1.5}, "seed is 1.5, expected a whole number from 0 to 9999"),
         ({"steps": 301}, "steps is 301, expected a whole number from 0 to 300"),
+        ({"by": "seed"}, 'by is \'seed\', expected "step" or "rate"'),
         ({"norm": "none"}, 'norm is \'none\', expected "detached" or "in graph"'),
     ],
 )
@@ -494,6 +591,102 @@ def test_two_races_on_a_page_keep_apart(show):
     expect(page.locator("#two [role=status]")).to_have_text(TrainingRace(steps=7, seed=2).sentence, timeout=PATIENCE)
 
 
+# Driving the sweep
+
+
+COUNTED = """() => {
+    window.seen = [];
+    const count = document.querySelector(".dora-race-count");
+    new MutationObserver(() => window.seen.push(count.textContent)).observe(count, { childList: true, characterData: true, subtree: true });
+}"""
+ALL_RATES = f"{len(RATES)} of {len(RATES)} rates"
+
+
+def show_by(page, name):
+    page.get_by_role("radio", name=name, exact=True).check(force=True)
+
+
+def is_swept(page):
+    expect(page.locator(".dora-race-count")).to_have_text(ALL_RATES, timeout=PATIENCE)
+    settle(page)
+
+
+def test_a_sweep_is_drawn_where_its_numbers_are_and_leaves_the_step_alone(show):
+    page = show(TrainingRace(id="race", steps=40, **SWEPT[0]))
+    show_by(page, "learning rate")
+    is_swept(page)
+    expect(page.get_by_role("status")).to_contain_text("LoRA is ahead at 0.001", timeout=PATIENCE)
+    expected = swept(**{**START, **SWEPT[0]})
+    ground = page.evaluate("""() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text")]
+        .map((text) => [text.textContent, Number(text.getAttribute("x")), Number(text.getAttribute("y")) - 4])""")
+    level, at = ({name: place[axis] for name, *place in ground} for axis in (1, 0))
+    for arm in NAMES:
+        path = page.locator(f".dora-race-chart .dora-race-{arm} .dora-race-line").get_attribute("d")
+        points = [[float(part) for part in point.split()] for point in path.removeprefix("M").split("L")]
+        assert len(points) == len(RATES)
+        for (x, y), rate in zip(points, RATES, strict=True):
+            assert x == pytest.approx(at[number(rate)], abs=0.2)
+            share = expected[rate].shares[arm]
+            if share > 1e-3 and steady(expected[rate]):
+                down = -math.log10(share) / 6 * (level["0.0001%"] - level["100%"])
+                assert y == pytest.approx(level["100%"] + down, abs=0.2)
+    assert page.locator(".dora-race-score b").first.inner_text() == percent(expected[0.001].shares["lora"])
+    show_by(page, "step")
+    reaches(page, 40)
+    settle(page)
+    says(page, TrainingRace(steps=40, **SWEPT[0]).sentence)
+    assert page.problems == []
+
+
+def test_a_sweep_is_cancelled_by_looking_away_and_goes_on_from_there(show):
+    page = show(TrainingRace(id="race", rank=8))
+    page.evaluate(COUNTED)
+    show_by(page, "learning rate")
+    expect(page.get_by_role("status")).to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    show_by(page, "step")
+    reaches(page, 0)
+    settle(page)
+    expect(page.get_by_role("status")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    reached = page.evaluate("window.seen").count(ALL_RATES)
+    page.wait_for_timeout(1500)
+    page.evaluate("window.seen = []")
+    show_by(page, "learning rate")
+    is_swept(page)
+    assert not reached and page.evaluate("window.seen")[0] != ALL_RATES
+    expect(page.get_by_role("status")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+
+
+def test_a_change_sweeps_anew_and_a_run_shows_the_steps_again(show):
+    page = show(TrainingRace(id="race"), hash="#race=by:rate")
+    is_swept(page)
+    page.evaluate(COUNTED)
+    page.get_by_role("radio", name="in the graph").check(force=True)
+    page.get_by_role("button", name="rescales outputs").click()
+    page.wait_for_function("window.seen.length > 0")
+    is_swept(page)
+    expect(page.get_by_role("status")).to_contain_text("rescaled by output", timeout=PATIENCE)
+    press(page, "Run")
+    expect(page.locator(".dora-race-count")).to_have_text(re.compile("step [1-9]"), timeout=PATIENCE)
+    assert page.get_by_role("radio", name="step", exact=True).is_checked()
+    assert page.problems == []
+
+
+def test_a_sweep_takes_less_than_a_second_of_the_page(show):
+    page = show(TrainingRace(id="race", rank=8, steps=10))
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent():
+        return next(
+            one["value"] for one in tools.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration"
+        )
+
+    before = spent()
+    show_by(page, "learning rate")
+    is_swept(page)
+    assert spent() - before < 1
+
+
 # The picture
 
 
@@ -532,6 +725,20 @@ def test_axe_finds_nothing(show, state):
     press(page, "Copy link to this state")
     page.get_by_role("spinbutton", name="Seed").fill("-1")
     settle(page)
+    assert unclean(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_sweep_keeps_its_place_and_axe_finds_nothing(show, width):
+    page = show(TrainingRace(id="race"), hash="#race=by:rate", width=width)
+    is_swept(page)
+    page.locator("summary").click()
+    expect(page.locator(".dora-numbers tbody tr")).to_have_count(2 * len(RATES), timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    words = """() => [...document.querySelectorAll(".dora-race-chart .dora-race-ground text[text-anchor=middle]")]
+        .map((node) => node.getBoundingClientRect()).map((box) => [box.left, box.right]).sort((a, b) => a[0] - b[0])"""
+    for (_, right), (left, _) in itertools.pairwise(page.evaluate(words)):
+        assert left - right >= 4, "a rate keeps its distance from the next"
     assert unclean(page) == []
 
 
@@ -587,4 +794,4 @@ def test_forced_colours_keep_lines_dots_and_names(show, scheme):
 def test_without_a_script_the_page_says_it_all(show):
     page = show(TrainingRace(steps=60), script=False, ready=False)
     assert page.locator("figcaption").inner_text() == TrainingRace(steps=60).sentence
-    assert page.locator("tbody tr").count() == 10
+    assert page.locator("tbody tr").count() == 11

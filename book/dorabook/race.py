@@ -2,11 +2,13 @@
 
 The teacher's weight is diag(d) (W + T) diag(e): the frozen weight W, turned by a low-rank T, then rescaled by output and by
 input. A student that reaches it has loss 0. Everything is float64 and drawn by `Draws`, which live/training_race/race.js repeats
-bit for bit, so the page trains on the same numbers.
+bit for bit, so the page trains on the same numbers. The steps of a race and the rates of a sweep stand in race.json, for both.
 """
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,9 @@ from torch.nn import functional as F
 from .layers import DoRALinear, LoRALinear, NormGradient
 from .text import plural
 
+SETTINGS = json.loads(__loader__.get_data(str(Path(__file__).with_name("race.json"))))
+STEPS = SETTINGS["steps"]  # of a race in the page: the learning rate falls in a straight line to 0 at its end
+RATES = tuple(SETTINGS["rates"])  # that a reader of the page can choose, and that a sweep goes through
 REACH = 0.75  # at amount 1 every rescale is 1 plus a draw between -REACH and REACH
 TURN = 0.5  # at amount 1 the expected size of T, next to that of W
 

@@ -23,6 +23,7 @@ ROUNDS = 7
 WARM_UP = 20  # frames
 FRAMES = 120
 FRAME = 16  # ms
+SWEEP = 1  # s
 NAMES = {"lora": "LoRA", "output": "per output", "input": "per input"}
 RANKS = (2, 8)
 STATE = TrainingRace(output=0.5, turn=0.5).state()
@@ -41,6 +42,10 @@ TRAIN = """([state, arm, steps, times]) => new Promise((done) => setTimeout(() =
     }
     done();
 }))"""
+# In a timer too.
+SWEPT = (
+    """(state) => new Promise((done) => setTimeout(() => { modules["training_race/race"].sweepAt(state); done(); }))"""
+)
 TASK = "ThreadControllerImpl::RunTask"
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
@@ -70,6 +75,8 @@ def rows(browser: Browser) -> list[Row]:
             high = statistics.quantiles(times, n=20)[-1]
             shown = f"p95 {high:.1f} ms, median {statistics.median(times):.1f} ms"
             found.append((f"a frame, {what}, rank {rank}", "–", shown, f"p95 ≤ {FRAME} ms", met(high, FRAME)))
+        whole = sweep_time(browser, rank)
+        found.append((f"a sweep of all rates, rank {rank}", "–", f"{whole:.2f} s", f"≤ {SWEEP} s", met(whole, SWEEP)))
     return found
 
 
@@ -97,6 +104,15 @@ def page_step(page: Page, tools: CDPSession, state: dict, arm: str) -> float:
     return (seconds(tools, "ScriptDuration") - before) / (STEPS * times)
 
 
+def sweep_time(browser: Browser, rank: int) -> float:
+    """Seconds of script in one sweep, from its start to its end."""
+    page = modules(browser, "training_race/race")
+    tools = measured(page)
+    before = seconds(tools, "ScriptDuration")
+    page.evaluate(SWEPT, {**STATE, "rank": rank})
+    return seconds(tools, "ScriptDuration") - before
+
+
 def frame_times(browser: Browser, rank: int) -> dict[str, list[float]]:
     """Milliseconds of the page's main thread in a frame, each kind of drive by itself."""
     page = open_figures(browser, TrainingRace(id="race", rank=rank), folder=None)
@@ -114,9 +130,13 @@ def frame_times(browser: Browser, rank: int) -> dict[str, list[float]]:
     slider = page.get_by_role("slider", name="Rescale outputs").element_handle()
     low, high, step = slider.evaluate(RANGE)
     stops = round((high - low) / step)
-    times["a teacher dragged at the finish"] = traced(
-        browser, page, lambda at: slider.evaluate(MOVE, low + step * (stops - abs(at % (2 * stops) - stops)))
-    )
+
+    def dragging(at: int) -> None:
+        slider.evaluate(MOVE, low + step * (stops - abs(at % (2 * stops) - stops)))
+
+    times["a teacher dragged at the finish"] = traced(browser, page, dragging)
+    page.get_by_role("radio", name="learning rate", exact=True).check(force=True)
+    times["a teacher dragged while the rates are swept"] = traced(browser, page, dragging)
     page.context.close()
     return times
 

@@ -4,7 +4,7 @@ import { range } from "./words.js";
 import { h, s, say } from "../ui/dom.js";
 import { disc, sample } from "./chart.js";
 
-const TALL = 156, NORMS_TALL = 50;
+const TALL = 156, NORMS_TALL = 74;
 const EDGE = { left: 28, right: 4, top: 4, bottom: 22 };
 const MOST = 2.5; // times the start: what lies beyond is drawn at the edge
 const FROM = { left: 80, right: 92 }; // the strips of norms
@@ -22,7 +22,7 @@ export function axisPanel(per) {
   return {
     el: h("section", { class: "dora-race-axis", "aria-label": `DoRA per ${per}` },
       h("p", { class: "dora-race-title" }, sample(per), h("b", {}, `DoRA per ${per}`), h("span", {}, `${COUNT[per]} magnitudes`)),
-      svg, h("p", { class: "dora-hint" }, "Norms of its direction, along both axes"), norms.el),
+      svg, h("p", { class: "dora-hint" }, `Norms of its direction, and of W + BA per ${per} against the start`), norms.el),
     draw(axis, width) {
       const across = (place) => EDGE.left + ((width - EDGE.left - EDGE.right) * (place + 0.5)) / COUNT[per];
       const down = (value) => EDGE.top + (TALL - EDGE.top - EDGE.bottom) * (1 - Math.min(MOST, Math.max(0, value)) / MOST);
@@ -49,18 +49,22 @@ function rules(per, down, width) {
   return [...levels, s("text", { x: (EDGE.left + width) / 2, y: TALL - 4, "text-anchor": "middle" }, `${per}s, in the order of the teacher's rescale`)];
 }
 
-/** Two lines of ticks, 0 to 2: the norms of the rows and of the columns of the direction. */
+/** Three lines of ticks, 0 to 2: the norms of the direction along either axis, and those of W + BA along this one as multiples of their start. */
 function normStrips(per) {
   const line = s("path", { class: "dora-race-start" });
-  const strips = AXES.map((along, row) => ({
-    along,
+  const strip = (text, row, of, kind) => ({
+    of,
     y: 12 + 24 * row,
     rail: s("path", { class: "dora-race-rule" }),
-    name: s("text", { x: 0, y: 16 + 24 * row, class: along === per ? "dora-race-own" : "" }, `per ${along}`),
-    value: s("text", { y: 16 + 24 * row, "text-anchor": "end", class: along === per ? "dora-race-own" : "" }),
+    name: s("text", { x: 0, y: 16 + 24 * row, class: kind }, text),
+    value: s("text", { y: 16 + 24 * row, "text-anchor": "end", class: kind }),
     ticks: s("path", { class: "dora-race-norm" }),
-  }));
-  const svg = s("svg", { role: "img", height: NORMS_TALL, "aria-label": `Norms of the direction: 1 for every ${per}, other numbers along the other axis. The numbers are in the table.` },
+  });
+  const strips = [
+    ...AXES.map((along, row) => strip(`per ${along}`, row, ({ norms }) => ({ values: norms[along], text: along === per ? "all 1" : range(norms[along]) }), along === per ? "dora-race-own" : "")),
+    strip("W + BA", 2, ({ stretch }) => ({ values: stretch, text: range(stretch) }), ""),
+  ];
+  const svg = s("svg", { role: "img", height: NORMS_TALL, "aria-label": `Norms of the direction: 1 for every ${per}, other numbers along the other axis. Below, the norms of W + BA per ${per}, as multiples of their start.` },
     line, strips.flatMap(({ rail, name, value, ticks }) => [rail, name, value, ticks]));
   return {
     el: svg,
@@ -68,11 +72,12 @@ function normStrips(per) {
       const across = (value) => FROM.left + ((width - FROM.left - FROM.right) * Math.min(2, value)) / 2;
       svg.setAttribute("viewBox", `0 0 ${width} ${NORMS_TALL}`);
       line.setAttribute("d", `M${across(1)} 0V${NORMS_TALL - 2}`);
-      for (const { along, y, rail, value, ticks } of strips) {
+      for (const { of, y, rail, value, ticks } of strips) {
+        const { values, text } = of(axis);
         rail.setAttribute("d", `M${across(0)} ${y}H${across(2)}`);
         value.setAttribute("x", width);
-        say(value, along === per ? "all 1" : range(axis.norms[along]));
-        path(ticks, axis.norms[along], (norm) => `M${across(norm).toFixed(1)} ${y - 6}v12`);
+        say(value, text);
+        path(ticks, values, (norm) => `M${across(norm).toFixed(1)} ${y - 6}v12`);
       }
     },
   };

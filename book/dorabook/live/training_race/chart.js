@@ -1,5 +1,5 @@
-// The losses of a race by step, each as a share of its start, on a log scale: one line, dash and mark a student.
-import { ARMS, STEPS } from "./race.js";
+// The losses of a race by step, or at its end by learning rate, as shares of the start on a log scale: one line, dash and mark a student.
+import { ARMS, RATES, STEPS } from "./race.js";
 import { NAMES, REACHED } from "./words.js";
 import { number } from "../core/text.js";
 import { h, s } from "../ui/dom.js";
@@ -8,6 +8,7 @@ const TALL = 250;
 const EDGE = { left: 64, right: 90, top: 16, bottom: 36 };
 const BETWEEN = 17; // of two labels
 const EVERY = 50; // steps from one mark to the next
+const WORD = 52; // between two ticks, for both to have their word
 const FLOOR = Math.log10(REACHED);
 const MARKS = {
   lora: (x, y) => `M${x} ${y - 5.5}l5 9h-10z`,
@@ -26,9 +27,12 @@ export function sample(arm) {
     s("path", { class: "dora-race-line", d: "M1 7h34" }), s("path", { class: "dora-race-mark", d: MARKS[arm](18, 7) }));
 }
 
-/** { el, draw(race, steps, width) } */
+/**
+ * One svg for both plots. { el, draw(plot, width) }; a plot is { what, lines, ticks, unit, at }: lines[arm] = { points, marked }, where points
+ * are [part of the way across, share] and marked those with a mark besides the last; ticks are [part, text]; `at` is a part to rule, or null.
+ */
 export function lossChart() {
-  const ground = s("g", { class: "dora-race-ground" });
+  const ground = s("g", { class: "dora-race-ground" }), chosen = s("path", { class: "dora-race-chosen" });
   const lines = ARMS.map((arm) => ({
     arm,
     el: s("g", { class: `dora-race-${arm}` }),
@@ -37,33 +41,31 @@ export function lossChart() {
     name: s("text", { class: "dora-race-name" }, NAMES[arm]),
   }));
   lines.forEach(({ el, line, mark, name }) => el.append(line, mark, name));
-  const svg = s("svg", { role: "img", height: TALL, "aria-label": "The loss of the three students by step, as a share of the start, on a log scale. The numbers are in the text and the table." },
-    ground, lines.map(({ el }) => el));
+  const svg = s("svg", { role: "img", height: TALL }, ground, chosen, lines.map(({ el }) => el));
   let ruled = "";
   return {
     el: h("div", { class: "dora-race-chart" }, svg),
-    draw({ losses, nothing }, steps, width) {
-      const highest = nothing ? 1 : Math.max(...ARMS.map((arm) => finiteMost(losses[arm], steps) / losses[arm][0]));
+    draw(plot, width) {
+      const highest = Math.max(1, ...ARMS.map((arm) => most(plot.lines[arm].points)));
       const top = highest > 1.0001 ? Math.ceil(Math.log10(highest)) : 0;
-      const across = (step) => EDGE.left + ((width - EDGE.left - EDGE.right) * step) / STEPS;
+      const across = (part) => EDGE.left + (width - EDGE.left - EDGE.right) * part;
       const down = (share) => EDGE.top + ((TALL - EDGE.top - EDGE.bottom) * (top - Math.max(FLOOR, Math.log10(share)))) / (top - FLOOR);
-      if (ruled !== `${width} ${top}`) {
-        ruled = `${width} ${top}`;
+      if (ruled !== `${width} ${top} ${plot.unit}`) {
+        ruled = `${width} ${top} ${plot.unit}`;
         svg.setAttribute("viewBox", `0 0 ${width} ${TALL}`);
-        ground.replaceChildren(...rules(top, across, down, width));
+        svg.setAttribute("aria-label", `${plot.what}, as a share of the start, on a log scale. The numbers are in the text and the table.`);
+        ground.replaceChildren(...rules(plot, top, across, down, width));
       }
-      const heads = lines.map(({ arm, line, mark }) => {
-        const points = [];
-        for (let step = 0; step <= steps; step++) {
-          const share = nothing ? 1 : losses[arm][step] / losses[arm][0];
-          if (!Number.isFinite(share)) break;
-          points.push([across(step), down(share)]);
-        }
-        line.setAttribute("d", `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`);
-        const head = points.at(-1);
-        const marked = points.filter((_, step) => step && step % EVERY === 0 && points.length - 1 - step > 4);
-        mark.setAttribute("d", [...marked, head].map(([x, y]) => MARKS[arm](Number(x.toFixed(1)), Number(y.toFixed(1)))).join(""));
-        return head;
+      chosen.setAttribute("d", plot.at === null ? "" : `M${across(plot.at).toFixed(1)} ${EDGE.top}V${TALL - EDGE.bottom}`);
+      const heads = lines.map(({ arm, el, line, mark }) => {
+        const { points, marked } = plot.lines[arm];
+        const place = ([part, share]) => [across(part), down(share)];
+        const placed = points.map(place);
+        el.toggleAttribute("hidden", !placed.length);
+        line.setAttribute("d", placed.length ? `M${placed.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}` : "");
+        const marks = [...marked.map(place), ...placed.slice(-1)];
+        mark.setAttribute("d", marks.map(([x, y]) => MARKS[arm](Number(x.toFixed(1)), Number(y.toFixed(1)))).join(""));
+        return placed.at(-1) ?? [0, 0];
       });
       apart(heads.map(([, y]) => y)).forEach((y, i) => {
         lines[i].name.setAttribute("x", heads[i][0] + 10);
@@ -73,26 +75,50 @@ export function lossChart() {
   };
 }
 
-function finiteMost(losses, steps) {
-  let most = losses[0];
-  for (let step = 1; step <= steps; step++) if (losses[step] > most && Number.isFinite(losses[step])) most = losses[step];
-  return most;
+/** The losses of a race, from its start to a step. */
+export function bySteps({ losses, nothing }, steps) {
+  const lines = ARMS.map((arm) => {
+    const points = [];
+    for (let step = 0; step <= steps; step++) {
+      const share = nothing ? 1 : losses[arm][step] / losses[arm][0];
+      if (!Number.isFinite(share)) break;
+      points.push([step / STEPS, share]);
+    }
+    return [arm, { points, marked: points.filter((_, step) => step && step % EVERY === 0 && points.length - 1 - step > 4) }];
+  });
+  const ticks = [0, 100, 200, 300].map((step) => [step / STEPS, String(step)]);
+  return { what: "The loss of the three students by step", lines: Object.fromEntries(lines), ticks, unit: "steps", at: null };
 }
 
-function rules(top, across, down, width) {
-  const right = across(STEPS);
+/** What a sweep has found so far, and the rate that is chosen. */
+export function byRate({ points }, nothing, chosen) {
+  const part = (rate) => Math.log(rate / RATES[0]) / Math.log(RATES.at(-1) / RATES[0]);
+  const lines = ARMS.map((arm) => {
+    const found = points.map(({ rate, shares }) => [part(rate), nothing ? 1 : shares[arm]]).filter(([, share]) => Number.isFinite(share));
+    return [arm, { points: found, marked: found }];
+  });
+  const ticks = RATES.map((rate) => [part(rate), number(rate)]);
+  return { what: `The loss of the three students after ${STEPS} steps by learning rate`, lines: Object.fromEntries(lines), ticks, unit: "rate", at: part(chosen) };
+}
+
+function most(points) {
+  return points.reduce((highest, [, share]) => Math.max(highest, share), 0);
+}
+
+function rules({ ticks, unit }, top, across, down, width) {
+  const right = across(1);
   const decades = Array.from({ length: top - FLOOR + 1 }, (_, i) => top - i).filter((decade) => decade % 2 === 0 || (decade === top && top < 3));
   const levels = decades.flatMap((decade) => {
     const y = down(10 ** decade);
     return [s("path", { class: decade === 0 ? "dora-race-start" : "dora-race-rule", d: `M${EDGE.left} ${y}H${right}` }),
       s("text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, `${decade > 4 ? `10^${decade + 2}` : number(100 * 10 ** decade)}%`)];
   });
-  const bottom = TALL - EDGE.bottom;
-  const ticks = [0, 100, 200, 300].flatMap((step) => [
-    s("path", { class: "dora-race-rule", d: `M${across(step)} ${bottom}v5` }),
-    s("text", { x: across(step), y: bottom + 19, "text-anchor": "middle" }, String(step)),
+  const bottom = TALL - EDGE.bottom, close = (right - EDGE.left) / ticks.length < WORD;
+  const along = ticks.flatMap(([part, text]) => [
+    s("path", { class: "dora-race-rule", d: `M${across(part)} ${bottom}v5` }),
+    (!close || !/[25]$/.test(text)) && s("text", { x: across(part), y: bottom + 19, "text-anchor": "middle" }, text), // 1, 10, 100: room for few
   ]);
-  return [...levels, ...ticks, s("text", { x: Math.min(width - 4, right + 24), y: bottom + 19, "text-anchor": "start" }, "steps")];
+  return [...levels, ...along.filter(Boolean), s("text", { x: Math.min(width - 4, right + 24), y: bottom + 19, "text-anchor": "start" }, unit)];
 }
 
 /** The same heights, moved so that no two are nearer than BETWEEN and none is below the chart. */

@@ -1,4 +1,5 @@
 // Three students of one teacher, trained step by step: the same numbers as dorabook/race.py, layers.py and torch's Adam.
+import { rates, steps } from "../../race.json";
 import { bothNorms } from "../core/decompose.js";
 import { matrix } from "../core/matrix.js";
 
@@ -6,7 +7,8 @@ export const OUT = 24;
 export const IN = 16;
 export const ROWS = 64;
 export const TURN_RANK = 2;
-export const STEPS = 300; // of a race: the learning rate falls in a straight line to 0 at its end
+export const STEPS = steps; // of a race: the learning rate falls in a straight line to 0 at its end
+export const RATES = rates; // that a reader can choose, and that a sweep goes through
 export const ARMS = ["lora", "output", "input"];
 const REACH = 0.75;
 const TURN = 0.5;
@@ -167,6 +169,8 @@ export function student(asked, { arm, rank, seed, norm }) {
     forward, step,
     parameters: A.value.length + B.value.length + (m ? m.value.length : 0),
     magnitudes: () => m && m.value,
+    /** Norms of W + BA along this arm's own axis, as multiples of their start. */
+    stretch: () => lengths.map((norm, i) => norm / asked.norms[arm][i]),
     /** Norms along both axes of (W + BA) / norm along this arm's own. */
     directionNorms() {
       const towards = adapted.data.map((value, at) => value / lengths[perOutput ? Math.floor(at / IN) : at % IN]);
@@ -215,18 +219,53 @@ export function race(options) {
   };
 }
 
-const kept = new Map(); // the last races, the latest at the end: several figures may race on one page
-const KEPT = 4;
+/** What each student has left of its starting loss after so many steps, 0 to 1 and more. */
+export function sharesAt({ losses, nothing }, step) {
+  return Object.fromEntries(ARMS.map((arm) => [arm, nothing ? 0 : losses[arm][step] / losses[arm][0]]));
+}
 
-/** The race of a state: only what differs in more than its steps, or a step back, makes a new one. */
-function raceOf(state) {
-  const key = ["output", "input", "turn", "rank", "rate", "seed", "norm"].map((name) => state[name]).join();
+/** Races at all rates, one after the other: on() trains a few steps more, points holds the rates that are at their end. */
+function sweep(state) {
+  const points = [];
+  let now = null;
+  return {
+    points,
+    done: () => points.length === RATES.length,
+    on() {
+      const rate = RATES[points.length];
+      now ??= race({ ...state, rate });
+      now.to(Math.min(STEPS, now.taken() + BURST));
+      if (now.taken() < STEPS) return;
+      const least = (arm) => Math.min(...now.students[arm].stretch());
+      points.push({ rate, shares: sharesAt(now, STEPS), least: { output: least("output"), input: least("input") } });
+      now = null;
+    },
+  };
+}
+
+const KEPT = 4; // of the last races and sweeps: several figures may race on one page
+const BURST = 5; // steps between two looks at the clock
+const races = new Map(), sweeps = new Map(); // the latest at the end
+const SWEPT = ["output", "input", "turn", "rank", "seed", "norm"]; // what a sweep depends on
+
+function latest(kept, key, make, fits) {
   let found = kept.get(key);
   kept.delete(key);
-  if (!found || found.taken() > state.steps) found = race(state);
+  if (!found || !fits(found)) found = make();
   kept.set(key, found);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
   return found;
+}
+
+/** The race of a state: only what differs in more than its steps, or a step back, makes a new one. */
+function raceOf(state) {
+  const key = [...SWEPT, "rate"].map((name) => state[name]).join();
+  return latest(races, key, () => race(state), (found) => found.taken() <= state.steps);
+}
+
+/** The sweep of a state, whatever its own rate and steps. */
+function sweepOf(state) {
+  return latest(sweeps, SWEPT.map((name) => state[name]).join(), () => sweep(state), () => true);
 }
 
 /** The race of a state after state.steps. */
@@ -239,6 +278,20 @@ export function raceAt(state) {
 /** Trains for about so many milliseconds towards state.steps, and gives the steps then taken. */
 export function towards(state, milliseconds) {
   const found = raceOf(state), end = performance.now() + milliseconds;
-  while (found.taken() < state.steps && performance.now() < end) found.to(Math.min(state.steps, found.taken() + 5));
+  while (found.taken() < state.steps && performance.now() < end) found.to(Math.min(state.steps, found.taken() + BURST));
   return found.taken();
+}
+
+/** The sweep of a state, whole. */
+export function sweepAt(state) {
+  const found = sweepOf(state);
+  while (!found.done()) found.on();
+  return found;
+}
+
+/** Sweeps for about so many milliseconds, and gives the sweep as far as it is. */
+export function sweepTowards(state, milliseconds) {
+  const found = sweepOf(state), end = performance.now() + milliseconds;
+  while (!found.done() && performance.now() < end) found.on();
+  return found;
 }

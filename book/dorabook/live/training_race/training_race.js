@@ -1,32 +1,34 @@
 // LoRA, DoRA per output and DoRA per input train side by side on a teacher that the reader shapes.
-import { ARMS, STEPS, towards, TURN_RANK } from "./race.js";
-import { describe as inWords, leaders, NAMES, percent, REACHED } from "./words.js";
+import { ARMS, RATES, STEPS, sweepTowards, towards, TURN_RANK } from "./race.js";
+import { describe as inWords, goal, leaders, NAMES, percent, REACHED, told } from "./words.js";
 import { number } from "../core/text.js";
 import { button, choice, h, s, say, slider } from "../ui/dom.js";
 import { mount } from "../ui/figure.js";
 import { wholeField } from "../ui/log_slider.js";
 import { axisPanel } from "./axis.js";
-import { lossChart, sample } from "./chart.js";
+import { byRate, bySteps, lossChart, sample } from "./chart.js";
 import { clock } from "./clock.js";
 
-export const KEYS = ["output", "input", "turn", "rank", "rate", "seed", "norm", "steps"];
+export const KEYS = ["output", "input", "turn", "rank", "rate", "seed", "norm", "steps", "by"];
 export const describe = inWords;
 const PART = 5; // ms of a frame for training: a link or a moved slider replays all its steps, over a few frames if it must
-const RATES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
+const SWEEP_PART = 8; // ms of a frame for both, while the rates are swept: 0.2 seconds of training take half a second
 const SPEEDS = [[15, "slow"], [60, "steady"], [300, "fast"]]; // steps a second
 const TEACHERS = [
   ["rescales outputs", { output: 1, input: 0, turn: 0 }], ["rescales inputs", { output: 0, input: 1, turn: 0 }],
   ["turns", { output: 0, input: 0, turn: 1 }], ["does all three", { output: 1, input: 1, turn: 1 }],
 ];
 
-/** What the state says as far as it is trained by now: `steps` may still be on the way to state.steps. */
+/** What the state says as far as it is trained by now: its steps, and with them its sweep, may be on their way, which is `unfinished`. */
 function soFar(state) {
-  const steps = towards(state, PART);
-  return { ...describe({ ...state, steps }), steps };
+  const end = performance.now() + SWEEP_PART, asked = goal(state);
+  const steps = towards({ ...state, steps: asked }, PART);
+  const sweep = state.by === "rate" ? sweepTowards(state, steps < asked ? 0 : end - performance.now()) : null;
+  return { ...told({ ...state, steps }, sweep), steps, unfinished: steps < asked || (sweep !== null && !sweep.done()) };
 }
 
 function build({ stage, set, state, afterwards, again }) {
-  const views = picture(afterwards);
+  const views = picture(set, afterwards);
   const drive = controls({ set, state, again, watched: views.el });
   afterwards(drive.end);
   const parts = [teacher({ set, restart: drive.restart }), learners(set), drive, views];
@@ -34,8 +36,9 @@ function build({ stage, set, state, afterwards, again }) {
   const sentence = stage.parentElement.querySelector("[role=status]");
   return (said, current) => {
     parts.forEach((part) => part.update(said, current));
-    sentence.setAttribute("aria-busy", String(drive.running())); // the last words of a run are spoken, not all on the way
-    if (said.steps < current.steps) again();
+    const sweeping = said.sweep !== null && said.unfinished;
+    sentence.setAttribute("aria-busy", String(drive.running() || sweeping)); // the last words of a run are spoken, not all on the way
+    if (said.unfinished) again();
   };
 }
 
@@ -93,7 +96,7 @@ function controls({ set, state, again, watched }) {
   function to(steps, changes = {}) {
     mine = Math.min(STEPS, steps);
     if (mine === STEPS) time.stop();
-    set({ ...changes, steps: mine });
+    set({ ...changes, steps: mine, by: "step" });
     write();
   }
 
@@ -104,7 +107,7 @@ function controls({ set, state, again, watched }) {
 
   function toggle() {
     if (time.running()) return halt();
-    if (state().steps >= STEPS) to(0);
+    to(state().steps >= STEPS ? 0 : state().steps);
     time.start();
     return again();
   }
@@ -113,7 +116,7 @@ function controls({ set, state, again, watched }) {
     say(run, time.running() ? "Pause" : state().steps >= STEPS ? "Run again" : "Run");
     const ended = state().steps >= STEPS;
     step.disabled = ended || time.running();
-    say(count, `step ${state().steps} of ${STEPS}`);
+    if (state().by === "step") say(count, `step ${state().steps} of ${STEPS}`);
   }
 
   const run = button("Run", toggle, { class: "dora-button dora-race-run" });
@@ -128,22 +131,25 @@ function controls({ set, state, again, watched }) {
     el: h("div", { class: "dora-race-drive" }, run, step, back, speed.el, count),
     running: time.running,
     end: time.end,
-    restart: (amounts) => to(0, amounts),
-    update(_, { steps }) {
-      if (steps !== mine) time.stop();
+    restart: (amounts) => (state().by === "rate" ? set(amounts) : to(0, amounts)), // a sweep stays one
+    update({ sweep }, { steps }) {
+      if (steps !== mine || sweep) time.stop();
       mine = steps;
+      if (sweep) say(count, `${sweep.points.length} of ${RATES.length} rates`);
       write();
     },
   };
 }
 
 /** The scores, the losses and both DoRAs, drawn anew when the figure's width changes. */
-function picture(afterwards) {
+function picture(set, afterwards) {
   const scores = Object.fromEntries(ARMS.map((arm) => [arm, { el: h("b"), word: h("small") }]));
   const chart = lossChart();
   const panels = { output: axisPanel("output"), input: axisPanel("input") };
+  const what = h("p", { class: "dora-hint" });
+  const by = choice({ legend: "Loss by", options: [["step", "step"], ["rate", "learning rate"]], onchange: (v) => set({ by: v }) });
   const el = h("div", { class: "dora-race-picture" },
-    h("p", { class: "dora-hint" }, "Of the starting loss, left"),
+    h("div", { class: "dora-race-view" }, what, by.el),
     h("div", { class: "dora-race-scores" }, ARMS.map((arm) => h("p", { class: `dora-race-score dora-race-${arm}` },
       h("span", {}, sample(arm), NAMES[arm]), scores[arm].el, scores[arm].word))),
     chart.el,
@@ -151,9 +157,9 @@ function picture(afterwards) {
       key("path", { class: "dora-race-goal", d: "M2 7h13" }, "the teacher's mark"), key("path", { class: "dora-race-start", d: "M0 7h17" }, "the start")),
     h("div", { class: "dora-race-axes" }, Object.values(panels).map((panel) => panel.el)));
   let widths = null, said = null; // measured only when they may have changed: to ask makes the browser lay out at once
-  const draw = ({ race, axes, steps }) => {
+  const draw = ({ race, axes, steps, sweep, rate }) => {
     widths ??= { chart: chart.el.clientWidth || 320, panel: panels.output.el.clientWidth || 300 };
-    chart.draw(race, steps, widths.chart);
+    chart.draw(sweep ? byRate(sweep, race.nothing, rate) : bySteps(race, steps), widths.chart);
     for (const axis of axes) panels[axis.per].draw(axis, widths.panel);
   };
   const observer = new ResizeObserver(() => {
@@ -165,14 +171,16 @@ function picture(afterwards) {
   afterwards(() => observer.disconnect());
   return {
     el,
-    update(now) {
-      said = now;
+    update(now, state) {
+      said = { ...now, rate: state.rate };
+      by.set(state.by);
+      say(what, `Of the starting loss, left${now.sweep ? ` after ${STEPS} steps at rate ${number(state.rate)}` : ""}`);
       const first = now.steps && !now.race.nothing ? leaders(now.shares) : [];
       for (const arm of ARMS) {
         say(scores[arm].el, now.race.nothing ? "–" : percent(now.shares[arm]).replace("less than ", "< "));
         say(scores[arm].word, !first.includes(arm) ? "" : now.shares[arm] < REACHED ? "reached it" : first.length > 1 ? "level" : "ahead");
       }
-      draw(now);
+      draw(said);
     },
   };
 }
