@@ -84,8 +84,8 @@ M = [3.0, 4.0, 5.0]
         ({"m.dora_scale": ([3], M)}, ("(3,)", "unknown", "cannot tell", "none")),
         ({"m.dora_scale": ([3, 2], M + M)}, ("(3, 2)", "unknown", "cannot tell", "none")),
         ({"m.dora_scale": ([0], [])}, ("(0,)", "unknown", "cannot tell", "none")),
-        ({"m.dora_scale": ([1, 3], [1, float("nan"), 1])}, ("(1, 3)", "unknown", "cannot tell", "none")),
-        ({"m.dora_scale": ([1, 3], [1, float("inf"), 1])}, ("(1, 3)", "unknown", "cannot tell", "none")),
+        ({"m.dora_scale": ([1, 3], [1, float("nan"), 1])}, ("(1, 3)", "unknown", "per input", "certain")),
+        ({"m.dora_scale": ([1, 3], [1, float("inf"), 1])}, ("(1, 3)", "unknown", "per input", "certain")),
         (
             {"q.lora_magnitude_vector": ([3], M), "q.lora_A.weight": ([1, 2], M[:2]), "q.lora_B.weight": ([3, 1], M)},
             ("(3,)", "3 × 2", "per output", "certain"),
@@ -367,7 +367,7 @@ def test_which_file_is_which_is_told_by_what_they_hold(judge):
     assert two == {"error": "a.safetensors and c.safetensors both hold magnitudes: judge one adapter at a time"}
     lora = saved({"q.lora_A.weight": ([1, 2], [1, 2])})
     none = judge(b=saved(base), a=lora)  # the smaller of two without magnitudes was meant as the adapter
-    assert none["error"].startswith("a.safetensors has no DoRA magnitudes: ")
+    assert none["error"].startswith("a.safetensors has LoRA's A and B, but no DoRA magnitudes ")
 
 
 def test_an_index_alone_asks_for_its_files(show):
@@ -404,7 +404,9 @@ def test_a_second_adapter_takes_the_first_ones_place(show):
     choose(page, ("mine.safetensors", mine), ("base.safetensors", base))
     said(page, "mine.safetensors: all 2")
     choose(page, ("other.safetensors", saved({"x.dora_scale": ([1, 2], [1, 2])})))
-    said(page, "base.safetensors has none of the layers of other.safetensors")  # the base stays, and is another model's
+    said(
+        page, "No layer of other.safetensors has its name in base.safetensors"
+    )  # the base stays, and is another model's
     assert [text.split()[0] for text in chosen.all_inner_texts()] == ["base.safetensors", "other.safetensors"]
     page.get_by_role("button", name="Remove base.safetensors").click()
     said(page, "other.safetensors: its magnitude is per input.")
@@ -416,18 +418,17 @@ def test_a_second_adapter_takes_the_first_ones_place(show):
     assert page.problems == []
 
 
-def test_a_base_of_another_model_is_refused_or_far(judge):
+def test_a_base_of_another_model_leaves_what_shapes_tell_or_is_far(judge):
     adapter, base = model()
-    belong = "they belong to different models"
-    nothing = {"x.weight": ([2, 2], [1.0] * 4)}
-    assert judge(a=adapter, b=saved(nothing)) == {
-        "error": f"b.safetensors has none of the layers of a.safetensors: {belong}"
-    }
+    by_shape = "Until then shapes alone speak. a.safetensors: all 2 magnitudes are per input."
+    none = judge(a=adapter, b=saved({"x.weight": ([2, 2], [1.0] * 4)}))["sentence"]
+    assert none.startswith("No layer of a.safetensors has its name in b.safetensors: ") and none.endswith(by_shape)
     wide = {"model.q.weight": ([SIDE, 5], [1.0] * 5 * SIDE)}
-    shapes = f"b.safetensors has other shapes than a.safetensors needs, first q: {belong}"
-    assert judge(a=adapter, b=saved(wide)) == {"error": shapes}
+    misfit = judge(a=adapter, b=saved(wide))["sentence"]
+    assert misfit.startswith("No weight of b.safetensors fits its layer of a.safetensors, first q: ")
+    assert misfit.endswith(by_shape)
     one = judge(a=adapter, b=saved({**wide, "model.k.weight": base["model.k.weight"]}))
-    assert f" The base's weight is ({SIDE}, 5), which does not fit: another base model." in one["rows"][0][5]
+    assert f" The base's weight of this name is ({SIDE}, 5), which does not fit: " in one["rows"][0][5]
     far = judge(a=adapter, b=saved(model(seed=4)[1]))
     assert ": m follows neither, so this may be another base model." in far["rows"][0][5]
     assert far["sentence"] == f"{wrong_base(2)} a.safetensors: 1 per input, 1 cannot tell."

@@ -53,7 +53,9 @@ def test_there_are_chapters():
 def test_contents_list_exactly_the_pages_there_are():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     listed = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
-    pages = [path for path in (*BOOK.rglob("*.md"), *NOTEBOOKS) if not {"_ext", "dorabook"} & set(path.parts)]
+    pages = [
+        path for path in (*BOOK.rglob("*.md"), *NOTEBOOKS) if not {"_ext", "dorabook", "upstream"} & set(path.parts)
+    ]
     assert sorted(listed) == sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in pages)
 
 

@@ -17,7 +17,8 @@ TEACH = [f"{file}.html" for file in FILES if "/teach/" in file]
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_every_figure_and_question_is_whole_and_has_no_small_letter(name, address, visit):
     page = visit(f"{address}{name}", width=1280, height=800)
-    ids = page.locator("article figure[data-figure]").evaluate_all("(all) => all.map((one) => one.id)")
+    shown = 'article figure[data-figure]:not([data-figure="field-matrix"])'  # a table to look things up in
+    ids = page.locator(shown).evaluate_all("(all) => all.map((one) => one.id)")
     found = []
     page.goto(f"{address}{name}?room#{ids[0]}")
     for number, id in enumerate(ids):

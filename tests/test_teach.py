@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin
 
+import evidence
 import live_host
 import pytest
 import stored_cells
@@ -495,14 +496,13 @@ def computed() -> frozenset[str]:
     """Every number in an output or an assertion of a chapter."""
     notebooks = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "book").glob("[0-9]*.ipynb")]
     cells = [cell for notebook in notebooks for cell in guards.code_cells(notebook)]
-    texts = (text for cell in cells for text in guards.evidence(cell))
-    return frozenset(guards.plain(number) for text in texts for number in guards.NUMBER.findall(text))
+    return frozenset(number for cell in cells for number in evidence.proved(cell))
 
 
 def uncomputed(text: str) -> list[str]:
     prose = re.sub(r"<[\w-]+#\S+>|^```\{.*$|\(\S+\.(?:md|ipynb)\S*\)", "", text, flags=re.M)
-    numbers = guards.NUMBER.findall(guards.without_references(prose))
-    return [number for number in numbers if guards.significant(number) >= 3 and guards.plain(number) not in computed()]
+    claimed = evidence.numbers(guards.without_references(prose))
+    return [number for number in claimed if evidence.plain(number) not in computed()]
 
 
 @pytest.mark.parametrize("name", SHEETS)

@@ -62,9 +62,9 @@ function ownFiles(changed) {
     changed();
   }
 
-  /** The name that a file is listed by: of two with one name, from two folders, the second is "(2)". The same file, chosen again, keeps its name. */
+  /** The name that a file is listed by: of two with one name, from two folders, the second is "(2)". An index, and the same file chosen again, keep theirs. */
   function listed({ name, size, lastModified }) {
-    const free = (one) => !files.has(one) || (files.get(one).file.size === size && files.get(one).file.lastModified === lastModified);
+    const free = (one) => !files.has(one) || name.endsWith(".json") || (files.get(one).file.size === size && files.get(one).file.lastModified === lastModified);
     const names = [name, ...Array.from(files, (_, n) => `${name} (${n + 2})`)];
     return names.find(free);
   }

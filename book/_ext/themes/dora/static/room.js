@@ -113,16 +113,18 @@ function named(hash) {
   }
 }
 
+const FIGURE = 'figure[data-figure]:not([data-figure="field-matrix"])'; // that one is a table to look things up in
+
 /** What of this page a room sees one after the other. */
 function stations() {
-  const figures = [...document.querySelectorAll("article figure[data-figure]")];
+  const figures = [...document.querySelectorAll(`article ${FIGURE}`)];
   return figures.length ? figures : [document.querySelector("article")];
 }
 
 /** What the address leads to: a figure, else a section; without one, the figure that is nearest. */
 function asked() {
   const node = document.getElementById(named(location.hash));
-  if (node?.closest("article")) return node.closest("figure[data-figure]") ?? node.closest("section") ?? node;
+  if (node?.closest("article")) return node.closest(FIGURE) ?? node.closest("section") ?? node;
   const far = (one) => Math.abs((one.closest("details:not([open])") ?? one).getBoundingClientRect().top - 80);
   return stations().reduce((best, one) => (far(one) < far(best) ? one : best));
 }
