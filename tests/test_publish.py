@@ -1,5 +1,6 @@
 """A published notebook: what travels in it, that it runs alone, what it says when it cannot, and how a page offers it."""
 
+import ast
 import copy
 import importlib.metadata
 import importlib.util
@@ -175,7 +176,8 @@ def loaded() -> dict[str, list[str]]:
     imports = {}
     for path in CHAPTERS:
         text = "\n".join(standalone.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
-        imports[called(path)] = "\n".join(line for line in text.splitlines() if line.startswith("from dorabook"))
+        asked = [node for node in ast.parse(text).body if ast.unparse(node).startswith("from dorabook")]
+        imports[called(path)] = "\n".join(map(ast.unparse, asked))
     command = [sys.executable, "-W", "ignore", "-c", LOADED]
     options = {"input": json.dumps(imports), "capture_output": True, "text": True, "cwd": ROOT / "book"}
     done = subprocess.run(command, check=True, **options)

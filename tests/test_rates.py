@@ -137,7 +137,8 @@ def test_one_row_of_each_group_that_has_rows_is_made_again(tmp_path, monkeypatch
     b, runs = bench(), [run(), run(seed=6), run("B", bruise="input"), run("P", f"{PER_OUTPUT}-relative")]
     rates.go(b, tmp_path, runs[:3], **QUIET)
     monkeypatch.setattr(rates, "grid", lambda: runs)
-    monkeypatch.setattr(rates, "recipe", lambda bench, kept=rates.recipe(b): kept)
+    kept = rates.recipe(b)
+    monkeypatch.setattr(rates, "recipe", lambda bench: kept)
     monkeypatch.setattr(train_both, "load_model", lambda folder: (None, None))
     monkeypatch.setattr(rates.tasks, "read", lambda folder, name: None)
     monkeypatch.setattr(train_both, "Bench", lambda *parts: b)

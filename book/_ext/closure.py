@@ -5,7 +5,6 @@ Everything is read from sources: nothing here imports torch.
 """
 
 import ast
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -79,18 +78,7 @@ def add_module(module: str, found: Needs, asked: Mapping[str, set[str]], book: P
     add(ast.parse(text), file, found, asked, book)
     del found.files[file]
     found.files[file] = text
-    found.files |= {
-        data: packed((book / data).read_text(encoding="utf-8"), data) for data in data_beside(text, file, book)
-    }
-
-
-def packed(text: str, file: str) -> str:
-    """JSON without its blanks, which nobody reads there."""
-    return (
-        json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
-        if file.endswith(".json")
-        else text
-    )
+    found.files |= {data: (book / data).read_text(encoding="utf-8") for data in data_beside(text, file, book)}
 
 
 def data_beside(text: str, file: str, book: Path) -> list[str]:

@@ -134,7 +134,7 @@ def code(text: str) -> str:
 
 def twin(address: str) -> str:
     """Within the book, the other page's twin."""
-    return address if re.match(r"[a-z]+:", address) else re.sub(r"\.html(?=#|$)", ".md", address)
+    return address if re.match(r"[a-z]+:", address) else re.sub(r"\.html(?:\?room)?(?=#|$)", ".md", address)
 
 
 # ---- what is HTML already: figures, and what the teaching pages are written with

@@ -301,10 +301,11 @@ def libraries(section: str) -> list[str]:
     """The names in a section of the field guide, a library's parts together; where its axis can change, with the shape of m."""
     parts: dict[str, list[str]] = {}
     for row in field_guide.of_section(section):
-        part = row["part"]
+        name, _, part = row["library"].partition(", ")
+        part = ", ".join(filter(None, [part, row["part"]]))
         if AXES[section] == "either":
             part = ", ".join(filter(None, [part, f"m {row['linear']}"]))
-        parts.setdefault(row["library"], []).append(part)
+        parts.setdefault(name, []).append(part)
     joint = "; " if AXES[section] == "either" else ", "
     return [
         f"{library} ({joint.join(filter(None, each))})" if any(each) else library for library, each in parts.items()
@@ -317,7 +318,7 @@ class Imprint(FromBook):
     def made(self) -> Iterator[nodes.Node]:
         today = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC)
         parts = [
-            self.config.project,
+            self.config.html_title,
             f"version {standalone.version()}",
             f"{today.day} {today:%B %Y}",
             self.config.html_baseurl,

@@ -13,6 +13,7 @@ const AXES = ["output", "input"];
 const MOVING = 600; // ms that a turned matrix takes to its new place, with some to spare
 const ROOM_TO_TRAIN = 1.3; // bars of a weight that Python sets may grow this much before all of them are drawn shorter
 const ROOM_TO_POKE = 2; // what the longest bar may grow to: a poke's most
+const TIGHT = 44; // pixels of a cell that have no room for 0.943 below it
 const [FAR, NEAR] = [4, 1 / 16]; // of the scale: where bars are so long or short that they are drawn on another
 
 /** read(i, j), edit(i, j, value): an entry of the weight; choose({ output, input }): the chosen cell; reach: the largest value to drag to. */
@@ -362,7 +363,7 @@ function paintDots({ line, items }, place, facts, { towards, isM, asRow, along, 
     stem.style[along] = `${Math.abs(spot - one)}px`;
     value.style.left = asRow ? `${Math.max(spot, one) + 11}px` : "0";
     const text = isM ? number(towards[i]) : measured(towards[i], facts.whole);
-    say(value, place.narrow ? text.replace(/^0\./, ".") : text);
+    say(value, place.narrow || (!asRow && place.cell[0] < TIGHT) ? text.replace(/^0\./, ".") : text);
   });
 }
 
