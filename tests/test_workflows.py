@@ -293,12 +293,18 @@ def test_a_published_branch_is_pushed_once_and_never_changed(tmp_path):
     assert git("-C", "someone/book", "show", "published-0.9.0:1-law.ipynb") == "first"
 
 
-def test_the_archive_the_command_and_the_page_are_attached_to_a_release_that_is_made_if_it_is_not_there(tmp_path):
-    for file in ("dora-magnitude-0.9.0.zip", "dora_axis-0.9.0-py3-none-any.whl", "which-axis.html"):
+ATTACHED = ["dora-magnitude-0.9.0.zip", "dora_axis-0.9.0-py3-none-any.whl", "which-axis.html"]
+
+
+@pytest.mark.parametrize("there", [[], ATTACHED[:1], ATTACHED])
+def test_what_a_release_has_not_is_attached_and_what_it_has_is_never_replaced(there, tmp_path):
+    for file in ATTACHED:
         (tmp_path / file).touch()
-    name = "Attach the archive, the command and the page to the release"
-    done, asked = run_step(FOLDER / "publish.yml", "release", name, tmp_path, GITHUB_REF_NAME="v0.9.0")
+    name = "Attach the archive, the command and the page to the release, once"
+    step = (FOLDER / "publish.yml", "release", name)
+    answers = {"release view": "\n".join(there)}
+    done, asked = run_step(*step, tmp_path, answers=answers, GITHUB_REF_NAME="v0.9.0")
     assert done.returncode == 0, done.stderr
-    assert asked[-1] == (
-        "release upload v0.9.0 ./dora-magnitude-0.9.0.zip ./dora_axis-0.9.0-py3-none-any.whl ./which-axis.html --clobber"
-    )
+    sent = [line.removeprefix("release upload v0.9.0 ") for line in asked if line.startswith("release upload")]
+    assert sent == [file for file in ATTACHED if file not in there]
+    assert done.stdout.count("stays as it is") == len(there)
