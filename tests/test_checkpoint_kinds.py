@@ -443,3 +443,10 @@ def test_a_configuration_that_says_dora_where_none_was_saved(tmp_path):
     assert in_python(tmp_path).startswith("adapter_model.safetensors has LoRA's A and B, but no DoRA magnitudes")
     (tmp_path / "adapter_config.json").write_text("[" * 10_000)
     assert in_python(tmp_path).startswith("adapter_model.safetensors has LoRA's A and B, but no DoRA magnitudes")
+
+
+def test_two_weights_that_one_name_leads_to_are_neither(tmp_path):
+    base = {"model.block.1.q.weight": some(8, 8), "model_block_1_q.weight": some(8, 8, seed=1)}
+    [[*_, axis, _, evidence]] = both(tmp_path, peft("block.1.q", 8, 8), base)["rows"]
+    assert axis == "cannot tell"
+    assert "The base has no weight under this name" in evidence

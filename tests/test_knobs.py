@@ -298,6 +298,7 @@ def test_a_knob_is_turned_by_keys_and_only_its_output_moves_on_the_screen(show):
 def test_on_the_inputs_one_knob_moves_every_bar_and_the_two_scores_and_the_answer_stay(show):
     page = show(Knobs(id="hero"))
     knob(page, "output", 0).press("End")
+    settle(page)
     before, still = page.evaluate(BARS), page.evaluate(STILL)
     page.get_by_role("radio", name="five, on the inputs").check()
     assert said(page) == Knobs(per="input", output_knobs=[2, 1, 1, 1]).sentence

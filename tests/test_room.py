@@ -101,7 +101,7 @@ def test_a_section_and_a_page_of_words_are_shown_alone(address, visit):
     page = visit(f"{address}{MISMATCH}?room#the-verdict-one-magnitude-per-output", width=1280, height=800)
     assert room.alone(page) == "the-verdict-one-magnitude-per-output"
     expect(page.locator(".alone")).to_contain_text("first author")
-    page.goto(f"{address}book/back/glossary.html?room")
+    page.goto(f"{address}book/back/errata.html?room")
     page.wait_for_selector(".alone")
     expect(page.locator(".alone h1")).to_be_visible()
     assert page.problems == []

@@ -33,6 +33,9 @@ SHARDS = ("test_detective_parity.py::test_sharded_bases_are_read_and_refused_ali
 SQUARES = ("test_checkpoint_page.py::test_square_layers_get_the_same_verdicts_and_numbers",)
 ADAPTERS = ("test_checkpoint_page.py::test_valid_adapters_drawn_at_random_get_one_report_and_a_true_one",)
 RULES = "../checkpoint/rules.json"  # which Python has read already, rightly
+CONVOLUTIONS = ("",)
+SPELLINGS = ("test_checkpoint_kinds.py::test_a_layer_is_found_under_another_library_s_name",)
+TWICE = ("test_checkpoint_kinds.py::test_two_weights_that_one_name_leads_to_are_neither",)
 KINDS = ("test_checkpoint_page.py::test_a_model_of_every_kind_of_layer_gets_the_same_verdicts",)
 
 
@@ -108,13 +111,13 @@ MUTANTS = [
     Mutant("a convolution in groups given the inputs of all", "axis_detective/checkpoint/judging.js", "layer.inputs = b;", "layer.inputs *= 1;", ADAPTERS),
     Mutant("the ranks of a convolution in groups believed not to belong together", "axis_detective/checkpoint/families.js", "a % b === 0 &&", "a % b === 1 &&", ADAPTERS),
     Mutant("a distance given as a number however far", "axis_detective/checkpoint/judging.js", "off > distance.farthest ?", "off < 0 ?", ADAPTERS),
-    Mutant("a library's word before a name left there", "axis_detective/checkpoint/base.js", '.replace(WRAPPERS, "")', "", ADAPTERS),
-    Mutant("peft's convolutions read as LyCORIS's", RULES, '"writes": "per output", "convolution_side": 1', '"writes": "per output", "convolution_side": 0', ADAPTERS),
+    Mutant("a library's word before a name left there", "axis_detective/checkpoint/base.js", '.replace(WRAPPERS, "")', "", SPELLINGS),
+    Mutant("peft's convolutions read as LyCORIS's", RULES, '"writes": "per output", "convolution_side": 1', '"writes": "per output", "convolution_side": 0', CONVOLUTIONS),
     Mutant("the factors of mlx-lm read as peft's", RULES, '"lora_a": ["inputs", "rank"], "lora_b": ["rank", "outputs"]', '"lora_a": ["rank", "inputs"], "lora_b": ["outputs", "rank"]', FAMILIES),
     Mutant("LoKr's sides added, not multiplied", "axis_detective/checkpoint/families.js", "all * side, 1)", "all + side, 0)", FACTORS),
     Mutant("any name that ends in a magnitude's taken for one", "axis_detective/checkpoint/families.js", "(?:(.*)\\\\.)?${", "(?:(.*))?${", KEYS),
     Mutant("a square base weight believed to be (out, in)", "axis_detective/checkpoint/base.js", 'if (fits && turned) return "square";', 'if (fits && turned) return "out, in";', SQUARES),
-    Mutant("the first of two weights with one name taken", "axis_detective/checkpoint/base.js", "if (keys.length) return keys.length === 1 ? {", "if (keys.length) return keys.length ? {", NAMES),
+    Mutant("the first of two weights with one name taken", "axis_detective/checkpoint/base.js", "if (keys.length) return keys.length === 1 ? {", "if (keys.length) return keys.length ? {", TWICE),
     Mutant("the bias on the side of the inputs", "axis_detective/checkpoint/base.js", 'if (bias[0] === a) found.push({ name, stored: "out, in" })', 'if (bias[0] === a) found.push({ name, stored: "in, out" })', SQUARES),
     Mutant("an index whose files are not all there let through", "axis_detective/checkpoint/files.js", "if (missing) refuse", "if (missing && !opened.length) refuse", SHARDS),
     Mutant("magnitudes compared with norms, not their logarithms", "axis_detective/checkpoint/values.js", "Math.log(all[i])", "all[i]", FIT),
