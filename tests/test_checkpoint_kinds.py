@@ -450,3 +450,10 @@ def test_two_weights_that_one_name_leads_to_are_neither(tmp_path):
     [[*_, axis, _, evidence]] = both(tmp_path, peft("block.1.q", 8, 8), base)["rows"]
     assert axis == "cannot tell"
     assert "The base has no weight under this name" in evidence
+
+
+def test_a_square_convolution_of_peft_is_read_on_pefts_side(tmp_path):
+    """(1, out, 1, 1), where others have (1, in, 1, 1); the name says which, and only fairly."""
+    factors = {"c.lora_A.weight": some(4, 8, 3, 3), "c.lora_B.weight": some(8, 4, 1, 1)}
+    [[_, _, _, axis, sure, _]] = both(tmp_path, factors | {"c.lora_magnitude_vector": some(1, 8, 1, 1)})["rows"]
+    assert (axis, sure) == ("per output", "fair")
