@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,17 @@ def sentence(error: OSError, what: str) -> str:
     reason = error.strerror or str(error)
     way_out = WAY_OUT.get(error.errno, "see to that")
     return f"{what} cannot be written ({reason}): {way_out}, and run the command again. What was there is as it was."
+
+
+def made(make: Callable[[Path], Path], what: str) -> str:
+    """Make one file in _build, and say where it is and how large. The program ends in one sentence where it cannot be written."""
+    build = ROOT / "_build"
+    try:
+        build.mkdir(exist_ok=True)
+        file = make(build)
+    except OSError as error:
+        sys.exit(sentence(error, what))
+    return f"{file.relative_to(ROOT)}, {file.stat().st_size / 1e3:.0f} kB"
 
 
 def cause(output: str) -> OSError | None:

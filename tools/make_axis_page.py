@@ -1,15 +1,13 @@
 """Put AxisDetective alone into _build/which-axis.html: one file that judges adapters from a disk or out of a letter, and can send nothing."""
 
 import html
-import json
-import re
-import sys
 from pathlib import Path
 
 import disk
 import publish_notebooks  # noqa: F401  gives the extensions of the book their place
 
 import live_host  # isort: skip
+import stored_cells  # isort: skip
 
 
 ROOT = Path(__file__).parents[1]
@@ -46,31 +44,15 @@ def make(folder: Path) -> Path:
             title=html.escape(TITLE),
             policy=POLICY,
             style=live_host.style("axis-detective"),
-            figure=figure(),
+            figure=stored_cells.figure(stored_cells.cells(CHAPTER), "detective"),
             script=script,
         ),
     )
     return target
 
 
-def figure() -> str:
-    """As the chapter shows it first."""
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            said = "".join(output.get("data", {}).get("text/html", ""))
-            if found := re.search(r'<figure[^>]*data-figure="axis-detective".*?</figure>', said, re.DOTALL):
-                return found[0]
-    raise ValueError(f"{CHAPTER.name} shows no AxisDetective")
-
-
 def main() -> None:
-    build = ROOT / "_build"
-    try:
-        build.mkdir(exist_ok=True)
-        made = make(build)
-    except OSError as error:
-        sys.exit(disk.sentence(error, "The page"))
-    print(f"AxisDetective alone is in {made.relative_to(ROOT)}, {made.stat().st_size / 1e3:.0f} kB")
+    print(f"AxisDetective alone is in {disk.made(make, 'The page')}")
 
 
 if __name__ == "__main__":

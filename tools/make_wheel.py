@@ -6,7 +6,6 @@ Written here rather than by a build backend, which would have to be fetched. The
 
 import base64
 import hashlib
-import sys
 from pathlib import Path
 
 import disk
@@ -61,15 +60,8 @@ def digest(content: bytes) -> str:
 
 
 def main() -> None:
-    build = ROOT / "_build"
-    try:
-        build.mkdir(exist_ok=True)
-        made = make(build)
-    except OSError as error:
-        sys.exit(disk.sentence(error, "The wheel"))
-    print(
-        f"The command dora-axis is in {made.relative_to(ROOT)}, {made.stat().st_size / 1e3:.0f} kB: pip install {made.relative_to(ROOT)}"
-    )
+    made = disk.made(make, "The wheel")
+    print(f"The command dora-axis is in {made}: pip install {made.split(',')[0]}")
 
 
 if __name__ == "__main__":

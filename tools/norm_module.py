@@ -53,7 +53,9 @@ def named(node: ast.stmt) -> str:
 
 def main(folder: Path = ROOT / "_build") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    return disk.replace(folder / "dora_norms.py", joined()) or folder / "dora_norms.py"
+    target = folder / "dora_norms.py"
+    disk.replace(target, joined())
+    return target
 
 
 if __name__ == "__main__":

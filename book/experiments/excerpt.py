@@ -136,8 +136,8 @@ def whole_groups(folder: Path) -> list[str]:
 
 def rate_runs(folder: Path) -> list[str]:
     """One line an arm and rate of a whole group, right answers seed by seed."""
-    there, lines = rates.done(folder), {}
-    for run in (run for run in rates.grid() if run.group in whole_groups(folder)):
+    there, whole, lines = rates.done(folder), whole_groups(folder), {}
+    for run in (run for run in rates.grid() if run.group in whole):
         row = there[run.key]
         name = ",".join([*run.key[:-1], str(rates.FIRST_SEED), row["test"]])
         lines.setdefault(name, []).append(row["correct"])

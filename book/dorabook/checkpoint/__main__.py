@@ -35,17 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
         print("Stopped: nothing was written.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, a pager or head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_unflushed()
         return 0
     except OSError as error:
         print(f"The answer could not be written ({error.strerror}).", file=sys.stderr)
-        return leave_unflushed()
+        leave_unflushed()
+        return 2
 
 
-def leave_unflushed() -> int:
+def leave_unflushed() -> None:
     """Nothing is written again as the command ends: it would fail once more, in a traceback."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 2
 
 
 def judging(options: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def judging(options: argparse.Namespace) -> int:
     try:
         print(answer, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_unflushed()
     return int(not report.sound)
 
 

@@ -36,7 +36,7 @@ function figure(node, modules, address) {
   const module = modules[node.dataset.figure];
   let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, following = 0, inAddress = false;
   let linked = false, leave = null; // is the state that of a link? what ends the view
-  let own = null; // the state that a phrase of the text has taken the place of
+  let own = null, table = null; // the state that a phrase of the text has taken the place of; the rows of the state as it is
   const back = button("Back to before", () => goBack(), { class: "dora-button dora-back", hidden: true });
   const clear = () => {
     leave?.();
@@ -73,9 +73,12 @@ function figure(node, modules, address) {
       quiet = false;
     }
   };
-  const open = (changes, before = null) => {
+  const remember = (before) => {
     own = before;
     back.hidden = !own;
+  };
+  const open = (changes, before = null) => {
+    remember(before);
     quietly(() => model.set({ ...structuredClone(authored), refusal: "", ...changes }));
     linked = !changes.refusal;
     inAddress = follows();
@@ -84,8 +87,7 @@ function figure(node, modules, address) {
   const changed = () => {
     if (quiet) return;
     linked = false;
-    own = null;
-    back.hidden = true;
+    remember(null);
     if (module?.memory) {
       keep(node.id, module.memory.save(model.state()));
       showForget();
@@ -101,6 +103,7 @@ function figure(node, modules, address) {
     model = pageModel(structuredClone(authored));
     const left = module?.memory ? recall(node.id) : null;
     if (left !== null) model.set(module.memory.load(left, authored));
+    model.on("change", () => { table = null; });
     model.on("change", changed);
   });
   function mount() {
@@ -130,8 +133,7 @@ function figure(node, modules, address) {
   };
   function goBack() {
     const before = own;
-    own = null;
-    back.hidden = true;
+    remember(null);
     quietly(() => model.set(before));
   }
   return {
@@ -139,7 +141,7 @@ function figure(node, modules, address) {
     mount,
     low: Boolean(module?.low),
     state: () => model.state(),
-    rows: () => module?.rows?.(model.state()) ?? [],
+    rows: () => (table ??= module?.rows?.(model.state()) ?? []),
     reaches: (text) => !asked(text).refused,
     stands,
     /** What a phrase of the text does: the state it asks for, or where that stands already, the one before. */

@@ -39,14 +39,11 @@ function phrase(node, figure, text) {
 }
 
 function number(node, figure, text) {
-  const read = () => shown(text, figure.state(), figure.rows());
-  const first = node.textContent;
-  const follow = () => {
+  const first = node.textContent, read = () => shown(text, figure.state(), text.includes("/") ? figure.rows() : []);
+  if (read() !== undefined) figure.whenChanged(() => {
     say(node, read());
     node.toggleAttribute("data-moved", node.textContent !== first);
-  };
-  if (read() === undefined) return [];
-  figure.whenChanged(follow);
+  });
   return [];
 }
 
