@@ -20,11 +20,13 @@ from dorabook.checkpoint import safetensors as stored
 from dorabook.checkpoint.judging import FAR
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peft import LoraConfig
 from safetensors import SafetensorError, deserialize
 from safetensors.torch import load_file, save_file
 from support.adapters import ENDS, drawn, moved, partners, spread
 from support.broken_files import AGAIN, BAD, packed
 from support.fuzz_headers import mutants
+from support.peft_adapter import kept, trained
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -497,54 +499,13 @@ def test_an_adapter_that_torchtune_trained_is_told_on_its_square_layer_too():
     assert report.layers[0].slopes is not None
 
 
-class Model(torch.nn.Module):
-    """A token model with every kind of layer that peft decomposes: (batch, 8) tokens -> (batch, 8, 40)."""
-
-    def __init__(self):
-        super().__init__()
-        from transformers.pytorch_utils import Conv1D
-
-        self.embed = torch.nn.Embedding(50, 64)
-        self.conv = torch.nn.Conv2d(1, 1, 3, padding=1)
-        self.mix = torch.nn.Conv2d(8, 8, 3, padding=1)
-        self.c_proj = Conv1D(64, 64)
-        self.c_fc = Conv1D(96, 64)
-        self.square = torch.nn.Linear(96, 96)
-        self.narrow = torch.nn.Linear(96, 40)
-
-    def forward(self, tokens):
-        x = self.c_proj(self.embed(tokens))
-        x = x + self.conv(x[:, None])[:, 0] + self.mix(x[:, :, None]).flatten(2)
-        return self.narrow(torch.tanh(self.square(torch.relu(self.c_fc(x)))))
-
-
 @pytest.fixture(scope="module")
 def peft_files(tmp_path_factory) -> tuple[Path, Path]:
-    """An adapter of Model that peft trained for a few steps and saved, and the base."""
-    from peft import LoraConfig, get_peft_model
-
+    """An adapter that peft trained for a few steps and saved, and its base."""
     folder = tmp_path_factory.mktemp("peft")
-    torch.manual_seed(0)
-    model = Model()
-    for parameter in model.parameters():
-        parameter.data += (
-            0.3 * parameter.data * torch.randn(parameter.shape[:1]).reshape(-1, *[1] * (parameter.ndim - 1))
-        )
-    save_file(model.state_dict(), folder / "base.safetensors")
     names = ["embed", "conv", "mix", "c_proj", "c_fc", "square", "narrow"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of peft, that fan_in_fan_out is set for Conv1D
-        tuned = get_peft_model(model, LoraConfig(r=2, use_dora=True, target_modules=names))
-    adam = torch.optim.Adam([p for p in tuned.parameters() if p.requires_grad], lr=1e-3)
-    for step in range(10):
-        tokens = torch.randint(0, 50, (16, 8), generator=torch.Generator().manual_seed(step))
-        target = torch.randn(16, 8, 40, generator=torch.Generator().manual_seed(step))
-        adam.zero_grad()
-        torch.nn.functional.mse_loss(tuned(tokens), target).backward()
-        adam.step()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tuned.save_pretrained(folder, save_embedding_layers=False)
+    config = LoraConfig(r=2, use_dora=True, target_modules=names)
+    kept(trained(folder, config, channels=8, lr=1e-3), folder)
     return folder / "adapter_model.safetensors", folder / "base.safetensors"
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from dorabook.checkpoint import Refused, __main__, merge
+from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from support.adapters import drawn
+from support.peft_adapter import Model, kept, trained
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ADAPTERS = ("lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false")
@@ -34,57 +36,17 @@ def test_the_weights_are_those_of_lycoris_s_own_merge(tmp_path, name):
         assert torch.equal(value, base[key]) == key.endswith("bias")
 
 
-class Model(torch.nn.Module):
-    """Every kind of layer that peft decomposes, square and not: (batch, 8) tokens -> (batch, 8, 40)."""
-
-    def __init__(self):
-        super().__init__()
-        from transformers.pytorch_utils import Conv1D
-
-        self.embed = torch.nn.Embedding(50, 64)
-        self.mix = torch.nn.Conv2d(8, 12, 3, padding=1)
-        self.c_proj = Conv1D(64, 64)
-        self.c_fc = Conv1D(96, 64)
-        self.square = torch.nn.Linear(96, 96)
-        self.narrow = torch.nn.Linear(96, 40)
-
-    def forward(self, tokens):
-        x = self.c_proj(self.embed(tokens))
-        x = x + self.mix(x[:, :, None]).flatten(2)[:, :8]
-        return self.narrow(torch.tanh(self.square(torch.relu(self.c_fc(x)))))
-
-
 @pytest.fixture(scope="module")
 def peft_files(tmp_path_factory) -> tuple[Path, Path, Path]:
-    """An adapter of Model that peft trained and saved, its base, and what peft merges of the two."""
-    from peft import LoraConfig, get_peft_model
-
+    """An adapter that peft trained and saved, its base, and what peft merges of the two."""
     folder = tmp_path_factory.mktemp("peft")
-    torch.manual_seed(0)
-    model = Model()
-    for parameter in model.parameters():
-        parameter.data += (
-            0.3 * parameter.data * torch.randn(parameter.shape[:1]).reshape(-1, *[1] * (parameter.ndim - 1))
-        )
-    save_file(model.state_dict(), folder / "base.safetensors")
-    config = LoraConfig(r=4, lora_alpha=6, use_dora=True, target_modules=["embed", "mix", "c_proj", "c_fc", "square", "narrow"],
-        alpha_pattern={"narrow": 3})  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of peft, that fan_in_fan_out is set for Conv1D
-        tuned = get_peft_model(model, config)
-        adam = torch.optim.Adam([p for p in tuned.parameters() if p.requires_grad], lr=3e-3)
-        draw = torch.Generator().manual_seed(1)
-        for _ in range(10):
-            tokens, target = torch.randint(0, 50, (16, 8), generator=draw), torch.randn(16, 8, 40, generator=draw)
-            adam.zero_grad()
-            torch.nn.functional.mse_loss(tuned(tokens), target).backward()
-            adam.step()
-        tuned.save_pretrained(folder / "adapter", save_embedding_layers=False)
-        save_file(
-            {key: value.contiguous() for key, value in tuned.merge_and_unload().state_dict().items()},
-            folder / "own.safetensors",
-        )
-    return folder / "adapter", folder / "base.safetensors", folder / "own.safetensors"
+    names = ["embed", "mix", "c_proj", "c_fc", "square", "narrow"]
+    config = LoraConfig(r=4, lora_alpha=6, use_dora=True, target_modules=names, alpha_pattern={"narrow": 3})
+    tuned = trained(folder, config, channels=12, lr=3e-3)
+    adapter = kept(tuned, folder / "adapter")
+    merged = {key: value.contiguous() for key, value in tuned.merge_and_unload().state_dict().items()}
+    save_file(merged, folder / "own.safetensors")
+    return adapter, folder / "base.safetensors", folder / "own.safetensors"
 
 
 def test_the_weights_are_those_of_peft_s_own_merge(peft_files, tmp_path):
@@ -312,7 +274,7 @@ def test_peft_loads_a_lora_of_its_own_adapter(peft_files, tmp_path):
 
     adapter, base, own = peft_files
     errors = merge.extract(adapter, base, tmp_path / "lora", 40, per="output")
-    model = Model()
+    model = Model(channels=12)
     model.load_state_dict(load_file(base))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
