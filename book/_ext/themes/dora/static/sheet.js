@@ -42,10 +42,20 @@ function turn(by) {
   if (!link) return;
   mark(at + by);
   link.scrollIntoView({ block: "center" });
-  window.open(link.href, "dora-room");
+  show(link);
 }
 
-links.forEach((link, index) => link.addEventListener("click", () => mark(index)));
+/** In a window of its own, to be moved to the projector; a link by itself would open a tab over the sheet. */
+function show(link) {
+  window.open(link.href, "dora-room", "popup,width=1280,height=800");
+}
+
+links.forEach((link, index) => link.addEventListener("click", (event) => {
+  mark(index);
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  show(link);
+}));
 window.addEventListener("message", ({ origin, data }) => { // from disk every page is of one origin, which has no name
   if (data?.room === "turn" && (location.protocol === "file:" || origin === location.origin)) turn(data.by > 0 ? 1 : -1);
 });
