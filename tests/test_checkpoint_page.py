@@ -9,8 +9,9 @@ import torch
 from dorabook.checkpoint.rules import RULES
 from safetensors.torch import load_file, save_file
 from support.adapters import drawn
-from support.both_readers import assert_same, check_broken, check_valid, in_page, in_python
+from support.both_readers import assert_same, check_broken, check_odd, check_valid, in_page, in_python
 from support.fuzz_headers import mutants
+from support.odd_files import WAYS, odd_sets
 from support.random_adapters import FAMILIES, adapters
 
 CHECKPOINT = Path(dorabook.checkpoint.__file__).parent
@@ -20,6 +21,39 @@ LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_outp
 
 def test_valid_adapters_drawn_at_random_get_one_report_and_a_true_one():
     assert set(check_valid(list(adapters(seed=0, count=64)))) == {family["name"] for family in FAMILIES}
+
+
+def test_odd_valid_files_get_one_report_or_one_sentence():
+    drawn = list(odd_sets(seed=0, count=24))
+    assert all(any(way in made.what for made in drawn) for way in WAYS)
+    assert check_odd(drawn)["judged"] > 12
+
+
+def test_norms_that_only_rounding_tells_apart_are_alike(tmp_path):
+    """On a weight whose norms per output differ in the twelfth digit a slope would be noise, another in each language."""
+    weight = torch.ones(16, 16, dtype=torch.float64) * (1 + 0.4 * drawn(1, 16, seed=1).double())
+    weight = weight * (1 + 1e-12 * drawn(16, 1, seed=2).double())
+    files = {"a": {"x.dora_scale": drawn(16, seed=3).abs().double() + 1, "x.lora_A.weight": torch.ones(2, 16), "x.lora_B.weight": torch.ones(16, 2)},
+        "b": {"x.weight": weight}}  # fmt: skip
+    for name, tensors in files.items():
+        save_file(tensors, tmp_path / name)
+    python = in_python(tmp_path / "a", tmp_path / "b")
+    [page] = in_page([[(name, (tmp_path / name).read_bytes()) for name in files]])
+    assert_same(page, python, "norms alike")
+    assert "alike: nothing to tell them apart by" in python["rows"][0][5]
+
+
+@pytest.mark.parametrize("letters", [960, 985])
+def test_a_names_letters_are_counted_alike(tmp_path, letters):
+    """A name may have a thousand letters, and one outside the first plane is two of a page's units."""
+    name = "\U0001f600" * 20 + "x" * (letters - 20)
+    m = {f"{name}.dora_scale": torch.ones(1, 3)}
+    save_file(m, tmp_path / "a")
+    save_file({f"{name}.weight": torch.ones(4, 3)}, tmp_path / "b")
+    python = in_python(tmp_path / "a", tmp_path / "b")
+    [page] = in_page([[(one, (tmp_path / one).read_bytes()) for one in "ab"]])
+    assert_same(page, python, f"{letters} letters")
+    assert ("4 × 3" in python["rows"][0]) is True
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,6 +10,9 @@ const NEUTRAL = ofNames(`^(?:${rules.neutral})*(?=.)`);
 const COMPONENTS = Object.entries(rules.components).map(([word, begins]) => [word, ofNames(`^(?:${begins})(?=.)`)]);
 const SPELLINGS = rules.spellings.map(([pattern, replacement]) => [ofNames(pattern), replacement]);
 
+/** Letters, of which one outside the first plane is two of a string's units. */
+const isShort = (name) => name.length <= rules.longest || (name.length <= 2 * rules.longest && [...name].length <= rules.longest);
+
 /** How a weight is stored whose values are looked at. */
 export const READ = ["out, in", "in, out", "unknown"];
 
@@ -31,7 +34,7 @@ export function canonical(name) {
 /** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows }, or null. */
 export function* baseFinder(layers, adapter, base) {
   const { exact, named } = base ? yield* index(base.tensors) : { exact: new Map(), named: new Map() };
-  const short = layers.filter(({ name }) => name.length <= rules.longest);
+  const short = layers.filter(({ name }) => isShort(name));
   const { more, less } = yield* beginningsOf(new Set(short.map(({ name }) => canonical(name)[1])), named);
 
   /** Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one. */
@@ -66,7 +69,7 @@ export function* baseFinder(layers, adapter, base) {
   }
 
   return function find(layer) {
-    if (base && layer.name.length <= rules.longest) {
+    if (base && isShort(layer.name)) {
       const keys = exact.get(layer.name.replaceAll(".", "_")) ?? called(...canonical(layer.name));
       if (keys.length) return keys.length === 1 ? { ...base.tensors.get(keys[0]), whole: null, rows: null } : null;
       const rows = fused(layer);
@@ -86,7 +89,7 @@ function* index(tensors) {
   let count = 0;
   for (const [key, tensor] of tensors) {
     if ((count += 1) % PAUSE === 0) yield null;
-    const end = key.length <= rules.longest && mayBeWeight(tensor) ? WEIGHT.exec(key) : null;
+    const end = isShort(key) && mayBeWeight(tensor) ? WEIGHT.exec(key) : null;
     if (!end) continue;
     const name = key.slice(0, end.index), plain = name.replaceAll(".", "_"), [component, rest] = canonical(name);
     const held = into(named, rest, () => new Map());
