@@ -6,6 +6,7 @@ const links = [...document.querySelectorAll('article section a[target="dora-room
 if (!links.length) return;
 
 let at = -1; // which of them is on the screen
+let room = null; // its window
 const bar = document.createElement("nav");
 bar.className = "sheet-bar";
 bar.setAttribute("aria-label", "The room's window");
@@ -40,14 +41,26 @@ function mark(index) {
 function turn(by) {
   const link = links[at + by];
   if (!link) return;
-  mark(at + by);
   link.scrollIntoView({ block: "center" });
-  window.open(link.href, "dora-room");
+  show(at + by);
 }
 
-links.forEach((link, index) => link.addEventListener("click", () => mark(index)));
-window.addEventListener("message", ({ origin, data }) => { // from disk every page is of one origin, which has no name
-  if (data?.room === "turn" && (location.protocol === "file:" || origin === location.origin)) turn(data.by > 0 ? 1 : -1);
+function show(index) {
+  mark(index);
+  room = window.open(links[index].href, "dora-room");
+}
+
+links.forEach((link, index) => link.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return mark(index); // into a window of the reader's own
+  event.preventDefault();
+  show(index);
+}));
+// The room's window is heard, and after a reload, which forgets it, what the sheet finds at its own address; from disk no page has an origin
+// that a message could name.
+window.addEventListener("message", ({ origin, source, data }) => {
+  if (room && source !== room) return;
+  if (location.protocol !== "file:" && origin !== location.origin) return;
+  if (data?.room === "turn" && (data.by === 1 || data.by === -1)) turn(data.by);
 });
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
