@@ -1,6 +1,8 @@
 """The page's AxisDetective and dorabook.checkpoint on the same files: the same sentences, rows, numbers and remedies."""
 
+import json
 import re
+import struct
 from pathlib import Path
 
 import dorabook.checkpoint
@@ -9,8 +11,10 @@ import torch
 from dorabook.checkpoint.rules import RULES
 from safetensors.torch import load_file, save_file
 from support.adapters import drawn
+from support.both_readers import CHECKPOINT as PAGE
 from support.both_readers import assert_same, check_broken, check_odd, check_valid, in_page, in_python
 from support.fuzz_headers import mutants
+from support.live_page import modules
 from support.odd_files import WAYS, odd_sets
 from support.random_adapters import FAMILIES, adapters
 
@@ -54,6 +58,70 @@ def test_a_names_letters_are_counted_alike(tmp_path, letters):
     [page] = in_page([[(one, (tmp_path / one).read_bytes()) for one in "ab"]])
     assert_same(page, python, f"{letters} letters")
     assert ("4 × 3" in python["rows"][0]) is True
+
+
+EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+HOSTILE = {
+    "names": {f"a_{n}.b.weight": EMPTY for n in range(3000)},
+    "names that may be magnitudes": {f"a{n}.m": EMPTY for n in range(3000)},
+    "magnitudes": {f"a{n}.dora_scale": EMPTY for n in range(3000)},
+    "metadata": {"__metadata__": {f"k{n}": "v" * 40 for n in range(12_000)}},
+}
+COUNTED = """(letters) => {
+  const { judge } = modules["axis_detective/checkpoint/judging"], bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const source = { name: "h", size: bytes.length, bytes }, program = judge([source]);
+  let given, pauses = 0;
+  try {
+    for (;;) {
+      const { done, value } = program.next(given);
+      if (done) return [pauses, value.sentence];
+      pauses += value === null;
+      given = value && bytes.subarray(value.start, value.end);
+    }
+  } catch (error) {
+    return [pauses, error.message];
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def counted(browser):
+    """counted(bytes): how often the page's reader pauses, and what it says."""
+    page = modules(browser, f"{PAGE}/judging")
+    yield lambda data: page.evaluate(COUNTED, data.decode("latin-1"))
+    page.close()
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_page_pauses_while_it_reads_a_hostile_header(kind, counted):
+    """Where it may draw, and be cancelled: after each few hundred names, and each piece of the text."""
+    header = json.dumps(HOSTILE[kind]).encode()
+    pauses, said = counted(struct.pack("<Q", len(header)) + header)
+    assert pauses >= (30 if kind != "metadata" else 4)
+    assert said.startswith("h: the axis of all 3,000" if kind == "magnitudes" else "h has no DoRA magnitudes")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":' + "[" * 200_000 + "]" * 200_000 + "}", '{"' + "a." * 600_000 + '":{}}', '{"a":{"dtype":"F32","shape":[' + "0," * 600_000 + "0]}}"],
+    ids=["deep", "a long name", "a long list"],
+)  # fmt: skip
+def test_what_no_header_has_is_refused_before_it_is_read(text, counted):
+    _, said = counted(struct.pack("<Q", len(text)) + text.encode())
+    assert said == "h cannot be read (its header is not what safetensors writes): download or save it again"
+
+
+def test_a_long_header_is_read_in_pieces_as_a_short_one(tmp_path, counted):
+    """With metadata in the midst that is cut too, and a name on each side of a cut."""
+    header = {f"a{n}.dora_scale": EMPTY for n in range(40)} | {"x": EMPTY}
+    header |= {"__metadata__": {f"k{n},": '"}{' for n in range(40_000)}} | {
+        f"b{n}.dora_scale": EMPTY for n in range(40)
+    }
+    text = json.dumps(header).encode()
+    (tmp_path / "h").write_bytes(struct.pack("<Q", len(text)) + text)
+    pauses, said = counted((tmp_path / "h").read_bytes())
+    assert len(text) > 2 * (1 << 18) and pauses > 80
+    assert said == in_python(tmp_path / "h")["sentence"]
 
 
 @pytest.mark.parametrize("seed", range(4))
