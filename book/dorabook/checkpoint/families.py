@@ -133,7 +133,8 @@ def sized(layer: Layer, name: str, form: dict, named: str, entries: Entries) -> 
     pairs = [pair for sides, shape in zip(words, shapes, strict=True) for pair in zip(sides, shape, strict=False)]
     outputs, inputs, ranks = ([side for word, side in pairs if word == one] for one in ("outputs", "inputs", "rank"))
     if not any("rank" in sides for sides in words):
-        return replace(layer, outputs=prod(outputs), inputs=prod(inputs)) if whole else None
+        sizes = {"outputs": prod(outputs), "inputs": prod(inputs)}
+        return replace(layer, **sizes) if whole and max(sizes.values()) < 2**53 else None  # a page counts no further
     groups = groups_of(ranks, inputs[0], convolution=len(shapes[0]) > 2) if whole else None
     if not groups or 0 in ranks:
         return replace(layer, ranks=(shapes[0], shapes[1]))

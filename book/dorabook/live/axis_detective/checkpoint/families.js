@@ -104,7 +104,10 @@ function sized({ shape, name: own }, name, { sides, embedding = "[]", flat_kerne
   const words = Object.values(sides), whole = shapes.every((one, i) => one.length >= words[i].length);
   const of = (word) => words.flatMap((all, i) => all.flatMap((one, place) => (one === word && place < shapes[i].length ? [shapes[i][place]] : [])));
   const [outputs, inputs, ranks] = ["outputs", "inputs", "rank"].map(of), kind = { form, embedding: Boolean(matched(embedding, own)) };
-  if (!words.flat().includes("rank")) return whole ? { ...kind, outputs: product(outputs), inputs: product(inputs) } : null;
+  if (!words.flat().includes("rank")) {
+    const sizes = { outputs: product(outputs), inputs: product(inputs) };
+    return whole && Object.values(sizes).every(Number.isSafeInteger) ? { ...kind, ...sizes } : null;
+  }
   const groups = whole && groupsOf(ranks, inputs[0], shapes[0].length > 2);
   return groups && !ranks.includes(0) ? { ...kind, outputs: outputs[0], inputs: inputs[0] / groups } : { ...kind, ranks: shapes.slice(0, 2) };
 }
