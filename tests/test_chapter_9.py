@@ -97,6 +97,16 @@ def test_losses_and_moves_are_the_recorded_ones_to_the_digits_kept():
     assert seen == len(kept)
 
 
+def test_what_full_fine_tuning_wants_is_the_mean_of_the_recorded_seeds():
+    rows = stored("wanted")
+    for matrix in (found := recorded.wanted()):
+        mine = [r for r in rows if (int(r["layer"]), excerpt.KINDS[r["kind"]]) == (matrix["layer"], matrix["kind"])]
+        assert {r["seed"] for r in mine} == {"5", "6", "7"}
+        for name in excerpt.WANTED:
+            assert matrix[name] == pytest.approx(sum(float(r[name]) for r in mine) / 3, rel=1e-3)
+    assert len(found) == 36
+
+
 def plant(folder, seeds, lacking=()):
     """Rows of both tasks in which every arm has 60 of 100 right, but for the (task, arm, seed) in `lacking`."""
     for task in TASKS:
@@ -154,7 +164,8 @@ def plant_rates(folder, groups, lacking=0):
     for number, run in enumerate(runs[: len(runs) - lacking]):
         bits = f"{(number * 2654435761) % 2**16:04x}"
         row = dict.fromkeys(rates.ROW, "") | dict(zip(rates.KEY, run.key, strict=True)) | {"test": 16, "answers": bits}
-        rows.append(row | {"correct": f"{int(bits, 16):b}".count("1")})
+        moved = {} if run.arm == "lora" else {"m_least": 0.5 + run.seed / 100, "m_most": 1.5 + run.seed / 100}
+        rows.append(row | {"correct": f"{int(bits, 16):b}".count("1")} | moved)
     rates.records.append(folder / "rates.csv", rates.ROW, rows)
 
 
@@ -182,6 +193,9 @@ def test_runs_and_answers_of_whole_groups_come_back_as_they_were_stored(tmp_path
         for (arm, bruise, rate), each in recorded.rate_answers(group).items():
             seeds = rates.first_seeds(len(each))
             np.testing.assert_array_equal(100.0 * each, there.points(group, arm, rate, seeds, bruise=bruise))
+        assert set(recorded.reach(group)) == {key for key in recorded.at_rates(group) if key[0] != "lora"}
+        for key, reach in recorded.reach(group).items():
+            assert reach == (0.55, 1.5 + max(recorded.at_rates(group)[key]) / 100), "of all seeds, from seed 5 on"
     assert seen == 240 + 48
     assert len(recorded.rate_answers("R")) == 8 and len(recorded.rate_answers("B")) == 4
 
@@ -203,10 +217,7 @@ def space():
         if cell["cell_type"] == "code" and (
             source.startswith(("import copy", "from dorabook.paired")) or any(part in source for part in wanted)
         ):
-            exec(
-                source.replace("\nuse_style()", ""),
-                made | {"stats": stats} if False else made.setdefault("stats", stats) and made,
-            )
+            exec(source.replace("\nuse_style()", ""), made)
     return made
 
 

@@ -48,14 +48,14 @@ def lengths(page: Page) -> list[float]:
 
 def drag_a_cell(page: Page) -> None:
     """Two of the nine bars move, one beside and one below, and the others stay as they are."""
-    cell = page.locator(".alone .dora-ne-cell").nth(7)
-    cell.click()
+    cell = page.locator(".alone .dora-ne-cell").nth(6)
+    expect(cell).to_have_text("−4")
     before = lengths(page)
     assert len(before) == 9
     drag(cell, 0, -40, steps=5)
     page.wait_for_timeout(400)
     moved = [i for i, (old, new) in enumerate(zip(before, lengths(page), strict=True)) if abs(old - new) > 0.6]
-    assert moved == [1, 4 + 2]
+    assert moved == [1, 4 + 1]
     page.locator(".alone .dora-reset").click()
 
 
@@ -87,14 +87,25 @@ def turn_another_knob(page: Page) -> None:
     )
 
 
+def scroll_by_keys(page: Page) -> None:
+    """What is longer than the screen moves by the arrow keys, without a click first, and N still goes on."""
+    tall = "(box) => box.scrollHeight - box.clientHeight - box.scrollTop"
+    if page.locator(".alone").evaluate(tall) > 1:
+        for _ in range(4):
+            page.keyboard.press("ArrowDown")
+        page.wait_for_function("document.querySelector('.alone').scrollTop > 0")
+
+
 def read_five_lines(page: Page) -> None:
     shown = page.locator(".alone")
+    scroll_by_keys(page)
     expect(shown).to_contain_text("def poke(layer, magnitude, x):")
     expect(shown).to_contain_text("(576, 576) peft: 1 of 576 outputs moved")
     expect(shown).to_contain_text("(576, 576) ours, per input: 576 of 576 outputs moved")
 
 
 def read_five_rows(page: Page) -> None:
+    scroll_by_keys(page)
     assert page.locator(".alone tbody tr").count() == 5
     expect(page.locator(".alone")).to_contain_text("the first author")
 

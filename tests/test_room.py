@@ -51,6 +51,9 @@ def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
     expect(page.locator(".alone").get_by_label("Hands for (b)")).to_have_value("2")
     page.keyboard.press("PageUp")
     expect(page.locator(".alone")).to_have_attribute("id", "norms")
+    assert figure.evaluate("(node) => node.contains(document.activeElement)"), "in a control from the start"
+    page.keyboard.press("n")  # which none of them takes
+    expect(page.locator(".alone")).to_have_attribute("data-figure", "predict")
     assert page.problems == []
 
 

@@ -1,4 +1,4 @@
-"""What chapter 9 needs of book/data/train_both*.csv and rates.csv, as tables that travel with a published notebook.
+"""What chapter 9 needs of book/data/train_both*.csv, rates.csv and wanted.csv, as tables that travel with a published notebook.
 
     cd book && python -m experiments.excerpt         # writes dorabook/recorded/*.csv
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import analysis, arms, rates, rates_analysis, records, train_both
+from . import analysis, arms, rates, rates_analysis, records, train_both, wanted
 from .tasks import TASKS, BadInput
 
 FOLDER = Path(__file__).parents[1] / "dorabook" / "recorded"
@@ -29,6 +29,7 @@ KINDS = {
     "output.dense": "narrowing",
 }
 MOVE_ARMS = ("lora", arms.PRIMARY[0], f"{arms.PRIMARY[1]}-swapped", "full")  # the adapters at one learning rate
+WANTED = ("size", *wanted.MISSED, *wanted.RANKS)
 ORDER = (*arms.PLANNED, *arms.SWAPPED, arms.PEFT)
 GROUPS = {
     "R": "rates",
@@ -49,6 +50,7 @@ def tables(folder: Path = analysis.DATA) -> dict[str, str]:
         "answers.csv": ["arm,seed,bits", *answers(store)],
         "losses.csv": ["arm,losses", *losses(folder)],
         "moves.csv": ["arm,layer,kind,per,dM,dD", *moves(folder)],
+        "wanted.csv": [",".join(["layer", "kind", *WANTED]), *wants(folder)],
     }
     return {name: "\n".join(lines) + "\n" for name, lines in parts.items()} | rate_tables(folder)
 
@@ -57,7 +59,7 @@ def rate_tables(folder: Path) -> dict[str, str]:
     """The tables of the second experiment."""
     parts = {
         "plan.csv": ["group,what,runs,whole", *plan(folder)],
-        "rates.csv": ["group,arm,bruise,rank,rate,first_seed,test,correct", *rate_runs(folder)],
+        "rates.csv": ["group,arm,bruise,rank,rate,first_seed,test,m_least,m_most,correct", *rate_runs(folder)],
         "rate_answers.csv": ["group,arms,bruises,rates,first_seed,seeds,sentences,packed", *rate_answers(folder)],
     }
     return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
@@ -122,6 +124,17 @@ def moves(folder: Path) -> list[str]:
     return [",".join([*name, " ".join(both["dM"]), " ".join(both["dD"])]) for name, both in lines.items()]
 
 
+def wants(folder: Path) -> list[str]:
+    """One line a matrix: means over the seeds of what full fine-tuning's change of it misses and needs."""
+    found: dict[tuple[str, str], list[records.Row]] = {}
+    for row in wanted.read(folder):
+        found.setdefault((row["layer"], KINDS[row["kind"]]), []).append(row)
+    return [
+        ",".join([*matrix, *(f"{np.mean([float(row[name]) for row in rows]):.4g}" for name in WANTED)])
+        for matrix, rows in found.items()
+    ]
+
+
 def plan(folder: Path) -> list[str]:
     """How many runs each group of the second experiment has by its plan, and whether they are all there."""
     there = whole_groups(folder)
@@ -135,13 +148,22 @@ def whole_groups(folder: Path) -> list[str]:
 
 
 def rate_runs(folder: Path) -> list[str]:
-    """One line an arm and rate of a whole group, right answers seed by seed."""
+    """One line an arm and rate of a whole group: the smallest and largest m / m0 at the end of any seed, right answers seed by seed."""
     there, whole, lines = rates.done(folder), whole_groups(folder), {}
     for run in (run for run in rates.grid() if run.group in whole):
-        row = there[run.key]
-        name = ",".join([*run.key[:-1], str(rates.FIRST_SEED), row["test"]])
-        lines.setdefault(name, []).append(row["correct"])
-    return [f"{name},{' '.join(counts)}" for name, counts in lines.items()]
+        lines.setdefault((*run.key[:-1], str(rates.FIRST_SEED)), []).append(there[run.key])
+    return [
+        ",".join([*name, rows[0]["test"], *_reach(rows), " ".join(row["correct"] for row in rows)])
+        for name, rows in lines.items()
+    ]
+
+
+def _reach(rows: list[records.Row]) -> tuple[str, str]:
+    """Two empty words where an arm has no magnitudes."""
+    if not rows[0]["m_least"]:
+        return "", ""
+    least, most = (pick(float(row[name]) for row in rows) for pick, name in ((min, "m_least"), (max, "m_most")))
+    return f"{least:.4g}", f"{most:.4g}"
 
 
 def rate_answers(folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """The recorded runs of both experiments, as chapter 9 reads them: the tables beside this file as numbers.
 
-`python -m experiments.excerpt` takes the tables from book/data/train_both*.csv and rates.csv. How those came about, and which
-machine ran them: book/experiments/train_both.py and rates.py, book/data/train_both.json and rates.json.
+`python -m experiments.excerpt` takes the tables from book/data/train_both*.csv, rates.csv and wanted.csv. How those came
+about, and which machine ran them: book/experiments/train_both.py, rates.py and wanted.py, and the json beside each csv.
 
 Arms are named as in experiments/arms.py, tasks as in experiments/tasks.py. What is not in the rows is not in what these return.
 """
@@ -64,6 +64,18 @@ def moves() -> list[Move]:
     ]
 
 
+def wanted() -> list[dict[str, str | int | float]]:
+    """What full fine-tuning's change of each matrix wants, means over three seeds: layer, kind, size (of the change, against W),
+    shares missed and ranks needed, named as in experiments/wanted.py."""
+    return [
+        {
+            name: value if name == "kind" else int(value) if name == "layer" else float(value)
+            for name, value in row.items()
+        }
+        for row in _rows("wanted.csv")
+    ]
+
+
 def plan() -> dict[str, tuple[str, int, bool]]:
     """{group of the second experiment: (what it varies, planned runs, whether all of them are there)}."""
     return {row["group"]: (row["what"], int(row["runs"]), row["whole"] == "1") for row in _rows("plan.csv")}
@@ -77,6 +89,15 @@ def at_rates(group: str = "R") -> dict[tuple[str, str, int, float], dict[int, fl
             for seed, count in enumerate(row["correct"].split(), int(row["first_seed"]))
         }
         for row in _rows("rates.csv", group=group)
+    }
+
+
+def reach(group: str = "R") -> dict[tuple[str, str, int, float], tuple[float, float]]:
+    """{(arm, bruise, rank, rate): (smallest, largest m / m0 at the end of any seed)} of the arms that have magnitudes."""
+    return {
+        (row["arm"], row["bruise"], int(row["rank"]), float(row["rate"])): (float(row["m_least"]), float(row["m_most"]))
+        for row in _rows("rates.csv", group=group)
+        if row["m_least"]
     }
 
 

@@ -180,6 +180,7 @@ function refit(fresh = false) {
     if (fresh || !shown.contains(document.activeElement)) focusFirst(shown);
   }
   shown.scrollHeight > shown.clientHeight + 1 ? (shown.tabIndex = 0) : shown.removeAttribute("tabindex");
+  if (!content && !shown.contains(document.activeElement)) shown.focus({ preventScroll: true }); // words: keys move them
 }
 
 // ---- on, back and out
@@ -212,12 +213,14 @@ function leave() {
   document.querySelector("button.room")?.focus({ preventScroll: true });
 }
 
-/** Page down and Page up are a clicker's, N and P and the arrows for who is in no control. */
+/** Page down and Page up are a clicker's, N and P for who is not typing, the arrows for who is in no control. */
 function keys(event) {
   if (root.dataset.room !== "on" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (window.bigScreen.typed(event, shown)) return;
-  const control = event.target.closest?.("input, select, textarea, summary, [role=slider], figure:not([data-figure=predict])");
-  const by = { PageDown: 1, PageUp: -1, ...(control ? {} : { n: 1, p: -1, ArrowRight: 1, ArrowLeft: -1 }) }[event.key];
+  const within = (what) => event.target.closest?.(what);
+  const typing = within("input:not([type=range], [type=radio], [type=checkbox]), select, textarea");
+  const control = typing || within("input, summary, [role=slider], figure:not([data-figure=predict])");
+  const by = { PageDown: 1, PageUp: -1, ...(typing ? {} : { n: 1, p: -1 }), ...(control ? {} : { ArrowRight: 1, ArrowLeft: -1 }) }[event.key];
   if (by) turn(by);
   else if (event.key === "Escape" && document.activeElement !== document.body) document.activeElement.blur();
   else return;

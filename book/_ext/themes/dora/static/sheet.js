@@ -41,19 +41,21 @@ function mark(index) {
 function turn(by) {
   const link = links[at + by];
   if (!link) return;
+  mark(at + by);
   link.scrollIntoView({ block: "center" });
-  show(at + by);
+  show(link);
 }
 
-function show(index) {
-  mark(index);
-  room = window.open(links[index].href, "dora-room");
+/** In a window of its own, to be moved to the projector; a link by itself would open a tab over the sheet. */
+function show(link) {
+  room = window.open(link.href, "dora-room", "popup,width=1280,height=800");
 }
 
 links.forEach((link, index) => link.addEventListener("click", (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return mark(index); // into a window of the reader's own
+  mark(index);
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  show(index);
+  show(link);
 }));
 // The room's window is heard, and after a reload, which forgets it, what the sheet finds at its own address; from disk no page has an origin
 // that a message could name.
