@@ -1,6 +1,6 @@
 # Two commands do everything from a fresh clone: make serve, make test. Only .venv and _build are written.
 .DEFAULT_GOAL := help
-.PHONY: help site serve zip epub epubcheck wheel axis-page run check test deep frontends newest colab field remake links bench norms clean
+.PHONY: help site serve zip epub epubcheck wheel axis-page run check test deep frontends newest colab field remake links lock bench norms clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -58,6 +58,7 @@ test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
 deep: .venv/deep.done ## test the tools, break the code on purpose, and try other versions of peft and of Python; needs a network
+	@$(BIN)/python tools/vendored.py
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
@@ -92,6 +93,9 @@ remake: .venv/all.done ## make recorded rows of the experiments again and compar
 	@for one in $${OF:-train_both rates wanted}; do PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.$$one --remake \
 		$${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"} || exit 1; done
 
+lock: .venv/deep.done ## write anew which files the packages of constraints.txt may come as, by their hashes; needs a network
+	@$(BIN)/python tools/lock.py
+
 links: site ## ask the other sites that the book links to; needs a network
 	@$(BIN)/python tools/check_links.py
 
@@ -124,13 +128,16 @@ clean: ## remove the built site and the installed packages
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, and the .venv that was here already holds $$($(BIN)/python -V). Remove it: make clean"; exit 1; }
 	@touch $@
 
-.venv/site.done: requirements-site.txt constraints.txt .venv/python.done
+# First what hashes are known of, each file held to its own; then what is left: torch, and what another system asks for.
+.venv/site.done: requirements-site.txt constraints.txt hashes-site.txt .venv/python.done
 	@echo "Installing what the site needs into .venv"
+	@$(INSTALL) --no-deps --require-hashes -r hashes-site.txt
 	@$(INSTALL) -r requirements-site.txt
 	@touch $@
 
-.venv/all.done: requirements.txt requirements-site.txt constraints.txt .venv/python.done
+.venv/all.done: requirements.txt requirements-site.txt constraints.txt hashes.txt hashes-site.txt .venv/python.done
 	@echo "Installing everything into .venv"
+	@$(INSTALL) --no-deps --require-hashes -r hashes.txt
 	@$(INSTALL) -r requirements.txt
 	@touch $@ .venv/site.done
 

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import lock
 import nbformat
 import pytest
 import run_notebooks
@@ -89,6 +90,24 @@ def test_requirements_are_exact_and_frozen():
         for line in lines:
             package, version = line.split("==")
             assert frozen[package] == version, f"{name} and constraints.txt disagree about {package}"
+
+
+def test_every_package_but_torch_is_held_to_hashes():
+    plain = lambda name: re.sub("[-_.]+", "-", name).lower()  # noqa: E731
+    pins = (line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    frozen = {plain(name): version for name, version in pins}
+    found = {}
+    for path in (lock.SITE, lock.ALL):
+        text = path.read_text(encoding="utf-8")
+        each = lock.entries(text)
+        rest = re.sub(r"\n+", "\n", lock.ENTRY.sub("", text)).strip().splitlines()
+        assert [line for line in rest if not line.startswith(("#", f"-r {lock.SITE.name}"))] == []
+        assert not each.keys() & found.keys()
+        found |= each
+    versions = {plain(name): re.match(r"[^=]+==(\S+)", lines)[1] for name, lines in found.items()}
+    assert set(frozen) - set(versions) == {"torch"}
+    assert {name: version for name, version in versions.items() if frozen.get(name, version) != version} == {}
+    assert "tensorboard==1" not in lock.entries("tensorboard==1\n"), "a package without a hash is none"
 
 
 # ---- the spine of a chapter: a quarter of an hour

@@ -1,6 +1,8 @@
 """The page's AxisDetective and dorabook.checkpoint on the same files: the same sentences, rows, numbers and remedies."""
 
+import json
 import re
+import struct
 from pathlib import Path
 
 import dorabook.checkpoint
@@ -9,8 +11,11 @@ import torch
 from dorabook.checkpoint.rules import RULES
 from safetensors.torch import load_file, save_file
 from support.adapters import drawn
-from support.both_readers import assert_same, check_broken, check_valid, in_page, in_python
+from support.both_readers import CHECKPOINT as PAGE
+from support.both_readers import assert_same, check_broken, check_odd, check_valid, in_page, in_python
 from support.fuzz_headers import mutants
+from support.live_page import modules
+from support.odd_files import WAYS, odd_sets
 from support.random_adapters import FAMILIES, adapters
 
 CHECKPOINT = Path(dorabook.checkpoint.__file__).parent
@@ -20,6 +25,103 @@ LYCORIS = ["lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_outp
 
 def test_valid_adapters_drawn_at_random_get_one_report_and_a_true_one():
     assert set(check_valid(list(adapters(seed=0, count=64)))) == {family["name"] for family in FAMILIES}
+
+
+def test_odd_valid_files_get_one_report_or_one_sentence():
+    drawn = list(odd_sets(seed=0, count=24))
+    assert all(any(way in made.what for made in drawn) for way in WAYS)
+    assert check_odd(drawn)["judged"] > 12
+
+
+def test_norms_that_only_rounding_tells_apart_are_alike(tmp_path):
+    """On a weight whose norms per output differ in the twelfth digit a slope would be noise, another in each language."""
+    weight = torch.ones(16, 16, dtype=torch.float64) * (1 + 0.4 * drawn(1, 16, seed=1).double())
+    weight = weight * (1 + 1e-12 * drawn(16, 1, seed=2).double())
+    files = {"a": {"x.dora_scale": drawn(16, seed=3).abs().double() + 1, "x.lora_A.weight": torch.ones(2, 16), "x.lora_B.weight": torch.ones(16, 2)},
+        "b": {"x.weight": weight}}  # fmt: skip
+    for name, tensors in files.items():
+        save_file(tensors, tmp_path / name)
+    python = in_python(tmp_path / "a", tmp_path / "b")
+    [page] = in_page([[(name, (tmp_path / name).read_bytes()) for name in files]])
+    assert_same(page, python, "norms alike")
+    assert "alike: nothing to tell them apart by" in python["rows"][0][5]
+
+
+@pytest.mark.parametrize("letters", [960, 985])
+def test_a_names_letters_are_counted_alike(tmp_path, letters):
+    """A name may have a thousand letters, and one outside the first plane is two of a page's units."""
+    name = "\U0001f600" * 20 + "x" * (letters - 20)
+    m = {f"{name}.dora_scale": torch.ones(1, 3)}
+    save_file(m, tmp_path / "a")
+    save_file({f"{name}.weight": torch.ones(4, 3)}, tmp_path / "b")
+    python = in_python(tmp_path / "a", tmp_path / "b")
+    [page] = in_page([[(one, (tmp_path / one).read_bytes()) for one in "ab"]])
+    assert_same(page, python, f"{letters} letters")
+    assert ("4 × 3" in python["rows"][0]) is True
+
+
+EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+HOSTILE = {
+    "names": {f"a_{n}.b.weight": EMPTY for n in range(3000)},
+    "names that may be magnitudes": {f"a{n}.m": EMPTY for n in range(3000)},
+    "magnitudes": {f"a{n}.dora_scale": EMPTY for n in range(3000)},
+    "metadata": {"__metadata__": {f"k{n}": "v" * 40 for n in range(12_000)}},
+}
+COUNTED = """(letters) => {
+  const { judge } = modules["axis_detective/checkpoint/judging"], bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const source = { name: "h", size: bytes.length, bytes }, program = judge([source]);
+  let given, pauses = 0;
+  try {
+    for (;;) {
+      const { done, value } = program.next(given);
+      if (done) return [pauses, value.sentence];
+      pauses += value === null;
+      given = value && bytes.subarray(value.start, value.end);
+    }
+  } catch (error) {
+    return [pauses, error.message];
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def counted(browser):
+    """counted(bytes): how often the page's reader pauses, and what it says."""
+    page = modules(browser, f"{PAGE}/judging")
+    yield lambda data: page.evaluate(COUNTED, data.decode("latin-1"))
+    page.close()
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_page_pauses_while_it_reads_a_hostile_header(kind, counted):
+    """Where it may draw, and be cancelled: after each few hundred names, and each piece of the text."""
+    header = json.dumps(HOSTILE[kind]).encode()
+    pauses, said = counted(struct.pack("<Q", len(header)) + header)
+    assert pauses >= (30 if kind != "metadata" else 4)
+    assert said.startswith("h: the axis of all 3,000" if kind == "magnitudes" else "h has no DoRA magnitudes")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":' + "[" * 200_000 + "]" * 200_000 + "}", '{"' + "a." * 600_000 + '":{}}', '{"a":{"dtype":"F32","shape":[' + "0," * 600_000 + "0]}}"],
+    ids=["deep", "a long name", "a long list"],
+)  # fmt: skip
+def test_what_no_header_has_is_refused_before_it_is_read(text, counted):
+    _, said = counted(struct.pack("<Q", len(text)) + text.encode())
+    assert said == "h cannot be read (its header is not what safetensors writes): download or save it again"
+
+
+def test_a_long_header_is_read_in_pieces_as_a_short_one(tmp_path, counted):
+    """With metadata in the midst that is cut too, and a name on each side of a cut."""
+    header = {f"a{n}.dora_scale": EMPTY for n in range(40)} | {"x": EMPTY}
+    header |= {"__metadata__": {f"k{n},": '"}{' for n in range(40_000)}} | {
+        f"b{n}.dora_scale": EMPTY for n in range(40)
+    }
+    text = json.dumps(header).encode()
+    (tmp_path / "h").write_bytes(struct.pack("<Q", len(text)) + text)
+    pauses, said = counted((tmp_path / "h").read_bytes())
+    assert len(text) > 2 * (1 << 18) and pauses > 80
+    assert said == in_python(tmp_path / "h")["sentence"]
 
 
 @pytest.mark.parametrize("seed", range(4))

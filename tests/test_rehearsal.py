@@ -196,6 +196,18 @@ def test_a_link_that_is_clicked_is_the_one_that_next_goes_on_from(windows, site)
     expect(own.locator(".sheet-bar")).to_contain_text(f"In the room: {words(links[1])}")
 
 
+def test_a_sheet_hears_the_rooms_window_alone_and_no_odd_message(windows):
+    own, there = windows("15-minutes")
+    said = own.locator(".sheet-bar").inner_text()
+    for by in ("undefined", "'x'", "[]", "5", "-1e9", "null"):
+        there.evaluate(f"window.opener.postMessage({{ room: 'turn', by: {by} }}, '*')")
+    own.evaluate("window.postMessage({ room: 'turn', by: 1 }, '*')")  # another window of the same origin
+    own.wait_for_timeout(300)
+    assert own.locator(".sheet-bar").inner_text() == said
+    there.keyboard.press("PageDown")
+    expect(own.locator(".sheet-bar")).not_to_have_text(said)
+
+
 def test_no_link_of_a_sheet_opens_over_the_sheet(site):
     for session in SESSIONS:
         for link in sheet(site, session).select("article a.state, .glance a"):

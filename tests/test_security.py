@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import serve
+import vendored
 from bs4 import BeautifulSoup
 from dorabook.live import AxisDetective
 from dorabook.text import clipped
@@ -437,6 +438,46 @@ def test_a_search_for_anything_shows_it_as_text(site, address, visit, asked):
             expect(page.locator("#search-results")).to_have_text(re.compile("did not match|finished"))
 
 
+# ---- what a browser keeps
+
+POISON = "<img src=x onerror=document.documentElement.dataset.ran='kept'>\\u0000{]"
+KEPT = {
+    "blocked": """Object.defineProperty(window, "localStorage", { configurable: true, get() { throw new DOMException("no", "SecurityError"); } })""",
+    "full": """Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); }""",
+    "poisoned": f"""Storage.prototype.getItem = () => "{POISON}" """,
+    "shared": """if (!sessionStorage.planted) for (const key of ["theme", "mode", "type", "room", "answer", "sphinx_highlight_terms", "dora", "chosen"]) localStorage[key] = "dark light magnitude"; sessionStorage.planted = 1""",
+}
+USED = """() => {
+  const answer = document.querySelector("figure[data-ready=true] .dora-predict-options button:not([disabled])");
+  const theme = document.documentElement.dataset.theme, button = document.querySelector("button.theme, [data-do=theme]");
+  answer?.click();
+  button?.click();
+  return [["light", "dark"].includes(theme), !button || theme !== document.documentElement.dataset.theme];
+}"""
+
+
+@pytest.mark.parametrize("store", KEPT)
+def test_every_kind_of_page_works_whatever_the_browser_keeps(store, site, address, visit):
+    """Alone among the keys of others at this address, what the book keeps has names of its own."""
+    page = visit(address, before=KEPT[store])
+    for path in [path for path in kinds(site) if 'http-equiv="refresh"' not in path.read_text("utf-8")]:
+        name = path.relative_to(site).as_posix()
+        page.goto(f"{address}{name}{'?q=magnitude' if name == 'search.html' else ''}")
+        if path.read_text("utf-8").count("data-figure="):
+            page.locator("figure[data-figure]").first.scroll_into_view_if_needed()
+            page.wait_for_selector("figure[data-ready=true]", state="attached")
+        assert page.evaluate(USED) == [True, True], name
+        if name == "search.html":
+            expect(page.locator("#search-results li a").first).to_be_visible()
+        assert page.evaluate("document.documentElement.dataset.ran ?? null") is None
+        assert page.problems == [], name
+    if store == "shared":
+        page.goto(f"{address}book/index.html")
+        kept = page.evaluate("Object.entries(localStorage)")
+        assert any(key == "dora-theme" for key, _ in kept)
+        assert [value for key, value in kept if not key.startswith("dora-")] == ["dark light magnitude"] * 8
+
+
 # ---- what could write markup
 
 SINKS = re.compile(
@@ -459,6 +500,27 @@ def test_no_script_of_the_book_makes_markup_of_a_text():
         assert [line for line in found if not line.startswith(tuple(known) or ("\0",))] == [], name
         for line in found:
             assert "${" not in line, name
+
+
+# ---- what others wrote
+
+
+def test_a_vendored_file_that_is_not_its_releases_is_named(tmp_path):
+    """Against releases made here; `make deep` asks for the real ones."""
+    vendor = shutil.copytree(vendored.VENDOR, tmp_path / "vendor")
+    releases = {
+        package: {place: (vendor / folder / name).read_bytes() for name, place in files.items()}
+        for folder, (package, files) in vendored.RELEASES.items()
+    }
+    assert vendored.different(vendor, releases.get) == []
+    (vendor / "reveal" / "reveal.js").write_bytes((vendor / "reveal" / "reveal.js").read_bytes() + b"\n")
+    (vendor / "temml" / "LICENSE").unlink()
+    (vendor / "temml" / "more.js").write_text("")
+    assert vendored.different(vendor, releases.get) == [
+        "temml/more.js is in no release that is named here.",
+        "reveal/reveal.js is not dist/reveal.js of reveal.js@6.0.2.",
+        "temml/LICENSE is not LICENSE of temml@0.13.5.",
+    ]
 
 
 # ---- make serve

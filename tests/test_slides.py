@@ -436,6 +436,39 @@ def test_another_sites_page_cannot_lead_a_speakers_window(address, browser):
     expect(title).to_contain_text("1 / ")
 
 
+def test_odd_messages_turn_nothing_and_none_is_sent_to_another_site(base, show):
+    page = show(base)
+    with page.expect_popup() as opening:
+        page.keyboard.press("s")
+    speaker = opening.value
+    page.keyboard.press("ArrowRight")
+    expect(speaker.locator("h1")).to_contain_text("2 / ")
+    before = here(page)
+    for data in ("{ deck: 'turn' }", "{ deck: 'turn', by: 'x' }", "{ deck: 'turn', by: [2] }", "{ deck: 'turn', by: -1e9 }", "null", "'turn'", "[]",
+            "{ deck: { by: 1 } }", "JSON.stringify({ method: 'slide', args: [3] })"):  # fmt: skip
+        speaker.evaluate(f"window.opener.postMessage({data}, '*')")
+        page.evaluate(f"window.postMessage({data.replace('-1e9', '1')}, '*')")  # from no speaker's window
+    page.wait_for_timeout(300)
+    assert here(page) == before
+    speaker.evaluate("window.opener.postMessage({ deck: 'turn', by: -1 }, '*')")
+    expect(speaker.locator("h1")).to_contain_text("1 / ")
+    assert page.problems == []
+
+
+SENT = """window.sent = [];
+Object.defineProperty(window, "opener", { value: { postMessage: (data, to) => window.sent.push(to), closed: false } });"""
+
+
+@pytest.mark.parametrize("name", [f"{DECK}?speaker", "book/2-raschkas-layer.html?room"])
+def test_a_window_speaks_to_its_own_site_alone(name, base, visit):
+    """Whoever has opened it: what stands in another site's page is not told what the room sees. A page from disk has no site."""
+    page = visit(base + name, before=SENT)
+    page.wait_for_selector("html[data-deck=ready], .alone")
+    page.keyboard.press("PageDown")
+    sent = page.evaluate("window.sent")
+    assert sent and set(sent) == {"*" if base.startswith("file") else base.rstrip("/")}
+
+
 def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):
     page = show(base)
     with page.expect_popup() as opening:

@@ -1,5 +1,6 @@
 """The commands: what they store, what they leave alone, and what they say when they cannot go on."""
 
+import hashlib
 import http.client
 import os
 import re
@@ -346,6 +347,8 @@ def without_pip(tmp_path_factory):
         wheel.writestr("one-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr("one-1.dist-info/RECORD", "")
     (folder / "requirements-site.txt").write_text("./one-1-py3-none-any.whl\n")
+    sum_ = hashlib.sha256((folder / "one-1-py3-none-any.whl").read_bytes()).hexdigest()
+    (folder / "hashes-site.txt").write_text(f"./one-1-py3-none-any.whl --hash=sha256:{sum_}\n")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     return folder
 
@@ -365,6 +368,17 @@ def test_packages_go_into_the_venv_whatever_pip_is_set_to(name, value, without_p
     (module,) = (without_pip / ".venv").rglob("one.py")
     module.unlink()
     shutil.rmtree(next(module.parent.glob("one-1.dist-info")))
+
+
+@pytest.mark.deep
+def test_a_file_that_is_not_the_one_it_was_is_not_installed(without_pip, tmp_path):
+    folder = shutil.copytree(without_pip, tmp_path / "book", symlinks=True)
+    (folder / ".venv" / "site.done").unlink(missing_ok=True)
+    with zipfile.ZipFile(folder / "one-1-py3-none-any.whl", "a") as wheel:
+        wheel.writestr("two.py", "")
+    done = make(folder, ".venv/site.done", PIP_NO_INDEX="1")
+    assert done.returncode and "DO NOT MATCH THE HASHES" in done.stderr
+    assert not [*(folder / ".venv").rglob("one.py")] and not (folder / ".venv" / "site.done").exists()
 
 
 # ---- the checkout

@@ -10,6 +10,8 @@ const minutes = notes.map((aside) => Number(aside.dataset.minutes ?? 0));
 const one = (selector) => document.querySelector(selector);
 const MOST = 1.6; // how much a figure is enlarged at most, at 1280 × 720
 let speaker = null; // its window
+const fromDisk = location.protocol === "file:"; // where no page has an origin that a message could name
+const to = fromDisk ? "*" : location.origin;
 
 if (new URLSearchParams(location.search).has("speaker")) speakerWindow();
 else deck();
@@ -209,18 +211,19 @@ function openSpeaker() {
 }
 
 function tellSpeaker() {
-  speaker?.postMessage({ deck: "at", index: Reveal.getIndices().h }, "*");
+  speaker?.postMessage({ deck: "at", index: Reveal.getIndices().h }, to);
 }
 
-/** Only a deck and its own speaker's window listen to each other. From disk every page is of one origin, which has no name. */
+/** Only a deck and its own speaker's window listen to each other. */
 function ours(origin) {
-  return location.protocol === "file:" || origin === location.origin;
+  return fromDisk || origin === location.origin;
 }
 
 window.addEventListener("message", ({ origin, source, data }) => {
   if (!speaker || source !== speaker || !ours(origin)) return;
   if (data?.deck === "ready") tellSpeaker();
-  if (data?.deck === "turn") data.by > 0 ? Reveal.next() : Reveal.prev();
+  if (data?.deck === "turn" && data.by === 1) Reveal.next();
+  if (data?.deck === "turn" && data.by === -1) Reveal.prev();
 });
 
 function speakerWindow() {
@@ -247,7 +250,7 @@ function speakerWindow() {
     next.textContent = index + 1 < slides.length ? `Next: ${titles[index + 1]}` : "That was the last slide.";
   };
   const turn = (by) => {
-    if (window.opener) window.opener.postMessage({ deck: "turn", by }, "*"); // the deck may have a step to show first
+    if (window.opener) window.opener.postMessage({ deck: "turn", by }, to); // the deck may have a step to show first
     else at(index + by);
   };
 
@@ -264,7 +267,7 @@ function speakerWindow() {
   at(first);
   tick();
   setInterval(tick, 1000);
-  window.opener?.postMessage({ deck: "ready" }, "*");
+  window.opener?.postMessage({ deck: "ready" }, to);
   root.dataset.deck = "ready";
 }
 })();

@@ -32,6 +32,7 @@ class Layer:
 
 
 Entries = Mapping[str, Entry]
+LONGEST_KEY = RULES["files"]["longest_key"]  # characters
 FAMILIES = {family["name"]: family for family in RULES["families"]}
 FORMS = [form for family in RULES["families"] for form in family["factors"]]
 FACTOR = re.compile(
@@ -46,12 +47,12 @@ class Adapter:
     def __init__(self, entries: Entries):
         self.entries, self.stems = entries, defaultdict(set)
         for key in entries:
-            if found := FACTOR.fullmatch(key):
+            if is_read(key) and (found := FACTOR.fullmatch(key)):
                 self.stems[(found[1] or "").replace(".", "_")].add(found[1] or "")
 
     def layers(self) -> list[Layer]:
         """One for each magnitude, in the header's order."""
-        return [layer for key in self.entries if (layer := layer_of(key, self))]
+        return [layer for key in self.entries if is_read(key) and (layer := layer_of(key, self))]
 
     def names(self, layer: str) -> list[str]:
         """The layer's own name, and the one other that differs in "." and "_" alone."""
@@ -71,6 +72,11 @@ class Adapter:
     def beside(self, layer: Layer) -> list[str]:
         """Keys of the layer's other tensors."""
         return [key for key in self.under.get(layer.name, ()) if key != layer.magnitude.key] if layer.name else []
+
+
+def is_read(key: str) -> bool:
+    """A longer name is no layer's, and would be looked at for a while."""
+    return len(key) <= LONGEST_KEY
 
 
 def layers_of(entries: Entries) -> list[Layer]:
@@ -127,7 +133,8 @@ def sized(layer: Layer, name: str, form: dict, named: str, entries: Entries) -> 
     pairs = [pair for sides, shape in zip(words, shapes, strict=True) for pair in zip(sides, shape, strict=False)]
     outputs, inputs, ranks = ([side for word, side in pairs if word == one] for one in ("outputs", "inputs", "rank"))
     if not any("rank" in sides for sides in words):
-        return replace(layer, outputs=prod(outputs), inputs=prod(inputs)) if whole else None
+        sizes = {"outputs": prod(outputs), "inputs": prod(inputs)}
+        return replace(layer, **sizes) if whole and max(sizes.values()) < 2**53 else None  # a page counts no further
     groups = groups_of(ranks, inputs[0], convolution=len(shapes[0]) > 2) if whole else None
     if not groups or 0 in ranks:
         return replace(layer, ranks=(shapes[0], shapes[1]))

@@ -14,7 +14,7 @@ import numpy as np
 from ..text import clipped, number
 from . import values
 from .base import NAMES, READ, Finder, Found, Stored, may_be_turned, square_stored, stored
-from .families import FACTOR, FAMILIES, Adapter, Layer
+from .families import FACTOR, FAMILIES, Adapter, Layer, is_read
 from .files import Checkpoint, read, read_adapter
 from .rules import RULES, matched, say
 from .safetensors import FLOATS, Reader, Refused, numbers, open_files, sums_of_squares
@@ -117,7 +117,9 @@ def no_magnitudes(adapter: Checkpoint, tensors: Adapter) -> str:
 def unknown_name(tensors: Adapter) -> dict | None:
     """The first list of numbers beside A and B that is none of what libraries put there too."""
     for key, entry in tensors.entries.items():
-        if sum(side > 1 for side in entry.shape) != 1 or FACTOR.fullmatch(key) or matched(NAMES["no magnitudes"], key):
+        if sum(side > 1 for side in entry.shape) != 1 or not is_read(key):
+            continue
+        if FACTOR.fullmatch(key) or matched(NAMES["no magnitudes"], key):
             continue
         above = key.rpartition(".")[0]
         for stem in (above, above.rpartition(".")[0]):

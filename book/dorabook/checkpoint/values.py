@@ -20,6 +20,7 @@ FEWEST = FIT["fewest"]  # numbers to fit two slopes, a constant and a spread
 LEAST_VARIANCE = FIT["least_variance"]  # of ln m: a hundredth of a percent, finer than half precision stores
 FURTHEST = FIT["furthest"]  # median distances from the median: three standard deviations of normal numbers
 ALIKE = FIT["alike"]  # 1 - squared correlation of the two sets of norms
+LEAST_SPREAD = FIT["least_spread"]  # of ln norms: below it rounding draws the pattern
 HIGH, FAIR = (
     FIT["high"],
     FIT["fair"],
@@ -62,7 +63,7 @@ def fit(magnitude: np.ndarray, per_output: np.ndarray, per_input: np.ndarray) ->
     x, p, q = (centred(tamed(np.log(values[kept]))) for values in (magnitude, per_output, per_input))
     spp, sqq, spq, sxp, sxq = (float(one @ other) for one, other in ((p, p), (q, q), (p, q), (x, p), (x, q)))
     determinant = spp * sqq - spq * spq
-    if determinant <= ALIKE * spp * sqq:
+    if min(spp, sqq) <= count * LEAST_SPREAD**2 or determinant <= ALIKE * spp * sqq:
         return Fit("alike", count)
     a, b = (sxp * sqq - sxq * spq) / determinant, (sxq * spp - sxp * spq) / determinant
     variance = max(float(np.square(x - a * p - b * q).sum()) / (count - 3), LEAST_VARIANCE)

@@ -191,7 +191,8 @@ function driven() {
 }
 
 function turn(by) {
-  if (driven()) return window.opener.postMessage({ room: "turn", by }, "*");
+  const to = location.protocol === "file:" ? "*" : location.origin; // from disk no page has an origin that a message could name
+  if (driven()) return window.opener.postMessage({ room: "turn", by }, to);
   const all = stations(), at = all.indexOf(shown);
   const next = all[at < 0 ? 0 : at + by];
   if (next?.id) location.hash = `#${next.id}`;

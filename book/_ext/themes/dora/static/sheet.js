@@ -6,6 +6,7 @@ const links = [...document.querySelectorAll('article section a[target="dora-room
 if (!links.length) return;
 
 let at = -1; // which of them is on the screen
+let room = null; // its window
 const bar = document.createElement("nav");
 bar.className = "sheet-bar";
 bar.setAttribute("aria-label", "The room's window");
@@ -47,7 +48,7 @@ function turn(by) {
 
 /** In a window of its own, to be moved to the projector; a link by itself would open a tab over the sheet. */
 function show(link) {
-  window.open(link.href, "dora-room", "popup,width=1280,height=800");
+  room = window.open(link.href, "dora-room", "popup,width=1280,height=800");
 }
 
 links.forEach((link, index) => link.addEventListener("click", (event) => {
@@ -56,8 +57,12 @@ links.forEach((link, index) => link.addEventListener("click", (event) => {
   event.preventDefault();
   show(link);
 }));
-window.addEventListener("message", ({ origin, data }) => { // from disk every page is of one origin, which has no name
-  if (data?.room === "turn" && (location.protocol === "file:" || origin === location.origin)) turn(data.by > 0 ? 1 : -1);
+// The room's window is heard, and after a reload, which forgets it, what the sheet finds at its own address; from disk no page has an origin
+// that a message could name.
+window.addEventListener("message", ({ origin, source, data }) => {
+  if (room && source !== room) return;
+  if (location.protocol !== "file:" && origin !== location.origin) return;
+  if (data?.room === "turn" && (data.by === 1 || data.by === -1)) turn(data.by);
 });
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;

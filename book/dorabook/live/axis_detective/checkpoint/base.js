@@ -2,13 +2,15 @@
 // The rules are those of dorabook/checkpoint/base.py, whose words explain them.
 import { files, names as rules } from "../../../checkpoint/rules.json";
 import { part } from "./families.js";
-import { matched, ofNames, rewritten } from "./rules.js";
+import { each, matched, ofNames, rewritten } from "./rules.js";
 
-const PAUSE = 256; // keys between two pauses
 const WEIGHT = ofNames(rules.weight), WRAPPERS = ofNames(rules.wrappers, "g"), BLOCK = ofNames(rules.block);
 const NEUTRAL = ofNames(`^(?:${rules.neutral})*(?=.)`);
 const COMPONENTS = Object.entries(rules.components).map(([word, begins]) => [word, ofNames(`^(?:${begins})(?=.)`)]);
 const SPELLINGS = rules.spellings.map(([pattern, replacement]) => [ofNames(pattern), replacement]);
+
+/** Letters, of which one outside the first plane is two of a string's units. */
+const isShort = (name) => name.length <= rules.longest || (name.length <= 2 * rules.longest && [...name].length <= rules.longest);
 
 /** How a weight is stored whose values are looked at. */
 export const READ = ["out, in", "in, out", "unknown"];
@@ -31,8 +33,10 @@ export function canonical(name) {
 /** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows }, or null. */
 export function* baseFinder(layers, adapter, base) {
   const { exact, named } = base ? yield* index(base.tensors) : { exact: new Map(), named: new Map() };
-  const short = layers.filter(({ name }) => name.length <= rules.longest);
-  const { more, less } = yield* beginningsOf(new Set(short.map(({ name }) => canonical(name)[1])), named);
+  const short = layers.filter(({ name }) => isShort(name));
+  const spelled = new Set();
+  yield* each(short, ({ name }) => spelled.add(canonical(name)[1]));
+  const { more, less } = yield* beginningsOf(spelled, named);
 
   /** Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one. */
   function inPart(component, rest) {
@@ -66,7 +70,7 @@ export function* baseFinder(layers, adapter, base) {
   }
 
   return function find(layer) {
-    if (base && layer.name.length <= rules.longest) {
+    if (base && isShort(layer.name)) {
       const keys = exact.get(layer.name.replaceAll(".", "_")) ?? called(...canonical(layer.name));
       if (keys.length) return keys.length === 1 ? { ...base.tensors.get(keys[0]), whole: null, rows: null } : null;
       const rows = fused(layer);
@@ -83,16 +87,14 @@ export function* baseFinder(layers, adapter, base) {
 /** The keys of weights by their names as written, and by their names in one spelling and the part of the model. */
 function* index(tensors) {
   const exact = new Map(), named = new Map();
-  let count = 0;
-  for (const [key, tensor] of tensors) {
-    if ((count += 1) % PAUSE === 0) yield null;
-    const end = key.length <= rules.longest && mayBeWeight(tensor) ? WEIGHT.exec(key) : null;
-    if (!end) continue;
+  yield* each(tensors, ([key, tensor]) => {
+    const end = isShort(key) && mayBeWeight(tensor) ? WEIGHT.exec(key) : null;
+    if (!end) return;
     const name = key.slice(0, end.index), plain = name.replaceAll(".", "_"), [component, rest] = canonical(name);
     const held = into(named, rest, () => new Map());
     into(exact, plain, () => []).push(key);
     into(held, component, () => []).push(key);
-  }
+  });
   return { exact, named };
 }
 
@@ -108,14 +110,12 @@ const mayBeWeight = ({ shape, dtype }) => shape.length > 1 || !files.floats.incl
 function* beginningsOf(names, named) {
   const wanted = new Set([...names].filter((name) => !named.has(name))), found = names.size - wanted.size;
   const counts = { more: new Map(), less: new Map() }, count = (of, begin) => of.set(begin, (of.get(begin) ?? 0) + 1);
-  let done = 0;
-  for (const name of named.keys()) {
-    if ((done += 1) % PAUSE === 0) yield null;
+  yield* each(named.keys(), (name) => {
     for (const [begin, end] of beginnings(name)) if (wanted.has(end)) count(counts.more, begin);
-  }
-  for (const name of wanted) {
+  });
+  yield* each(wanted, (name) => {
     for (const [begin, end] of beginnings(name)) if (named.has(end)) count(counts.less, begin);
-  }
+  });
   return { more: most(counts.more, found), less: most(counts.less, found) };
 }
 

@@ -1,6 +1,6 @@
 // Which tensors of an adapter are magnitudes, which library writes such names, and how large their layers are: by rules.json.
-import { families } from "../../../checkpoint/rules.json";
-import { matched } from "./rules.js";
+import { families, files } from "../../../checkpoint/rules.json";
+import { each, matched } from "./rules.js";
 
 const FORMS = families.flatMap(({ factors }) => factors);
 const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -11,24 +11,32 @@ export const isFactor = (key) => FACTOR.test(key);
 export const part = (name, end) => (name ? `${name}.${end}` : end);
 
 /** The spellings of an adapter's layers' names by name with "_" for ".": some converters leave dots in one key and "_" in another. */
-export function stemsOf(tensors) {
+export function* stemsOf(tensors) {
   const stems = new Map();
-  for (const key of tensors.keys()) {
-    const found = FACTOR.exec(key);
-    if (!found) continue;
+  yield* each(tensors.keys(), (key) => {
+    const found = isRead(key) && FACTOR.exec(key);
+    if (!found) return;
     const stem = found[1] ?? "", name = stem.replaceAll(".", "_");
     stems.set(name, (stems.get(name) ?? new Set()).add(stem));
-  }
+  });
   return stems;
 }
+
+/** A longer name is no layer's, and would be looked at for a while. */
+export const isRead = (key) => key.length <= 2 * files.longest_key && [...key].length <= files.longest_key;
 
 /**
  * tensors: the header of an adapter. One layer for each magnitude, in the header's order: { key, name, family, shape, outputs,
  * inputs, embedding, ranks, form }, with null for sizes that A and B do not tell, the inputs of one group for a convolution in
  * groups, ranks as [shape of A, shape of B] where they do not belong together, and form as the names of the factors.
  */
-export function layersOf(tensors, stems = stemsOf(tensors)) {
-  return [...tensors.keys()].map((key) => layerOf(key, tensors, stems)).filter(Boolean);
+export function* layersOf(tensors, stems) {
+  const layers = [];
+  yield* each(tensors.keys(), (key) => {
+    const layer = isRead(key) && layerOf(key, tensors, stems);
+    if (layer) layers.push(layer);
+  });
+  return layers;
 }
 
 /**
@@ -54,8 +62,10 @@ function layerOf(key, tensors, stems) {
   return converted ?? found.find(({ layer }) => layer.family.alone)?.layer ?? null;
 }
 
+const NAMED = new Map(families.map((family) => [family, `(?:(.*)\\.)?${literal(family.magnitude)}${family.adapter ?? "()"}`]));
+
 function reading(key, family, tensors) {
-  const found = matched(`(?:(.*)\\.)?${literal(family.magnitude)}${family.adapter ?? "()"}`, key);
+  const found = key.includes(family.magnitude) && matched(NAMED.get(family), key);
   if (!found) return null;
   const [, name = "", adapter] = found;
   const layer = { key, name, family, shape: tensors.get(key).shape, outputs: null, inputs: null, embedding: false, ranks: null, form: [] };
@@ -69,12 +79,12 @@ function names(layer, stems) {
 }
 
 /** Keys with a shape to speak of, by the one and by the two words before their ends. */
-export function underOf(tensors) {
+export function* underOf(tensors) {
   const above = (name) => name.slice(0, Math.max(0, name.lastIndexOf("."))), found = new Map();
-  for (const [key, { shape }] of tensors) {
-    if (shape.length < 2) continue;
+  yield* each(tensors, ([key, { shape }]) => {
+    if (shape.length < 2) return;
     for (const name of new Set([above(key), above(above(key))])) found.set(name, [...(found.get(name) ?? []), key].slice(0, 3));
-  }
+  });
   return found;
 }
 
@@ -94,7 +104,10 @@ function sized({ shape, name: own }, name, { sides, embedding = "[]", flat_kerne
   const words = Object.values(sides), whole = shapes.every((one, i) => one.length >= words[i].length);
   const of = (word) => words.flatMap((all, i) => all.flatMap((one, place) => (one === word && place < shapes[i].length ? [shapes[i][place]] : [])));
   const [outputs, inputs, ranks] = ["outputs", "inputs", "rank"].map(of), kind = { form, embedding: Boolean(matched(embedding, own)) };
-  if (!words.flat().includes("rank")) return whole ? { ...kind, outputs: product(outputs), inputs: product(inputs) } : null;
+  if (!words.flat().includes("rank")) {
+    const sizes = { outputs: product(outputs), inputs: product(inputs) };
+    return whole && Object.values(sizes).every(Number.isSafeInteger) ? { ...kind, ...sizes } : null;
+  }
   const groups = whole && groupsOf(ranks, inputs[0], shapes[0].length > 2);
   return groups && !ranks.includes(0) ? { ...kind, outputs: outputs[0], inputs: inputs[0] / groups } : { ...kind, ranks: shapes.slice(0, 2) };
 }

@@ -1,14 +1,14 @@
 // Which of the chosen files is the adapter and which the base: by what they hold, in whatever order they come.
 import { files as rules } from "../../../checkpoint/rules.json";
-import { layersOf } from "./families.js";
-import { say } from "./rules.js";
+import { layersOf, stemsOf } from "./families.js";
+import { each, say } from "./rules.js";
 import { Refused, readHeader } from "./safetensors.js";
 import { clipped } from "./text.js";
 
 const CONFIG = "adapter_config.json";
 
 /**
- * { adapter: { source, tensors, saysDora }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }.
+ * { adapter: { source, tensors, stems, layers, saysDora }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }.
  * saysDora is the name of a chosen configuration that says so, or "".
  */
 export function* openFiles(all) {
@@ -20,7 +20,11 @@ export function* openFiles(all) {
     if (!isIndex(source) || sources.length === 1) opened.push({ source, tensors: yield* readHeader(source) });
   }
   if (!opened.length) throw new Refused(`${clipped(indexes[0].name)} is an index: choose the adapter and the files it names too`);
-  const adapters = opened.filter(({ tensors }) => layersOf(tensors).length);
+  for (const one of opened) {
+    one.stems = yield* stemsOf(one.tensors);
+    one.layers = yield* layersOf(one.tensors, one.stems);
+  }
+  const adapters = opened.filter(({ layers }) => layers.length);
   if (adapters.length > 1) {
     const [one, other] = adapters.map(({ source }) => clipped(source.name)), both = say("two adapters", { one, other });
     throw Object.assign(new Refused(both), { adapters: adapters.map(({ source }) => source.name) });
@@ -34,8 +38,8 @@ export function* openFiles(all) {
   for (const source of indexes.filter(({ name }) => name.endsWith(".index.json") || (rest.length && indexes.length === 1))) {
     maps.push({ source, shards: yield* weightMap(source) });
   }
-  if (maps.length) return { adapter, base: sharded(maps[0], opened) };
-  return { adapter, base: rest.length ? { name: clipped(rest[0].source.name), tensors: together(rest) } : null };
+  if (maps.length) return { adapter, base: yield* sharded(maps[0], opened) };
+  return { adapter, base: rest.length ? { name: clipped(rest[0].source.name), tensors: yield* together(rest) } : null };
 }
 
 /** The index of a sharded model: [name of a tensor, name of its file] of each. */
@@ -61,29 +65,29 @@ function* asJson(source) {
   }
 }
 
-function sharded({ source, shards }, opened) {
+function* sharded({ source, shards }, opened) {
   const files = new Map(opened.map((one) => [one.source.name, one]));
   const tensors = new Map();
   const missing = shards.find(([, shard]) => !files.has(shard));
   const refuse = (sentence, shard, key = "") => { throw new Refused(say(sentence, { name: clipped(source.name), shard: clipped(shard), key: clipped(key) })); };
   if (missing) refuse("no shard", missing[1]);
-  for (const [key, shard] of shards) {
+  yield* each(shards, ([key, shard]) => {
     const file = files.get(shard), tensor = file.tensors.get(key);
     if (!tensor) refuse("no tensor", shard, key);
     tensors.set(key, { source: file.source, key, ...tensor });
-  }
+  });
   return { name: clipped(source.name), tensors };
 }
 
 /** The tensors of several files; a name in two of them says that they are not one model's. */
-function together(opened) {
+function* together(opened) {
   const all = new Map();
   for (const { source, tensors } of opened) {
-    for (const [key, tensor] of tensors) {
+    yield* each(tensors, ([key, tensor]) => {
       const held = all.get(key), [name, one, other] = [opened[0].source, held?.source, source].map((file) => clipped(file?.name ?? ""));
       if (held) throw new Refused(say("twice", { name, key: clipped(key), one, other }));
       all.set(key, { source, key, ...tensor });
-    }
+    });
   }
   return all;
 }

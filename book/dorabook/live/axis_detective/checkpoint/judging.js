@@ -4,9 +4,9 @@
 import { distance, families, files, names } from "../../../checkpoint/rules.json";
 import { READ, baseFinder, mayBeTurned, squareStorage, storage } from "./base.js";
 import { openFiles } from "./files.js";
-import { besideOf, isFactor, layersOf, stemsOf, underOf } from "./families.js";
+import { besideOf, isFactor, isRead, underOf } from "./families.js";
 import { reportOf, shown } from "./report.js";
-import { matched, say } from "./rules.js";
+import { each, matched, say } from "./rules.js";
 import { clipped } from "./text.js";
 import { fitAxis, slopesInWords } from "./values.js";
 import { Refused, readNumbers, sumsOfSquares } from "./safetensors.js";
@@ -15,31 +15,40 @@ import { number } from "../../core/text.js";
 /** sources: the chosen files. Runs as safetensors.js says; returns { sentence, columns, rows, kinds, remedy, layers }. */
 export function* judge(sources) {
   const { adapter, base } = yield* openFiles(sources);
-  const stems = stemsOf(adapter.tensors), layers = layersOf(adapter.tensors, stems);
-  if (!layers.length) throw new Refused(noMagnitudes(adapter, stems));
+  const { layers } = adapter;
+  if (!layers.length) throw new Refused(yield* noMagnitudes(adapter));
   yield* placeInBase(layers, adapter, base);
-  const under = underOf(adapter.tensors);
-  for (const layer of layers) yield* judgeLayer(layer, adapter, base, under);
-  const sure = layers.filter(({ confidence, embedding }) => confidence === "certain" && !embedding);
-  layers.forEach((layer) => addNeighbours(layer, sure.filter(({ family }) => family.magnitude === layer.family.magnitude).map(({ axis }) => axis)));
+  const under = yield* underOf(adapter.tensors);
+  for (const layer of layers) {
+    yield* judgeLayer(layer, adapter, base, under);
+    yield null;
+  }
+  const sure = new Map(); // of each library's magnitudes: the axes that shapes told, with how many
+  for (const { confidence, embedding, family: { magnitude }, axis } of layers) {
+    if (confidence !== "certain" || embedding) continue;
+    if (!sure.has(magnitude)) sure.set(magnitude, new Map());
+    sure.get(magnitude).set(axis, (sure.get(magnitude).get(axis) ?? 0) + 1);
+  }
+  yield* each(layers, (layer) => addNeighbours(layer, sure.get(layer.family.magnitude) ?? new Map()));
   return { ...reportOf(layers, adapter.source.name, ofBase(layers, adapter, base)), layers };
 }
 
-function noMagnitudes({ source, tensors, saysDora }, stems) {
+function* noMagnitudes({ source, tensors, stems, saysDora }) {
   const ends = [...new Set(families.map(({ magnitude }) => magnitude))], last = ends.pop();
-  const known = { name: clipped(source.name), ends: `${ends.join(", ")} or ${last}` }, found = unknownName(tensors, stems);
+  const known = { name: clipped(source.name), ends: `${ends.join(", ")} or ${last}` }, found = yield* unknownName(tensors, stems);
   if (found) return say("unknown name", { ...known, ...found });
   if (saysDora) return say("not saved", { ...known, config: saysDora });
   return say(stems.size || [...tensors.keys()].some((key) => key.includes("lora")) ? "a LoRA" : "no magnitudes", known);
 }
 
 /** The first list of numbers beside A and B that is none of what libraries put there too. */
-function unknownName(tensors, stems) {
+function* unknownName(tensors, stems) {
   const above = (name) => name.slice(0, Math.max(0, name.lastIndexOf(".")));
   for (const [key, { shape }] of tensors) {
-    if (shape.filter((side) => side > 1).length !== 1 || isFactor(key) || matched(names["no magnitudes"], key)) continue;
+    if (shape.filter((side) => side > 1).length !== 1 || !isRead(key) || isFactor(key) || matched(names["no magnitudes"], key)) continue;
     const layer = [above(key), above(above(key))].find((stem) => stem && stems.has(stem.replaceAll(".", "_")));
     if (layer) return { key: clipped(key), shape, layer: clipped(layer) };
+    yield null;
   }
   return null;
 }
@@ -47,11 +56,11 @@ function unknownName(tensors, stems) {
 /** Gives each layer its `weight` (a tensor of the base, or null), how that is `stored`, and sizes that it tells. */
 function* placeInBase(layers, adapter, base) {
   const find = yield* baseFinder(layers, adapter, base);
-  for (const layer of layers) {
+  yield* each(layers, (layer) => {
     if (layer.outputs === null && !layer.ranks && matched(names.tokens, layer.name)) layer.embedding = true;
     layer.weight = find(layer);
     layer.stored = layer.weight && storage(layer, layer.weight, base);
-  }
+  });
   giveOnce(layers);
   const found = layers.filter(({ weight }) => weight);
   const [straight, turned] = [false, true].map((one) => squareStorage(one, found, base));
@@ -233,13 +242,13 @@ function addDistance(layer, magnitude, norms) {
 
 /**
  * A square layer that values could not tell: what the file's other layers say, or the tool that wrote it. `sure`: the axes that
- * shapes told of layers with such a magnitude; an embedding has an axis of its own.
+ * shapes told of layers with such a magnitude, with how many; an embedding has an axis of its own.
  */
 function addNeighbours(layer, sure) {
   if (!layer.open || layer.axis !== "cannot tell" || layer.far) return;
-  const [axis] = sure;
-  if (axis && !layer.embedding && sure.every((one) => one === axis)) {
-    layer.evidence += say("neighbours", { count: sure.length, axis });
+  if (sure.size === 1 && !layer.embedding) {
+    const [[axis, count]] = sure;
+    layer.evidence += say("neighbours", { count, axis });
     Object.assign(layer, { axis, confidence: "fair" });
   } else if (layer.family.writes) {
     layer.evidence += say("converted", { family: layer.family.name, axis: layer.family.writes });

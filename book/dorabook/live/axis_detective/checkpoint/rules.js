@@ -12,8 +12,25 @@ export function say(sentence, values = {}) {
   });
 }
 
+const compiled = new Map(); // patterns are few, and tried on each of many names
+function ofWhole(pattern) {
+  if (!compiled.has(pattern)) compiled.set(pattern, new RegExp(`^(?:${pattern})$`, "su"));
+  return compiled.get(pattern);
+}
+
 /** What `pattern` finds in the whole text, whose lines may end anywhere, or null. */
-export const matched = (pattern, text) => new RegExp(`^(?:${pattern})$`, "su").exec(text);
+export const matched = (pattern, text) => ofWhole(pattern).exec(text);
+
+const PAUSE = 256; // items between two pauses
+
+/** use(item) on each of `items`, with pauses in which a page may draw and be told to stop. */
+export function* each(items, use) {
+  let count = 0;
+  for (const item of items) {
+    use(item);
+    if ((count += 1) % PAUSE === 0) yield null;
+  }
+}
 
 /** `pattern` as a rule of names is meant: a dot is any character. */
 export const ofNames = (pattern, flags = "") => new RegExp(pattern, `su${flags}`);

@@ -2,12 +2,13 @@
 // What reads is a generator: it yields { source, start, end }, is given those bytes as a Uint8Array, and yields null
 // where a page may draw. Whoever runs it brings the bytes, from memory at once or from a file in turns, or lets it lie.
 import { files as rules } from "../../../checkpoint/rules.json";
-import { matched, say } from "./rules.js";
+import { each, matched, say } from "./rules.js";
 import { clipped } from "./text.js";
 import { whole } from "../../core/whole.js";
 
 const READ = 4 << 20; // bytes of one read
-const STEP = 1 << 17; // numbers between two pauses, about a millisecond
+const STEP = 1 << 17; // numbers or letters between two pauses, about a millisecond
+const LONG = 1 << 18, DEEP = 8; // letters of a header that are read at once, and how deep brackets may stand in more
 
 /** What is wrong with a file, as a sentence for whoever chose it. */
 export class Refused extends Error {}
@@ -23,30 +24,90 @@ export function* readHeader(source) {
   const length = size < 8 ? Infinity : Number(new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true));
   if (length > rules.longest_header) broken(`it has no header of at most ${whole(rules.longest_header)} bytes`);
   if (8 + length > size) broken(`its header of ${whole(length)} bytes ends after the file`);
-  return placed(parsed(yield { source, start: 8, end: 8 + length }, broken), 8 + length, size, broken);
+  return yield* placed(yield* parsed(yield { source, start: 8, end: 8 + length }, broken), 8 + length, size, broken);
 }
 
-/** The header's tensors. A name that comes twice, half a character or a 1.0 do not survive being written again as they were. */
-function parsed(bytes, broken) {
-  let text = "", header = null, again = "";
+/** The header's tensors as a Map. A name that comes twice, half a character or a 1.0 do not survive being written again as they were. */
+function* parsed(bytes, broken) {
+  const unlike = () => broken("its header is not what safetensors writes"), tensors = new Map();
+  let text = "", described = false;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    header = JSON.parse(text);
-    again = JSON.stringify(header);
   } catch {
     broken("its header is not JSON");
   }
-  if (!isObject(header) || outline(text).length !== outline(again).length || again.replaceAll("\\\\", "").includes("\\ud")) {
-    broken("its header is not what safetensors writes");
+  for (const { piece, goesOn } of yield* pieces(text, unlike)) {
+    const header = object(piece, broken, unlike), { __metadata__: metadata = {}, ...found } = header, fresh = Object.hasOwn(header, "__metadata__") && !goesOn;
+    if (fresh && described) unlike();
+    described ||= fresh;
+    if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) broken("its metadata is not text");
+    for (const [key, entry] of Object.entries(found)) {
+      if (tensors.has(key)) unlike();
+      if (!fits(entry)) broken(`${clipped(key)} has no dtype, shape and place that fit together`);
+      tensors.set(key, entry);
+    }
+    yield null;
   }
-  const { __metadata__: metadata = {}, ...tensors } = header;
-  if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) broken("its metadata is not text");
-  Object.entries(tensors).forEach(([key, entry]) => fits(entry) || broken(`${clipped(key)} has no dtype, shape and place that fit together`));
   return tensors;
 }
 
-/** JSON without what its strings hold and the space between: as long as the same written by another. */
-const outline = (text) => text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/gs, '""').replace(/\s/g, "");
+/** A long header in objects of some of its entries each, or of its metadata's, which are read in turns. No tensor's entry is long or deep. */
+function* pieces(text, unlike) {
+  if (text.length <= LONG) return [{ piece: text, goesOn: false }];
+  if (!/^\s*\{/.test(text)) unlike();
+  const cuts = [];
+  let depth = 0, quoted = false, from = 0, entry = 0, pause = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text[at];
+    if (quoted) {
+      if (letter === "\\") at += 1;
+      else if (letter === '"') quoted = false;
+    } else if (letter === '"') quoted = true;
+    else if (letter === "{" || letter === "[") depth += 1;
+    else if (letter === "}" || letter === "]") depth -= 1;
+    else if (letter === "," && at - from > LONG && (depth === 1 || (depth === 2 && METADATA.test(text.slice(entry, entry + 99))))) {
+      cuts.push({ at, goesOn: depth === 2 });
+      from = at;
+    }
+    if (letter === "," && depth === 1 && !quoted) entry = at;
+    if (depth > DEEP) unlike();
+    if (at > pause) {
+      pause = at + STEP;
+      yield null;
+    }
+  }
+  return [{ at: -1, goesOn: false }, ...cuts].map(({ at, goesOn }, n) => {
+    const next = cuts[n], inside = text.slice(at + 1, next?.at), begin = goesOn ? '{"__metadata__":{' : n ? "{" : "";
+    if (inside.length > 4 * LONG && !goesOn && !METADATA.test(inside.slice(0, 99))) unlike();
+    return { piece: `${begin}${inside}${next ? (next.goesOn ? "}}" : "}") : ""}`, goesOn };
+  });
+}
+
+const METADATA = /^[\s{,]*"__metadata__"/;
+
+function object(text, broken, unlike) {
+  let found = null, again = "";
+  try {
+    found = JSON.parse(text);
+    again = JSON.stringify(found);
+  } catch {
+    broken("its header is not JSON");
+  }
+  if (!isObject(found) || outline(text) !== outline(again) || again.replaceAll("\\\\", "").includes("\\ud")) unlike();
+  return found;
+}
+
+/** How many signs of JSON stand outside its strings, but for the space between: as many as in the same written by another. */
+function outline(text) {
+  let count = 0, quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text[at];
+    if (quoted && letter === "\\") at += 1;
+    else if (letter === '"') quoted = !quoted;
+    if (!quoted && letter > " ") count += 1;
+  }
+  return count;
+}
 
 function fits(entry) {
   const { dtype, shape, data_offsets: offsets } = isObject(entry) ? entry : {};
@@ -56,18 +117,18 @@ function fits(entry) {
 }
 
 /** Data must lie one after another with nothing between, from the header to the end of the file. */
-function placed(tensors, from, size, broken) {
-  const places = Object.values(tensors).map((entry) => entry.data_offsets).sort(([a, b], [c, d]) => a - c || b - d);
+function* placed(tensors, from, size, broken) {
+  const places = Array.from(tensors.values(), (entry) => entry.data_offsets).sort(([a, b], [c, d]) => a - c || b - d), found = new Map();
   let at = 0;
-  for (const [start, end] of places) {
+  yield* each(places, ([start, end]) => {
     if (start !== at) broken("its tensors do not lie one after another");
     at = end;
-  }
+  });
   const more = size - from - at;
   if (more < 0) broken(`it ends ${whole(-more)} bytes too early`);
   if (more > 0) broken(`it goes on for ${whole(more)} bytes after its last tensor`);
-  const found = Object.entries(tensors);
-  return new Map(found.map(([key, { dtype, shape, data_offsets: [start, end] }]) => [key, { dtype, shape, start: from + start, end: from + end }]));
+  yield* each(tensors, ([key, { dtype, shape, data_offsets: [start, end] }]) => found.set(key, { dtype, shape, start: from + start, end: from + end }));
+  return found;
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);

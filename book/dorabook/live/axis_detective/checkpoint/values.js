@@ -15,7 +15,7 @@ export function fitAxis(magnitude, perOutput, perInput) {
   const [x, p, q] = [magnitude, perOutput, perInput].map((all) => centred(tamed(kept.map((i) => Math.log(all[i])))));
   const spp = dot(p, p), sqq = dot(q, q), spq = dot(p, q), sxp = dot(x, p), sxq = dot(x, q);
   const determinant = spp * sqq - spq * spq;
-  if (spp === 0 || sqq === 0 || determinant <= fit.alike * spp * sqq) return { axis: null, confidence: "none", slopes: null, why: "alike", k };
+  if (Math.min(spp, sqq) <= k * fit.least_spread ** 2 || determinant <= fit.alike * spp * sqq) return { axis: null, confidence: "none", slopes: null, why: "alike", k };
   const a = (sxp * sqq - sxq * spq) / determinant, b = (sxq * spp - sxp * spq) / determinant;
   const left = x.map((value, i) => value - a * p[i] - b * q[i]);
   const variance = Math.max(dot(left, left) / (k - 3), fit.least_variance);
