@@ -83,16 +83,23 @@ def merging(options: argparse.Namespace) -> int:
     return 0
 
 
-BITS = {"F64": ("float64", "float64", 53), "F32": ("float32", "float32", 24), "F16": ("float32", "float16", 11), "BF16": ("float32", "bfloat16", 8)}  # fmt: skip
+# What a dtype is computed in and called, and how many bits of a number it keeps.
+BITS = {"F64": ("float64", "float64", 53), "F32": ("float32", "float32", 24), "F16": ("float32", "float16", 11),
+    "BF16": ("float32", "bfloat16", 8), "F8_E4M3": ("float32", "float8 E4M3", 4), "F8_E5M2": ("float32", "float8 E5M2", 3)}  # fmt: skip
+SMALL = {"F16": 14, "F8_E4M3": 6, "F8_E5M2": 14}  # halvings of 1, below which it keeps fewer
 
 
 def rounding(dtypes: set[str]) -> str:
     """How far each number may be from the one that was computed."""
-    each = [
-        f"computed in {by} and stored in {as_}, rounded once by at most 1/{2**bits:,} of it"
-        for by, as_, bits in map(BITS.get, sorted(dtypes))
-    ]
-    return f"Each number was {'; or '.join(each)}."
+    return f"Each number was {'; or '.join(map(rounded, sorted(dtypes)))}."
+
+
+def rounded(dtype: str) -> str:
+    by, name, bits = BITS[dtype]
+    said = f"computed in {by} and stored in {name}, rounded once by at most 1/{2**bits:,} of it"
+    if dtype not in SMALL:
+        return said
+    return f"{said}, or below 1/{2 ** SMALL[dtype]:,} by at most 1/{2 ** (SMALL[dtype] + bits):,}"
 
 
 def extracting(options: argparse.Namespace) -> int:
@@ -115,7 +122,7 @@ def extracting(options: argparse.Namespace) -> int:
         print(f"  {number(100 * error)} %  {clipped(name)}")
     if len(errors) > SHOWN:
         print(f"  and less of {len(errors) - SHOWN:,} more")
-    sys.stdout.flush()
+    print(end="", flush=True)
     return 0
 
 
