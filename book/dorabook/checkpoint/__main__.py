@@ -11,7 +11,10 @@ with it or the base, 2 where a file is refused or the command is wrong, 130 wher
 import argparse
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal of one language has no sign for a name of another
     try:
         run, parse = next((work for name, *work in WORK if arguments[:1] == [name]), (judging, judge_parser))
-        return run(parse().parse_args(arguments[parse is not judge_parser :]))
+        with ends_as_stops():
+            return run(parse().parse_args(arguments[parse is not judge_parser :]))
     except KeyboardInterrupt:
         print("Stopped: nothing was written.", file=sys.stderr)
         return 130
@@ -41,6 +45,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"The answer could not be written ({error.strerror}).", file=sys.stderr)
         leave_unflushed()
         return 2
+
+
+@contextmanager
+def ends_as_stops() -> Iterator[None]:
+    """A command that is ended, or whose terminal is closed, leaves nothing half-written either."""
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {end: signal.signal(end, signal.default_int_handler) for end in ends}
+    try:
+        yield
+    finally:
+        for end, handler in before.items():
+            signal.signal(end, handler)
 
 
 def leave_unflushed() -> None:

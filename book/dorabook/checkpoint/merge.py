@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,16 +153,20 @@ def making(out: Path) -> Iterator[Path]:
     if not out.name:
         raise Refused(f"{clipped(str(out))} is a folder's place and no new name: give one")
     half = out.with_name(f"{out.name}.part")
-    for path in (out, half):
-        if os.path.lexists(path):
-            raise Refused(f"{clipped(path.name)} is there already, and nothing is written over: give a new name")
+    if os.path.lexists(out):
+        raise Refused(f"{clipped(out.name)} is there already, and nothing is written over: give a new name")
+    if os.path.lexists(half):
+        raise Refused(
+            f"{clipped(half.name)} is there, of a run that goes on or was cut off: remove it, or give a new name"
+        )
     if not os.path.isdir(out.parent):
         raise Refused(f"the folder {clipped(out.parent.name)} is not there: make it first")
     try:
         yield half
         os.rename(half, out)
     except BaseException as error:
-        shutil.rmtree(half, ignore_errors=True) if os.path.isdir(half) else half.unlink(missing_ok=True)
+        with suppress(OSError):
+            shutil.rmtree(half, ignore_errors=True) if os.path.isdir(half) else half.unlink(missing_ok=True)
         if isinstance(error, OSError | SafetensorError):
             why = clipped(getattr(error, "strerror", "") or str(error))
             raise Refused(f"{clipped(out.name)} could not be written ({why}); nothing of it was left") from None
