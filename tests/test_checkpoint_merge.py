@@ -148,6 +148,22 @@ def test_a_sharded_base_stays_sharded(peft_files, tmp_path):
             torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
 
 
+def test_a_folder_keeps_what_its_model_is_loaded_with(peft_files, tmp_path):
+    adapter, base, _ = peft_files
+    folder = shards(base, tmp_path / "base")
+    (folder / "tokenizer").mkdir()
+    kept = {"config.json": b"{}", "tokenizer/merges.txt": b"a b", "tokenizer.model": b"\0"}
+    for name, content in {**kept, "pytorch_model.bin": b"PK", "pytorch_model.bin.index.json": b"{}"}.items():
+        (folder / name).write_bytes(content)
+    os.mkfifo(folder / "pipe.json")
+    merge.merge(adapter, folder, tmp_path / "merged", per="output")
+    found = {
+        str(file.relative_to(tmp_path / "merged")): file for file in (tmp_path / "merged").rglob("*") if file.is_file()
+    }
+    assert {name: found[name].read_bytes() for name in kept} == kept
+    assert all("safetensors" in name for name in found.keys() - kept.keys())
+
+
 def layer(seed: int = 0, n: int = 12) -> dict[str, torch.Tensor]:
     return {
         "q.lora_A.weight": drawn(2, n, seed=seed).float(),

@@ -39,6 +39,7 @@ BEYOND = {
     "F8_E4M3": math.nextafter(464, 465),
     "F8_E5M2": 61440,
 }
+BESIDE = (".json", ".txt", ".model", ".jinja")
 Progress = Callable[[int, int], None]
 
 
@@ -96,8 +97,10 @@ def merge(
                     done += job.entry.size
                     if progress:
                         progress(done, size)
-        for index in indexes(base):
-            shutil.copyfile(index, half / index.relative_to(folder_of(base)))
+        for file in (*indexes(base), *beside(base)):
+            target = half / file.relative_to(folder_of(base))
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
     return jobs
 
 
@@ -185,6 +188,18 @@ def indexes(base: Path) -> list[Path]:
     if not os.path.isdir(base):
         return [base] if is_folder(base) else []
     return [*base.glob("*.safetensors.index.json"), *base.glob("*/*.safetensors.index.json")]
+
+
+def beside(base: Path) -> list[Path]:
+    """What a model's folder has beside its weights and is loaded with: configurations and tokenizers."""
+    if not os.path.isdir(base):
+        return []
+    files = [*base.glob("*"), *base.glob("*/*")]
+    return [
+        file
+        for file in files
+        if file.suffix in BESIDE and not file.name.endswith(".index.json") and os.path.isfile(file)
+    ]
 
 
 def jobs_of(adapter: Checkpoint, base: Checkpoint, path: Path, per: str | None, alpha: float | None) -> list[Job]:
