@@ -150,7 +150,8 @@ def row(name: str, folder: str, size: int, work: str) -> Row:
     copy = ""
     if told["copies"]:
         one = tuple(map(min, zip(*told["copies"], strict=True)))
-        copy = f", {told['times'][0] / one[0]:.1f} times a plain copy, which takes {shown(one)}"
+        clock, processor = (mine / its for mine, its in zip(told["times"], one, strict=True))
+        copy = f", {clock:.1f} times a plain copy ({processor:.1f} times its work), which takes {shown(one)}"
     return f"{work}, {name}, {size / 1e9:.2f} GB", "–", f"{shown(told['times'])}{copy}, {memory}", "–", "–"
 
 
