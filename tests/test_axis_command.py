@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -152,6 +153,120 @@ def test_a_command_that_is_stopped_says_so(adapter, monkeypatch, capsys):
     monkeypatch.setattr(__main__, "judge", stop)
     assert __main__.main([str(adapter)]) == 130
     assert capsys.readouterr().err == "Stopped: nothing was written.\n"
+
+
+# What merges and extracts, where a system or a file plays tricks on it
+
+WRITING = {"merge": ["merge"], "extract": ["extract", "--rank", "2"]}
+
+
+@pytest.fixture(params=WRITING.values(), ids=WRITING)
+def writing(request, tmp_path) -> list[str]:
+    """Arguments that write to `--out`, which is still to be given."""
+    draw = torch.Generator().manual_seed(0)
+    save_file(
+        {"q.lora_A.weight": torch.randn(2, 300, generator=draw), "q.lora_B.weight": torch.randn(300, 2, generator=draw)}
+        | {"q.alpha": torch.tensor(4.0), "q.dora_scale": torch.ones(300, 1)},
+        tmp_path / "a.safetensors",
+    )
+    save_file({"q.weight": torch.randn(300, 300, generator=draw)}, tmp_path / "b.safetensors")
+    return [*request.param, str(tmp_path / "a.safetensors"), "--base", str(tmp_path / "b.safetensors")]
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if name not in ("a.safetensors", "b.safetensors"))
+
+
+def test_no_place_but_a_new_name_is_written_to(writing, tmp_path, monkeypatch, capsys):
+    from dorabook.checkpoint.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cut.safetensors.part").write_bytes(b"")
+    for out, says in (
+        (".", ". is a folder's place and no new name: give one"),
+        ("/", "/ is a folder's place and no new name: give one"),
+        ("b.safetensors", "b.safetensors is there already, and nothing is written over: give a new name"),
+        ("lost/x", "the folder lost is not there: make it first"),
+        ("a.safetensors/x", "the folder a.safetensors is not there: make it first"),
+        ("x" * 300, f"{'x' * 120}… could not be written (File name too long); nothing of it was left"),
+        ("\x1b[2Jo/x", "the folder ?[2Jo is not there: make it first"),
+        ("cut.safetensors", "cut.safetensors.part is there, of a run that goes on or was cut off: remove it, or give a new name"),
+    ):  # fmt: skip
+        assert main([*writing, "--out", out]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == says
+    assert written(tmp_path) == ["cut.safetensors.part"]
+
+
+def test_pipes_devices_and_an_index_that_points_outside_are_not_read(writing, tmp_path, capsys):
+    from dorabook.checkpoint.__main__ import main
+
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    (tmp_path / "m.safetensors.index.json").write_text('{"weight_map": {"q.weight": "../b.safetensors"}}')
+    what, adapter, _, base = writing[:-3], *writing[-3:]
+    for one, other, says in (
+        (tmp_path / "pipe.safetensors", base, "pipe.safetensors is no file but a folder, a pipe or a device"),
+        (adapter, tmp_path / "pipe.safetensors", "pipe.safetensors is no file but a folder, a pipe or a device"),
+        (adapter, "/dev/zero", "zero is no file but a folder, a pipe or a device"),
+        (
+            adapter,
+            tmp_path / "m.safetensors.index.json",
+            "m.safetensors.index.json names ../b.safetensors, which is not",
+        ),
+        (adapter, adapter, "a.safetensors and a.safetensors both hold magnitudes: judge one adapter at a time"),
+    ):
+        assert main([*what, str(one), "--base", str(other), "--out", str(tmp_path / "o.safetensors")]) == 2
+        assert capsys.readouterr().err.startswith(says)
+    assert written(tmp_path) == ["m.safetensors.index.json", "pipe.safetensors"]
+
+
+def test_names_reach_no_terminal_as_escapes_where_something_is_written(writing, tmp_path, capsys):
+    from dorabook.checkpoint.__main__ import main
+
+    name = "\x1b[31mq\x07"
+    adapter, base = tmp_path / "\x1b[2Ja.safetensors", tmp_path / "f.safetensors"
+    factors = {f"{name}.lora_A.weight": torch.ones(2, 12), f"{name}.lora_B.weight": torch.ones(12, 2)}
+    save_file({f"{name}.weight": torch.ones(12, 12)}, base)
+    given = [*writing[:-3], str(adapter), "--base", str(base), "--out", str(tmp_path / "\x1b[2Jo.safetensors")]
+    for m, code in ((torch.ones(12, 1), 2), (torch.ones(12), 2), (torch.ones(12, 1), 0)):
+        save_file(factors | {f"{name}.dora_scale": m}, adapter)
+        assert main([*given, *([] if code else ["--alpha", "2"])]) == code
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err and "\x07" not in said.out + said.err and (said.out or said.err)
+
+
+def test_a_full_disk_leaves_nothing_and_a_closed_answer_what_was_written(writing, tmp_path):
+    import resource
+
+    out = tmp_path / "o.safetensors"
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # noqa: E731
+    done = command(*writing, "--out", out, capture_output=True, preexec_fn=small)
+    assert done.returncode == 2 and done.stderr.startswith("o.safetensors could not be written (")
+    assert (
+        done.stderr.endswith("; nothing of it was left\n") and "File too large" in done.stderr and not written(tmp_path)
+    )
+    done = command(*writing, "--out", out, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
+    assert (done.returncode, done.stderr, written(tmp_path)) == (0, "", ["o.safetensors"])
+    with open("/dev/full", "w") as full:
+        done = command(*writing, "--out", tmp_path / "again.safetensors", stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (2, "The answer could not be written (No space left on device).\n")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_middle_leaves_nothing(writing, tmp_path, monkeypatch, capsys, end):
+    """Sent where half is written, by the last step before the file takes its name."""
+    from dorabook.checkpoint.__main__ import main
+
+    seen = []
+
+    def stopped(half, _out):
+        seen.append(os.path.getsize(half))
+        os.kill(os.getpid(), end)
+
+    monkeypatch.setattr(os, "rename", stopped)
+    before = signal.getsignal(end)
+    assert main([*writing, "--out", str(tmp_path / "o.safetensors")]) == 130
+    assert capsys.readouterr().err == "Stopped: nothing was written.\n"
+    assert seen[0] > 1000 and not written(tmp_path) and signal.getsignal(end) == before
 
 
 # The page alone

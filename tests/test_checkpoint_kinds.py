@@ -143,7 +143,7 @@ def test_a_base_of_which_no_name_matches_is_not_called_another_model(tmp_path):
     said = both(
         tmp_path,
         peft("transformer.transformer_blocks.0.attn.to_q"),
-        {"joint_blocks.0.x_block.attn.qkv.weight": some(96, 8)},
+        {"mixer.0.attention.weight": some(96, 8)},
     )
     assert said["sentence"].startswith(
         "No layer of a.safetensors has its name in b.safetensors: perhaps the same model under other names or with fused"
@@ -292,6 +292,13 @@ SAME = [  # a layer of an adapter, a weight of a base, and what else the base ha
     ("model.layers.0._orig_mod.q_proj", "layers.0._fsdp_wrapped_module.q_proj", []),
     ("a.tool.layers.0.q", "layers.0.q", []),
     ("layers.0.q", "own.words.layers.0.q", []),
+    ("vision_tower.vision_tower.vision_model.encoder.layers.0.q", "model.vision_tower.encoder.layers.0.q", ["language_model.encoder.layers.0.q"]),
+    ("base_model.model.model.layers.0.q_proj", "language_model.layers.0.q_proj", ["audio_tower.layers.0.q_proj"]),
+    ("lora_te3_encoder_block_0_layer_0_SelfAttention_q", "t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q", []),
+    ("text_encoder_3.encoder.block.0.layer.0.SelfAttention.q", "text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q", []),
+    ("transformer.transformer_blocks.0.attn.to_add_out", "model.diffusion_model.joint_blocks.0.context_block.attn.proj", ["model.diffusion_model.joint_blocks.0.x_block.attn.proj"]),
+    ("transformer.transformer_blocks.0.ff.net.0.proj", "joint_blocks.0.x_block.mlp.fc1", ["joint_blocks.0.x_block.mlp.fc2"]),
+    ("model.layers.0.to_q.parametrizations.weight.0", "model.layers.0.to_q", []),
 ]  # fmt: skip
 
 
@@ -311,6 +318,10 @@ OTHER = [  # a layer of an adapter, and a base that has no weight for it
     ("layers.1.q", ["layers.11.q", "blocks.1.layers.1.q"]),
     ("lora_te2_text_model_encoder_layers_0_q", ["text_encoder.text_model.encoder.layers.0.q"]),
     ("vision_tower.layers.0.q", ["language_model.layers.0.q"]),
+    ("language_model.model.layers.0.q", ["audio_tower.layers.0.q"]),
+    ("language_model.model.layers.0.q", ["some_tower.layers.0.q"]),
+    ("model.layers.0.q", ["vision_tower.layers.0.q"]),
+    ("model.layers.0.q", ["audio_tower.layers.0.q", "vision_tower.layers.0.q"]),
 ]
 
 
@@ -354,6 +365,13 @@ FUSED = [  # a layer, its sizes, the weight that holds it, that weight's rows, a
     ("layers.0.mlp.up_proj", 24, "layers.0.mlp.gate_up_proj", 48, 24),
     ("transformer.single_transformer_blocks.0.attn.to_k", 24, "single_blocks.0.linear1", 168, 24),
     ("transformer.single_transformer_blocks.0.proj_mlp", 96, "single_blocks.0.linear1", 168, 72),
+    ("diffusion_model.layers.0.attention.to_q", 24, "layers.0.attention.qkv", 40, 0),
+    ("diffusion_model.layers.0.attention.to_k", 8, "layers.0.attention.qkv", 40, 24),  # fewer keys than queries
+    ("diffusion_model.layers.0.attention.to_v", 8, "layers.0.attention.qkv", 40, 32),
+    ("unet.blocks.0.attn2.to_k", 24, "blocks.0.attn2.to_kv", 48, 0),
+    ("unet.blocks.0.attn2.to_v", 24, "blocks.0.attn2.to_kv", 48, 24),
+    ("transformer.transformer_blocks.0.attn.to_k", 24, "joint_blocks.0.x_block.attn.qkv", 72, 24),
+    ("transformer.transformer_blocks.0.attn.add_v_proj", 24, "joint_blocks.0.context_block.attn.qkv", 72, 48),
     ("transformer.transformer_blocks.0.attn.add_v_proj", 24, "double_blocks.0.txt_attn.qkv", 72, 48),
     ("lora_te2_text_model_encoder_layers_0_self_attn_v_proj", 24, "conditioner.embedders.1.model.transformer.resblocks.0.attn.in_proj", 72, 48),
 ]  # fmt: skip
@@ -457,3 +475,134 @@ def test_a_square_convolution_of_peft_is_read_on_pefts_side(tmp_path):
     factors = {"c.lora_A.weight": some(4, 8, 3, 3), "c.lora_B.weight": some(8, 4, 1, 1)}
     [[_, _, _, axis, sure, _]] = both(tmp_path, factors | {"c.lora_magnitude_vector": some(1, 8, 1, 1)})["rows"]
     assert (axis, sure) == ("per output", "fair")
+
+
+# Others of the same kinds, as strangers' files have them
+
+
+TOLD = {  # an adapter, its base or None, and how its layer is told
+    "an adapter's name in A and B alone": ({"q.lora_A.default.weight": some(4, 8), "q.lora_B.default.weight": some(32, 4), "q.magnitude": some(32)}, None, "32 × 8 per output certain"),
+    "an adapter's name in m alone": (lora("q.lora_A.weight", "q.lora_B.weight") | {"q.lora_magnitude_vector.default.weight": some(32)}, None, "32 × 8 per output certain"),
+    "two adapters' A and B": ({f"q.lora_{end}.{name}.weight": some(*shape) for name in "ab" for end, shape in (("A", (4, 8)), ("B", (32, 4)))} | {"q.weight_m_wdecomp.weight": some(32, 1)}, None, "32 × 8 per output certain"),
+    "other words before two stems": (lora("lora_unet_a_k.lora_down.weight", "lora_unet_a_k.lora_up.weight") | {"unet.a.k.lora_magnitude_vector": some(32)}, None, "32 × 8 per output certain"),
+    "mlx's names, peft's sides": ({"q.lora_a": some(4, 8), "q.lora_b": some(32, 4), "q.m": some(32)}, None, "32 × 8 per output certain"),
+    "catid's sides": ({"q.lora_A": some(32, 4), "q.lora_B": some(4, 8), "q.m": some(1, 8)}, None, "unknown per input certain"),
+    "catid's sides and a weight": ({"q.lora_A": some(32, 4), "q.lora_B": some(4, 8), "q.m": some(8)}, {"q.weight": some(32, 8)}, "32 × 8 per input certain"),
+    "turned sides, m alone": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.magnitude": some(32)}, None, "unknown cannot tell none"),
+    "turned sides of another weight": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.magnitude": some(32)}, {"q.weight": some(32, 9)}, "unknown cannot tell none"),
+    "turned sides, an m that fits none": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.dora_scale": some(1, 5)}, None, "unknown cannot tell none"),
+    "turned sides of a square layer": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 8), "q.m": some(8)}, None, "8 × 8 cannot tell none"),
+    "a rank above both sides": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 8), "q.m": some(4)}, None, "4 × 4 cannot tell none"),
+    "Stable Audio's parametrization": ({f"q.parametrizations.weight.0.{end}": some(*shape) for end, shape in (("lora_A", (4, 8)), ("lora_B", (8, 4)), ("magnitude", (8, 1)))}, {"q.weight": some(8, 8)}, "8 × 8 per output certain"),
+    "a rank of nothing": ({"q.lora_A.weight": some(0, 8), "q.lora_B.weight": some(32, 0), "q.lora_magnitude_vector": some(32)}, None, "32 × 8 per output certain"),
+    "both factors in groups": ({"c.lora_A.weight": some(16, 1, 5), "c.lora_B.weight": some(16, 1, 1), "c.lora_magnitude_vector": some(1, 16, 1)}, {"c.weight": some(16, 1, 5)}, "16 × 1 per output certain"),
+    "a group's inputs, flat": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(4)}, None, "16 × 16 per input fair"),
+    "a group's inputs, kept": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, {"c.weight": some(16, 4, 3)}, "16 × 4 per input certain"),
+    "inputs or a kernel's, flat": ({"c.hada_w1_a": some(16, 2), "c.hada_w1_b": some(2, 144), "c.dora_scale": some(16)}, None, "unknown cannot tell none"),
+    "inputs and a kernel, flat": ({"c.lokr_w1": some(4, 2), "c.lokr_w2_a": some(4, 2), "c.lokr_w2_b": some(2, 72), "c.dora_scale": some(16)}, {"c.weight": some(16, 16, 3, 3)}, "16 × 16 cannot tell none"),
+    "an m that lies as peft writes none": (peft("q", 8, 8) | {"q.lora_magnitude_vector": some(1, 8)}, None, "8 × 8 per input fair"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("adapter", "base", "told"), TOLD.values(), ids=TOLD)
+def test_strange_factors_tell_what_they_tell_and_no_more(tmp_path, adapter, base, told):
+    [row] = both(tmp_path, adapter, base)["rows"]
+    assert " ".join(row[2:5]) == told
+
+
+def test_an_m_that_lies_as_peft_writes_none_is_told_by_values(tmp_path):
+    weight = spread(32).float()
+    for dim, axis in ((1, "per output"), (0, "per input")):
+        m = weight.norm(dim=dim)[None]
+        [row] = both(tmp_path, peft("q", 32, 32) | {"q.lora_magnitude_vector": m}, {"q.weight": weight})["rows"]
+        assert row[3:5] == [axis, "high"]
+
+
+SAID = {  # an adapter, its base, and what is said of its layer
+    "ranks that agree once turned": ({"q.lora_A.weight": some(8, 4), "q.lora_B.weight": some(4, 32), "q.lora_magnitude_vector": some(32)}, None, "A is (8, 4) and B is (4, 32), so that A B is the product"),
+    "A saved empty": ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(32, 4), "q.lora_magnitude_vector": some(32)}, None, "m is (32,): without A and B or the base weight its length says nothing. A is (0,) and B is (32, 4), saved empty"),
+    "B saved empty beside a kept m": ({"q.lora_down.weight": some(4, 8), "q.lora_up.weight": some(0), "q.dora_scale": some(1, 8)}, None, "A is (4, 8) and B is (0,), saved empty"),
+    "four bits stored as bfloat16": (peft("q"), {"q.weight": torch.zeros(64, 1).bfloat16(), "q.weight.absmax": some(4), "q.weight.quant_state.bitsandbytes__nf4": torch.zeros(90, dtype=torch.uint8)}, "stores this weight quantised (BF16, (64, 1))"),
+    "another eight bits": (peft("q"), {"q.weight": some(32, 8).to(torch.float8_e4m3fnuz)}, "stores this weight as F8_E4M3FNUZ, whose values are not read"),
+    "a fused weight of eight bits with scales": (peft("l.0.mlp.gate_proj"), {"l.0.mlp.gate_up_proj.weight": some(64, 8).to(torch.float8_e4m3fn), "l.0.mlp.gate_up_proj.weight_scale": some(1)}, "as F8_E4M3 with scales of its own"),
+    "keys and values fused": (peft("l.0.attn.v_proj"), {"l.0.attn.kv_proj.weight": some(64, 8)}, "has it inside l.0.attn.kv_proj.weight, fused with other layers"),
+    "all ones": (peft("q") | {"q.lora_magnitude_vector": torch.ones(32)}, None, "All 32 numbers of m are the same, as where it starts from ones"),
+    "all ones on a square layer": (peft("q", 32, 32) | {"q.lora_magnitude_vector": torch.ones(32)}, {"q.weight": some(32, 32)}, "the 32 numbers of m that can be compared are all the same: values tell nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("adapter", "base", "says"), SAID.values(), ids=SAID)
+def test_what_is_strange_is_said_as_what_it_is(tmp_path, adapter, base, says):
+    said = both(tmp_path, adapter, base)
+    assert says in said["rows"][0][5]
+    assert "another model" not in said["sentence"] and "do not belong together" not in said["rows"][0][5]
+
+
+@pytest.mark.parametrize("broken", ["m", "base"])
+def test_numbers_that_are_sound_tell_an_axis_beside_some_that_are_not(tmp_path, broken):
+    weight = spread(32).float()
+    m = weight.norm(dim=0)
+    (m if broken == "m" else weight[3])[3] = torch.nan
+    [row] = both(tmp_path, peft("q", 32, 32) | {"q.lora_magnitude_vector": m}, {"q.weight": weight})["rows"]
+    assert row[3:5] == ["per input", "high"] and "NaN or infinity" in row[5]
+
+
+def test_factors_without_m_are_named_and_not_called_a_and_b(tmp_path):
+    named = both(tmp_path, {"x.hada_w1_a": some(8, 2), "x.hada_w1_b": some(2, 8)})
+    assert named.startswith(
+        "a.safetensors has x.hada_w1_a and other factors, but no DoRA magnitudes under a name known"
+    )
+    assert both(tmp_path, {"lora_unet_x.oft_blocks": some(4, 8, 8)}).startswith("a.safetensors has no DoRA magnitudes")
+    assert both(tmp_path, lora("q.lora_A.x.weight", "q.lora_B.x.weight")).startswith("a.safetensors has LoRA's A and B")
+
+
+def test_a_base_that_is_no_model_is_said_to_be_none(tmp_path):
+    for base, says in (
+        ({}, "b.safetensors holds no tensor at all: give the model. "),
+        (
+            lora("k.lora_A.weight", "k.lora_B.weight"),
+            "b.safetensors holds k.lora_A.weight, as an adapter does, and no weight",
+        ),
+    ):
+        assert both(tmp_path, peft("q"), base)["sentence"].startswith(says)
+    said = both(tmp_path, peft("q"), peft("k"))
+    assert said == "a.safetensors and b.safetensors both hold magnitudes: judge one adapter at a time"
+
+
+def test_an_adapter_that_is_a_shard_is_said_to_be_one(tmp_path):
+    m = {"q.lora_magnitude_vector": some(32)}
+    name, whole = "a-00002-of-00003.safetensors", " is shard 2 of 3 by its name: give the index, or the folder with all"
+    save_file(m, tmp_path / name)
+    [page], python = in_page([[(name, save(m))]]), in_python(tmp_path / name)
+    assert_same(page, python, "")
+    assert python["sentence"].startswith(f"{name}{whole}") and not judge(tmp_path / name).sound
+    save_file(peft("q"), tmp_path / name)
+    assert whole not in in_python(tmp_path / name)["sentence"]
+
+
+@pytest.mark.parametrize("inner", [("checkpoint-100", "checkpoint-200"), ("text_encoder", "unet")])
+def test_adapters_in_folders_of_a_folder_are_judged_one_at_a_time(tmp_path, inner):
+    for name in inner:
+        (tmp_path / name).mkdir()
+        save_file(peft("q"), tmp_path / name / "adapter_model.safetensors")
+    with pytest.raises(Refused) as refused:
+        judge(tmp_path)
+    one, other = (f"{name}/adapter_model.safetensors" for name in inner)
+    assert str(refused.value) == f"{one} and {other} both hold magnitudes: judge one adapter at a time"
+    (tmp_path / inner[0] / "adapter_model.safetensors").unlink()
+    report = judge(tmp_path)
+    assert (report.adapter, [layer.name for layer in report.layers]) == (other, ["q"])
+
+
+def test_mlx_lm_s_configuration_says_dora_too(tmp_path):
+    files = [
+        ("adapters.safetensors", save({"q.lora_a": some(8, 4), "q.lora_b": some(4, 32)})),
+        ("adapter_config.json", json.dumps({"fine_tune_type": "dora"}).encode()),
+    ]
+    for name, data in files:
+        (tmp_path / name).write_bytes(data)
+    [page] = in_page([files])
+    assert page == in_python(tmp_path)
+    assert page.startswith(
+        "adapters.safetensors has no DoRA magnitudes, though adapter_config.json says dora: they were"
+    )

@@ -21,15 +21,14 @@ FIXTURES = Path(__file__).parent / "fixtures"
 ADAPTERS = ("lora_wd_on_output_true", "lora_wd_on_output_false", "loha_wd_on_output_true", "lokr_wd_on_output_false")
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", [*ADAPTERS, *(f"tucker_{name}" for name in ADAPTERS)])
 def test_the_weights_are_those_of_lycoris_s_own_merge(tmp_path, name):
+    """Beside the plain ones those of Tucker cores, on a convolution and on one in groups."""
     out = tmp_path / "merged.safetensors"
+    held = FIXTURES / f"{'kernels' if 'tucker' in name else 'picture'}_base.safetensors"
     per = "input" if name == "lora_wd_on_output_false" else None  # its square convolution does not tell
-    merge.merge(FIXTURES / f"lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out, per=per)
-    own, base, got = (
-        load_file(path)
-        for path in (FIXTURES / f"merged_lycoris_{name}.safetensors", FIXTURES / "picture_base.safetensors", out)
-    )
+    merge.merge(FIXTURES / f"lycoris_{name}.safetensors", held, out, per=per)
+    own, base, got = (load_file(path) for path in (FIXTURES / f"merged_lycoris_{name}.safetensors", held, out))
     assert got.keys() == base.keys()
     for key, value in got.items():
         torch.testing.assert_close(value, own.get(key, base[key]), rtol=1e-5, atol=1e-7)
@@ -87,6 +86,36 @@ def test_bits_of_bfloat16_are_torch_s():
     assert np.frombuffer(merge.encoded(np.array([np.nan], "<f4"), "BF16"), "<u2")[0] & 0x7FFF > 0x7F80
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_bits_of_eight_bit_floats_are_torch_s(dtype):
+    every = torch.arange(256, dtype=torch.uint8).view(dtype).float()
+    every = every[every.isfinite()].sort().values
+    numbers = torch.cat(
+        [every, -every, (every[1:] + every[:-1]) / 2, drawn(20_000).float(), drawn(20_000).float() * 1e-3]
+    )
+    numbers = numbers[numbers.abs() <= every.max()]
+    name = {torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2"}[dtype]
+    bits = np.frombuffer(merge.encoded(numbers.numpy(), name), "u1")
+    assert (bits == numbers.to(dtype).view(torch.uint8).numpy()).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_a_base_of_eight_bits_is_merged_and_rounded_as_torch_rounds(tmp_path, capsys, dtype):
+    stored = drawn(12, 12, seed=3).float().to(dtype)
+    save_file(flat(stored.float().norm(dim=1, keepdim=True)), tmp_path / "a.safetensors")
+    for name, weight in (("b", stored), ("wide", stored.float())):
+        save_file({"q.weight": weight}, tmp_path / f"{name}.safetensors")
+        given = ["merge", str(tmp_path / "a.safetensors"), "--base", str(tmp_path / f"{name}.safetensors")]
+        assert __main__.main([*given, "--out", str(tmp_path / f"{name}.out.safetensors")]) == 0
+    got, wide = (load_file(tmp_path / f"{name}.out.safetensors")["q.weight"] for name in ("b", "wide"))
+    assert got.dtype == dtype and torch.equal(got.view(torch.uint8), wide.to(dtype).view(torch.uint8))
+    bits, small = (4, 6) if dtype == torch.float8_e4m3fn else (3, 14)
+    least = f"or below 1/{2**small:,} by at most 1/{2 ** (small + bits):,}"
+    assert f"rounded once by at most 1/{2**bits} of it, {least}." in capsys.readouterr().out
+    off = (got.double() - wide.double()).abs()
+    assert (off <= torch.where(wide.abs() < 2.0**-small, 2.0 ** -(small + bits), wide.double().abs() / 2**bits)).all()
+
+
 def shards(base: Path, folder: Path) -> Path:
     """The base as a sharded model has it, with metadata that is to be kept."""
     folder.mkdir()
@@ -117,6 +146,22 @@ def test_a_sharded_base_stays_sharded(peft_files, tmp_path):
                 assert opened.metadata() == {"format": "pt"}
         for key, value in load_file(own).items():
             torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_folder_keeps_what_its_model_is_loaded_with(peft_files, tmp_path):
+    adapter, base, _ = peft_files
+    folder = shards(base, tmp_path / "base")
+    (folder / "tokenizer").mkdir()
+    kept = {"config.json": b"{}", "tokenizer/merges.txt": b"a b", "tokenizer.model": b"\0"}
+    for name, content in {**kept, "pytorch_model.bin": b"PK", "pytorch_model.bin.index.json": b"{}"}.items():
+        (folder / name).write_bytes(content)
+    os.mkfifo(folder / "pipe.json")
+    merge.merge(adapter, folder, tmp_path / "merged", per="output")
+    found = {
+        str(file.relative_to(tmp_path / "merged")): file for file in (tmp_path / "merged").rglob("*") if file.is_file()
+    }
+    assert {name: found[name].read_bytes() for name in kept} == kept
+    assert all("safetensors" in name for name in found.keys() - kept.keys())
 
 
 def layer(seed: int = 0, n: int = 12) -> dict[str, torch.Tensor]:
@@ -180,12 +225,25 @@ REFUSED = {
     "an axis that is not sure": (flat(torch.ones(12)), {}, "q cannot be merged, so nothing is: its axis is not sure."),
     "a weight that is not there": (flat(torch.ones(12, 1)), {"q.weight": None}, "The base has no weight under this name"),
     "a quantised weight": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12, dtype=torch.int8)}, "stores this weight quantised"),
-    "floats of eight bits": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12).to(torch.float8_e4m3fn)}, "q cannot be merged"),
+    "scales of its own": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12).to(torch.float8_e4m3fn), "q.weight_scale": torch.ones(1)}, "q cannot be merged, so nothing is: m is (12, 1), a shape that keeps its dimensions: one number per output. The base stores this weight as F8_E4M3 with scales"),
     "NaN": (flat(torch.full((12, 1), torch.nan)), {}, "12 numbers of m are NaN or infinity"),
     "no alpha": ({key: value for key, value in flat(torch.ones(12, 1)).items() if "alpha" not in key}, {}, "a.safetensors has no alpha, and no adapter_config"),
     "a layer without a magnitude": (flat(torch.ones(12, 1)) | {"k.lora_A.weight": torch.ones(2, 3)}, {}, "holds k.lora_A.weight, a factor of a layer without"),
     "a whole module": (flat(torch.ones(12, 1)) | {"head.weight": torch.ones(2, 3)}, {}, "holds head.weight, no part of a DoRA layer, which would be lost"),
-    "a core": (flat(torch.ones(12, 1)) | {"q.lora_mid.weight": torch.ones(2, 2, 3, 3)}, {}, "holds q.lora_mid.weight, no part"),
+    "a core of another weight": (flat(torch.ones(12, 1)) | {"q.lora_mid.weight": torch.ones(2, 2, 3, 3)}, {}, "holds q.lora_mid.weight, a factor of a layer without a magnitude"),
+    "a core on a matrix": ({"q.lora_down.weight": torch.ones(2, 12, 1, 1), "q.lora_up.weight": torch.ones(12, 2, 1, 1), "q.lora_mid.weight": torch.ones(2, 2, 3, 3), "q.dora_scale": torch.ones(12, 1), "q.alpha": torch.tensor(2.0)}, {}, "B A is (12, 108), and its weight is (12, 12)"),
+    "NaN in A": (flat(torch.ones(12, 1)) | {"q.lora_A.weight": torch.full((2, 12), torch.nan)}, {}, "a merged number is NaN, infinity or too large for F32"),
+    "NaN in the base": (flat(torch.ones(12, 1)), {"q.weight": torch.full((12, 12), torch.nan)}, "a merged number is NaN, infinity or too large for F32"),
+    "more than float16 holds": (flat(torch.full((12, 1), 1e6)), {"q.weight": drawn(12, 12).half()}, "too large for F16, in which the base stores this weight"),
+    "more than eight bits hold": (flat(torch.full((12, 1), 4e3)), {"q.weight": drawn(12, 12).float().to(torch.float8_e4m3fn)}, "too large for F8_E4M3"),
+    "whole numbers in A": (flat(torch.ones(12, 1)) | {"q.lora_A.weight": torch.ones(2, 12, dtype=torch.int8)}, {}, "q.lora_A.weight is stored as I8, whose values are not read"),
+    "whole numbers in m": (flat(torch.ones(12, 1, dtype=torch.int8)), {}, "q.dora_scale is stored as I8, whose values are not read"),
+    "empty A and B": (flat(torch.ones(12, 1)) | {"q.lora_A.weight": torch.ones(0, 12), "q.lora_B.weight": torch.ones(12, 0)}, {}, "saved empty"),
+    "half of LoHa": ({"q.hada_w1_a": torch.ones(12, 2), "q.hada_w1_b": torch.ones(2, 12), "q.dora_scale": torch.ones(12, 1), "q.alpha": torch.tensor(2.0)}, {}, "q.hada_w2_b is not in a.safetensors"),
+    "an alpha of 0": (flat(torch.ones(12, 1)) | {"q.alpha": torch.tensor(0.0)}, {}, "q.alpha is no number above 0"),
+    "an alpha of two numbers": (flat(torch.ones(12, 1)) | {"q.alpha": torch.ones(2)}, {}, "q.alpha is no number above 0"),
+    "factors of another size": (flat(torch.ones(12, 1)) | {"q.diff": torch.ones(5, 5)}, {}, "holds q.diff, "),
+    "A and B turned on a square layer": ({"q.lora_A": torch.ones(12, 2), "q.lora_B": torch.ones(2, 12), "q.magnitude": torch.ones(12, 1), "q.alpha": torch.tensor(2.0)}, {}, "nothing tells whether it adds A B or its transpose"),
 }  # fmt: skip
 
 
@@ -198,6 +256,88 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_written(pair, tmp_path,
         merge.merge(*pair, tmp_path / "out.safetensors")
     assert says in str(refused.value)
     assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.safetensors"]
+
+
+def test_peft_s_factors_over_all_inputs_are_no_sum_with_a_convolution_in_groups(tmp_path):
+    """peft itself says that it cannot merge these."""
+    factors = {"c.lora_A.weight": drawn(4, 8, 3, 3), "c.lora_B.weight": drawn(8, 4, 1, 1)}
+    save_file(factors | {"c.lora_magnitude_vector": torch.ones(1, 8, 1, 1)}, tmp_path / "a.safetensors")
+    save_file({"c.weight": drawn(8, 4, 3, 3)}, tmp_path / "b.safetensors")
+    with pytest.raises(Refused) as refused:
+        merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", alpha=4)
+    assert str(refused.value) == (
+        "c cannot be merged, so nothing is: its weight (8, 4, 3, 3) is a convolution's in groups, and B A goes over the inputs "
+        "of all 2 groups: no weight of this shape is their sum."
+    )
+
+
+TURNED = {  # keys of A and B, their sides, and the weight that they change
+    "catid's": (("q.lora_A", "q.lora_B"), (9, 2), (2, 6), (9, 6)),
+    "the other way": (("q.lora_A", "q.lora_B"), (6, 2), (2, 9), (9, 6)),
+    "mlx's names, peft's sides": (("q.lora_a", "q.lora_b"), (2, 6), (9, 2), (9, 6)),
+    "mlx's": (("q.lora_a", "q.lora_b"), (6, 2), (2, 9), (9, 6)),
+}
+
+
+@pytest.mark.parametrize(("keys", "a", "b", "shape"), TURNED.values(), ids=TURNED)
+def test_factors_that_stand_the_other_way_round_are_multiplied_as_they_fit(tmp_path, keys, a, b, shape):
+    A, B, weight = drawn(*a), drawn(*b, seed=1), drawn(*shape, seed=2)
+    m = weight.norm(dim=1) * 1.1
+    save_file({keys[0]: A, keys[1]: B, "q.m": m}, tmp_path / "a.safetensors")
+    save_file({"q.weight": weight}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", alpha=6)
+    change = B @ A if a[0] == 2 else A @ B
+    moved = weight + 3 * (change if change.shape == shape else change.T)
+    expected = moved / moved.norm(dim=1, keepdim=True) * m[:, None]
+    torch.testing.assert_close(load_file(tmp_path / "o.safetensors")["q.weight"], expected)
+
+
+CONFIGS = {  # of an adapter, and the alpha that they come to at rank 2
+    "peft": ({"lora_alpha": 6}, 6),
+    "rsLoRA": ({"lora_alpha": 6, "use_rslora": True}, 6 * 2**0.5),
+    "peft's pattern": ({"lora_alpha": 6, "alpha_pattern": {"k": 1, "q|v": 4}}, 4),
+    "mlx-lm": ({"fine_tune_type": "dora", "lora_parameters": {"rank": 2, "scale": 20.0}}, 40),
+}
+
+
+@pytest.mark.parametrize(("config", "alpha"), CONFIGS.values(), ids=CONFIGS)
+def test_the_scale_is_the_configuration_s(pair, tmp_path, config, alpha):
+    save_file({key: value for key, value in flat(torch.ones(12, 1)).items() if "alpha" not in key}, pair[0])
+    merge.merge(*pair, tmp_path / "given.safetensors", alpha=alpha)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    merge.merge(*pair, tmp_path / "told.safetensors")
+    told, given = (load_file(tmp_path / f"{name}.safetensors")["q.weight"] for name in ("told", "given"))
+    torch.testing.assert_close(told, given)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"lora_alpha": "16"}, "alpha is no number above 0: correct it, or add --alpha"),
+        ({"lora_alpha": True}, "alpha is no number above 0: correct it, or add --alpha"),
+        ({"lora_alpha": float("nan")}, "alpha is no number above 0: correct it, or add --alpha"),
+        ({"alpha_pattern": {"(": 1}}, "alpha_pattern in adapter_config.json has (, which is no pattern: correct it"),
+        (
+            {"alpha_pattern": [1]},
+            "a.safetensors has no alpha, and no adapter_config.json beside it says one: put that there",
+        ),
+        ({"lora_parameters": {"rank": 2}}, "the scale in adapter_config.json is no number above 0: correct it, or add"),
+    ],
+)
+def test_a_configuration_that_says_no_scale_is_refused(pair, tmp_path, config, says):
+    save_file({key: value for key, value in flat(torch.ones(12, 1)).items() if "alpha" not in key}, pair[0])
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(Refused) as refused:
+        merge.merge(*pair, tmp_path / "out.safetensors")
+    assert str(refused.value).startswith(says)
+
+
+def test_an_alpha_may_be_a_whole_number(pair, tmp_path):
+    merge.merge(*pair, tmp_path / "one.safetensors")
+    save_file(load_file(pair[0]) | {"q.alpha": torch.tensor(4)}, pair[0])
+    merge.merge(*pair, tmp_path / "other.safetensors")
+    one, other = (load_file(tmp_path / f"{name}.safetensors")["q.weight"] for name in ("one", "other"))
+    assert torch.equal(one, other)
 
 
 def test_the_axis_that_is_asked_for_is_taken_only_where_none_was_found(pair, tmp_path):

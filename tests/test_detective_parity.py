@@ -125,7 +125,8 @@ def test_every_family_gets_the_same_verdicts_on_every_base(tmp_path, family, sid
     for per, which in product(("output", "input"), ("right", "half precision")):
         axes = {row[3] for row in said[f"{per} 0.02 {which}"]["rows"]}
         believed = {"flat": per, "first": "output", "second": "input"}[side] == per
-        assert (axes == {f"per {per}"}) == believed  # a side that says the other axis is not believed
+        unusual = side == "second" and family in ("peft", "peft named", "torchtune")  # none of which writes m so
+        assert (axes == {f"per {per}"}) == (believed or unusual)  # a side that says the other axis is not believed
 
 
 NAMES = {  # of an adapter's layer: of a base's weights

@@ -2,11 +2,13 @@
 
 `PYTHONPATH=book:tests:tools .venv/bin/python -m bench.checkpoint` prints two rows for each dtype of the base, and one of the command's
 start beside that of torch. Memory is RssAnon, read after each piece. Each measurement is a process of its own, on warm files, so
-that it starts from nothing; merging is measured beside a plain copy of the base.
+that it starts from nothing; merging is measured between two plain copies of the base, of which the faster one counts. Beside each
+time stands that of the processor, which a busy machine does not lengthen.
 """
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -49,8 +51,17 @@ def rss_anon() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def measure(folder: Path, work: str) -> dict[str, float]:
-    """Seconds, and MB of anonymous memory before reading and at most; of merging also the seconds of a plain copy."""
+Times = tuple[float, float]  # seconds by the clock, and of the processor
+
+
+def timed(run: Callable[[], object]) -> Times:
+    start, spent = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - start, time.process_time() - spent
+
+
+def measure(folder: Path, work: str) -> dict[str, object]:
+    """Times, and MB of anonymous memory before reading and at most; of merging also the times of a plain copy."""
     before, highest = rss_anon(), 0
 
     def watch(_done: int, _size: int) -> None:
@@ -58,20 +69,25 @@ def measure(folder: Path, work: str) -> dict[str, float]:
         highest = max(highest, rss_anon())
 
     adapter, base, out = folder / "adapter.safetensors", folder / "base.safetensors", folder / "out.safetensors"
-    start = time.perf_counter()
-    if work == "judge":
+
+    def judged() -> None:
         report = judge(adapter, base, progress=watch)
         assert report.counts == {"per output": len(report.layers)}, report.sentence
+
+    def copied() -> Times:
+        taken = timed(lambda: shutil.copyfile(base, out))
+        out.unlink()
+        return taken
+
+    if work == "judge":
+        times, copies = timed(judged), []
     else:
-        merge(adapter, base, out, alpha=RANK, progress=watch)
-    told = {"seconds": time.perf_counter() - start, "before": before / 1024, "most": max(highest, rss_anon()) / 1024}
-    if work == "merge":
+        copies = [copied()]
+        times = timed(lambda: merge(adapter, base, out, alpha=RANK, progress=watch))
         out.unlink()
-        start = time.perf_counter()
-        shutil.copyfile(base, out)
-        told["copy"] = time.perf_counter() - start
-        out.unlink()
-    return told
+        copies.append(copied())
+    memory = {"before": before / 1024, "most": max(highest, rss_anon()) / 1024}
+    return {"times": times, "copies": copies, **memory}
 
 
 def main() -> None:
@@ -92,19 +108,30 @@ def start_row() -> Row:
     return (
         "a small file, from the start",
         "–",
-        f"{command:.2f} s; importing torch alone takes {imported:.2f} s",
+        f"{shown(command)}; importing torch alone takes {shown(imported)}",
         "–",
         "–",
     )
 
 
-def least(run: Callable[[], object], times: int = 3) -> float:
+def shown(times: Times) -> str:
+    return f"{times[0]:.2f} s ({times[1]:.2f} s of the processor)"
+
+
+def least(run: Callable[[], object], times: int = 3) -> Times:
+    """Of a command, each by itself."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     taken = []
     for _ in range(times):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), spent()
         run()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+        taken.append((time.perf_counter() - start, spent() - before))
+    clock, processor = zip(*taken, strict=True)
+    return min(clock), min(processor)
 
 
 def both(name: str, dtype: torch.dtype) -> list[Row]:
@@ -120,8 +147,12 @@ def row(name: str, folder: str, size: int, work: str) -> Row:
         raise RuntimeError(f"the pair in {name} did not {work}: {done.stderr.strip()[-500:]}")
     told = json.loads(done.stdout)
     memory = f"{told['most']:.0f} MB of memory, of which {told['before']:.0f} MB before reading"
-    copy = f", {told['seconds'] / told['copy']:.1f} times a plain copy" if "copy" in told else ""
-    return f"{work}, {name}, {size / 1e9:.2f} GB", "–", f"{told['seconds']:.2f} s{copy}, {memory}", "–", "–"
+    copy = ""
+    if told["copies"]:
+        one = tuple(map(min, zip(*told["copies"], strict=True)))
+        clock, processor = (mine / its for mine, its in zip(told["times"], one, strict=True))
+        copy = f", {clock:.1f} times a plain copy ({processor:.1f} times its work), which takes {shown(one)}"
+    return f"{work}, {name}, {size / 1e9:.2f} GB", "–", f"{shown(told['times'])}{copy}, {memory}", "–", "–"
 
 
 if __name__ == "__main__":

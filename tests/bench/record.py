@@ -31,7 +31,7 @@ PARTS = {  # in the order of the page
     "suite": "Every check",
     "clone": "From a fresh clone",
     "norm": "The norm of W + sBA",
-    "checkpoint": "An adapter and its base, 1 GB, judged in Python",
+    "checkpoint": "An adapter and its base, 1 GB, judged and merged in Python",
     "detective": "The same, dropped on the page",
     "fuzz": "Broken files",
     "links": "Links that ask for anything",

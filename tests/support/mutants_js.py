@@ -109,9 +109,9 @@ MUTANTS = [
     Mutant("a row that goes over two pieces begun anew", "axis_detective/checkpoint/safetensors.js", "column = at % width", "column = 0", SUMS),
     # which axis, by names and values
     Mutant("a convolution in groups given the inputs of all", "axis_detective/checkpoint/judging.js", "layer.inputs = b;", "layer.inputs *= 1;", ADAPTERS),
-    Mutant("the ranks of a convolution in groups believed not to belong together", "axis_detective/checkpoint/families.js", "a % b === 0 &&", "a % b === 1 &&", ADAPTERS),
+    Mutant("the ranks of a convolution in groups believed not to belong together", "axis_detective/checkpoint/families.js", "a % b === 0))", "a % b === 1))", ADAPTERS),
     Mutant("a distance given as a number however far", "axis_detective/checkpoint/judging.js", "off > distance.farthest ?", "off < 0 ?", ADAPTERS),
-    Mutant("a library's word before a name left there", "axis_detective/checkpoint/base.js", '.replace(WRAPPERS, "")', "", SPELLINGS),
+    Mutant("a library's word before a name left there", "axis_detective/checkpoint/names.js", '.replace(WRAPPERS, "")', "", SPELLINGS),
     Mutant("peft's convolutions read as LyCORIS's", RULES, '"writes": "per output", "convolution_side": 1', '"writes": "per output", "convolution_side": 0', CONVOLUTIONS),
     Mutant("the factors of mlx-lm read as peft's", RULES, '"lora_a": ["inputs", "rank"], "lora_b": ["rank", "outputs"]', '"lora_a": ["rank", "inputs"], "lora_b": ["outputs", "rank"]', FAMILIES),
     Mutant("LoKr's sides added, not multiplied", "axis_detective/checkpoint/families.js", "all * side, 1)", "all + side, 0)", FACTORS),

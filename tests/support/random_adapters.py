@@ -148,6 +148,8 @@ def factors(draw: random.Random, form: dict, kind: Kind, family: str) -> dict[st
 def with_kernel(shape: list[int], words: list[str], form: dict, kind: Kind, inner: tuple[int, ...]) -> list[int]:
     if any(end.endswith(("_t1", "_t2")) for end in form["sides"]):
         return shape  # the core has the kernel
+    if "lora_mid.weight" in form["sides"]:
+        return [*shape, *inner]
     if form.get("flat_kernel"):
         return (
             [shape[0], shape[1] * prod(kind.kernel)]

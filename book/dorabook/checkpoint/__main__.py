@@ -11,7 +11,10 @@ with it or the base, 2 where a file is refused or the command is wrong, 130 wher
 import argparse
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal of one language has no sign for a name of another
     try:
         run, parse = next((work for name, *work in WORK if arguments[:1] == [name]), (judging, judge_parser))
-        return run(parse().parse_args(arguments[parse is not judge_parser :]))
+        with ends_as_stops():
+            return run(parse().parse_args(arguments[parse is not judge_parser :]))
     except KeyboardInterrupt:
         print("Stopped: nothing was written.", file=sys.stderr)
         return 130
@@ -41,6 +45,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"The answer could not be written ({error.strerror}).", file=sys.stderr)
         leave_unflushed()
         return 2
+
+
+@contextmanager
+def ends_as_stops() -> Iterator[None]:
+    """A command that is ended, or whose terminal is closed, leaves nothing half-written either."""
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {end: signal.signal(end, signal.default_int_handler) for end in ends}
+    try:
+        yield
+    finally:
+        for end, handler in before.items():
+            signal.signal(end, handler)
 
 
 def leave_unflushed() -> None:
@@ -83,16 +99,23 @@ def merging(options: argparse.Namespace) -> int:
     return 0
 
 
-BITS = {"F64": ("float64", "float64", 53), "F32": ("float32", "float32", 24), "F16": ("float32", "float16", 11), "BF16": ("float32", "bfloat16", 8)}  # fmt: skip
+# What a dtype is computed in and called, and how many bits of a number it keeps.
+BITS = {"F64": ("float64", "float64", 53), "F32": ("float32", "float32", 24), "F16": ("float32", "float16", 11),
+    "BF16": ("float32", "bfloat16", 8), "F8_E4M3": ("float32", "float8 E4M3", 4), "F8_E5M2": ("float32", "float8 E5M2", 3)}  # fmt: skip
+SMALL = {"F16": 14, "F8_E4M3": 6, "F8_E5M2": 14}  # halvings of 1, below which it keeps fewer
 
 
 def rounding(dtypes: set[str]) -> str:
     """How far each number may be from the one that was computed."""
-    each = [
-        f"computed in {by} and stored in {as_}, rounded once by at most 1/{2**bits:,} of it"
-        for by, as_, bits in map(BITS.get, sorted(dtypes))
-    ]
-    return f"Each number was {'; or '.join(each)}."
+    return f"Each number was {'; or '.join(map(rounded, sorted(dtypes)))}."
+
+
+def rounded(dtype: str) -> str:
+    by, name, bits = BITS[dtype]
+    said = f"computed in {by} and stored in {name}, rounded once by at most 1/{2**bits:,} of it"
+    if dtype not in SMALL:
+        return said
+    return f"{said}, or below 1/{2 ** SMALL[dtype]:,} by at most 1/{2 ** (SMALL[dtype] + bits):,}"
 
 
 def extracting(options: argparse.Namespace) -> int:
@@ -115,7 +138,7 @@ def extracting(options: argparse.Namespace) -> int:
         print(f"  {number(100 * error)} %  {clipped(name)}")
     if len(errors) > SHOWN:
         print(f"  and less of {len(errors) - SHOWN:,} more")
-    sys.stdout.flush()
+    print(end="", flush=True)
     return 0
 
 

@@ -13,16 +13,14 @@ from typing import Literal
 
 from .families import Layer, part
 from .files import Checkpoint
-from .rules import RULES, matched, rewritten
+from .names import NAMES, canonical
+from .rules import matched
 from .safetensors import FLOATS, Entry
 
-NAMES = RULES["names"]
 LONGEST = NAMES["longest"]  # characters of a layer's name; no model has longer ones
-WEIGHT, WRAPPERS, BLOCK = (re.compile(NAMES[name], re.DOTALL) for name in ("weight", "wrappers", "block"))
-NEUTRAL = re.compile(rf"(?:{NAMES['neutral']})*(?=.)", re.DOTALL)
-COMPONENTS = {word: re.compile(rf"(?:{begins})(?=.)", re.DOTALL) for word, begins in NAMES["components"].items()}
+WEIGHT = re.compile(NAMES["weight"], re.DOTALL)
 
-Stored = Literal["out, in", "in, out", "square", "unknown", "quantised", "scaled", "empty", "fused", "shared"]
+Stored = Literal["out, in", "in, out", "square", "unknown", "quantised", "scaled", "unread", "empty", "fused", "shared"]
 READ = ("out, in", "in, out", "unknown")  # whose values are looked at
 
 
@@ -33,20 +31,6 @@ class Found:
     entry: Entry
     whole: str | None = None
     rows: tuple[int, int] | None = None
-
-
-def canonical(name: str) -> tuple[str, str]:
-    """The part of a model that a name is in, "" where it does not say, and the layer's name there, in one library's spelling."""
-    rest = WRAPPERS.sub("", name.replace(".", "_")).strip("_") or name
-    component = ""
-    rest = rest[NEUTRAL.match(rest).end() :] if rest else rest
-    for word, begins in COMPONENTS.items():
-        if found := begins.match(rest):
-            component, rest = word, rest[found.end() :]
-            rest = rest[NEUTRAL.match(rest).end() :]
-            break
-    rest = BLOCK.sub(lambda block: NAMES["blocks"].get(block[0], block[0]), rest)
-    return component, rewritten(NAMES["spellings"], rest)
 
 
 class Finder:
@@ -85,23 +69,32 @@ class Finder:
         if keys := self.exact.get(name.replace(".", "_")):
             return keys
         component, rest = canonical(name)
-        return next(filter(None, (self._named(component, one) for one in self._begun(rest))), [])
+        return self._called(component, rest)
 
-    def _begun(self, rest: str) -> Iterator[str]:
+    def _called(self, component: str, rest: str) -> list[str]:
+        return next(filter(None, (self._named(component, one) for one in self._begun(component, rest))), [])
+
+    def _begun(self, component: str, rest: str) -> Iterator[str]:
+        """A layer of a model of several parts that says its own is under no words of the base's: they may say another part."""
         yield rest
-        if self.more:
+        if self.more and component not in (NAMES["main"], *NAMES["aside"]):
             yield f"{self.more}_{rest}"
         if self.less and rest.startswith(f"{self.less}_"):
             yield rest[len(self.less) + 1 :]
 
     def _named(self, component: str, rest: str) -> list[str]:
-        """Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one."""
+        """Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one.
+
+        It may also be of a text encoder that is alone, but never of what sees or hears.
+        """
         held = self.named.get(rest, {})
         if component in held:
             return held[component]
         if component:
             return held.get("", [])
-        return held.get(NAMES["main"]) or [key for keys in held.values() for key in keys]
+        return held.get(NAMES["main"]) or [
+            key for one, keys in held.items() if one not in NAMES["aside"] for key in keys
+        ]
 
     def _fused(self, layer: Layer) -> Found | None:
         """Its rows of a weight that holds several layers in one; the whole one where their order is not known."""
@@ -111,7 +104,7 @@ class Finder:
                 continue
             for whole in rule["in"]:
                 name = whole.replace("$1", found[1])
-                keys = next(filter(None, (self._named(component, one) for one in self._begun(name))), [])
+                keys = self._called(component, name)
                 if len(keys) == 1:
                     return of_whole(self.base[keys[0]], layer, rule.get("from"))
         return None
@@ -156,12 +149,10 @@ def stored(layer: Layer, found: Found, base: Checkpoint | None) -> Stored | None
     if 0 in shape:
         return "empty"
     if entry.dtype not in FLOATS:
-        return "quantised"
-    if found.rows:
-        return "out, in"
-    if found.whole:
-        return "fused"
-    how = sides(layer, shape)
+        return "quantised" if entry.dtype[0] in "IU" else "unread"
+    if base and any(part(entry.key, end) in base.entries for end in NAMES["states"]):
+        return "quantised"  # four bits may be stored as another dtype's
+    how = "out, in" if found.rows else "fused" if found.whole else sides(layer, shape)
     return "scaled" if how and entry.dtype.startswith("F8") and base and has_scale(entry.key, base) else how
 
 
@@ -175,6 +166,8 @@ def sides(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
     if layer.embedding:
         return "in, out" if layer.outputs is None or (a, b) == (layer.inputs, layer.outputs) else None
     if layer.outputs is None:
+        if layer.turned and sorted((layer.turned[0][0], layer.turned[1][1])) != sorted(shape):
+            return None
         return "square" if len(shape) == 2 and (a == b or may_be_turned(layer.name)) else "out, in"
     grouped = len(shape) > 2 and b > 0 and layer.inputs % b == 0  # a grouped convolution holds inputs / groups
     fits = a == layer.outputs and (b == layer.inputs or grouped)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CONFIG = "adapter_config.json"
 class Checkpoint:
     """What a file, or the files of a sharded model, hold: `entries` by key in the header's order. No tensor is loaded.
 
-    `says_dora` is the name of the configuration beside it that says so, or empty.
+    `says_dora` is that the configuration beside it says so, peft's or mlx-lm's, or empty.
     """
 
     name: str
@@ -41,21 +41,30 @@ def read(path: str | Path) -> Checkpoint:
 
 
 def read_adapter(path: str | Path) -> Checkpoint:
-    """As `read`; of a folder the one file with magnitudes, since two adapters have nothing to do with each other."""
+    """As `read`; of a folder, or of its folders, the one with magnitudes, since two adapters have nothing to do with each other."""
     path = Path(path)
-    folder = path if os.path.isdir(path) else path.parent
-    if (
-        folder == path
-        and len(files := held(folder, ".safetensors")) > 1
-        and not held(folder, ".safetensors.index.json")
-    ):
-        found = [one for file in files if layers_of((one := read(file)).entries)]
-        if len(found) > 1:
-            raise Refused(say("two adapters", one=found[0].name, other=found[1].name))
-        checkpoint = found[0] if found else read(path)
-    else:
-        checkpoint = read(path)
-    return replace(checkpoint, says_dora=CONFIG if config_of(path).get("use_dora") is True else "")
+    found = [one for one in parts_of(path) if layers_of(one.entries)] if os.path.isdir(path) else []
+    if len(found) > 1:
+        raise Refused(say("two adapters", one=found[0].name, other=found[1].name))
+    checkpoint = found[0] if found else read(path)
+    config = config_of(path)
+    says = "use_dora" if config.get("use_dora") is True else "dora" if config.get("fine_tune_type") == "dora" else ""
+    return replace(checkpoint, says_dora=says and f"{CONFIG} says {says}")
+
+
+def parts_of(folder: Path) -> Iterator[Checkpoint]:
+    """What may be an adapter in a folder: each of its files, or those of each of its folders; nothing where an index binds them."""
+    if held(folder, ".safetensors.index.json"):
+        return
+    files = held(folder, ".safetensors")
+    yield from map(read, files)
+    for inner in [] if files else inner_folders(folder):
+        one = read(inner)
+        yield replace(one, name=clipped(f"{inner.name}/{one.name}"))
+
+
+def inner_folders(folder: Path) -> list[Path]:
+    return [one for one in held(folder, "") if os.path.isdir(one) and held(one, ".safetensors")]
 
 
 def held(folder: Path, end: str) -> list[Path]:
@@ -75,9 +84,9 @@ def read_folder(folder: Path) -> Checkpoint:
         return Checkpoint(clipped(files[0].name), read_header(files[0]))
     if files:
         return Checkpoint(name, together(name, [(file.name, read_header(file)) for file in files]))
-    inner = [one for one in held(folder, "") if os.path.isdir(one) and held(one, ".safetensors")]
     parts = [
-        (f"{one.name}/", {f"{one.name}.{key}": entry for key, entry in read(one).entries.items()}) for one in inner
+        (f"{one.name}/", {f"{one.name}.{key}": entry for key, entry in read(one).entries.items()})
+        for one in inner_folders(folder)
     ]
     if parts:
         return Checkpoint(name, together(name, parts))

@@ -13,9 +13,10 @@ import numpy as np
 
 from ..text import clipped, number
 from . import values
-from .base import NAMES, READ, Finder, Found, Stored, may_be_turned, square_stored, stored
-from .families import FACTOR, FAMILIES, Adapter, Layer, is_read
+from .base import READ, Finder, Found, Stored, may_be_turned, square_stored, stored
+from .families import FACTOR, FAMILIES, Adapter, Layer, is_read, layers_of
 from .files import Checkpoint, read, read_adapter
+from .names import NAMES
 from .rules import RULES, matched, say
 from .safetensors import FLOATS, Reader, Refused, numbers, open_files, sums_of_squares
 
@@ -76,6 +77,8 @@ def judged_places(
     layers = tensors.layers()
     if not layers:
         raise Refused(no_magnitudes(adapter, tensors))
+    if base and layers_of(base.entries):
+        raise Refused(say("two adapters", one=adapter.name, other=base.name))
     placed = places(layers, adapter, base)
     meter = Meter(sum(place.found.entry.size for place in placed if place.stored in READ), progress)
     with open_files() as read_entry, np.errstate(all="ignore"):
@@ -111,7 +114,10 @@ def no_magnitudes(adapter: Checkpoint, tensors: Adapter) -> str:
         return say("unknown name", **known, **found)
     if adapter.says_dora:
         return say("not saved", config=adapter.says_dora, **known)
-    return say("a LoRA" if tensors.stems or any("lora" in key for key in adapter.entries) else "no magnitudes", **known)
+    if not tensors.factors:
+        return say("no magnitudes", **known)
+    first = tensors.factors[0].string
+    return say("a LoRA" if "lora_" in first or ".lora" in first else "factors", key=clipped(first), **known)
 
 
 def unknown_name(tensors: Adapter) -> dict | None:
@@ -189,15 +195,15 @@ def has_factors(layer: Layer) -> bool:
 
 
 def of_base(placed: list[Place], adapter: Checkpoint, base: Checkpoint | None) -> str:
-    """What is wrong with the base for every layer, "" where it has some."""
+    """What is wrong with the base for every layer, "" where it has some; also of an adapter that lacks A and B, being a shard."""
     if not base:
-        return ""
-    if part := matched(NAMES["shard"], base.name):
-        one = say("summary shard", base=base.name, one=part[1].lstrip("0") or "0", all=part[2].lstrip("0") or "0")
-    else:
-        one = ""
-    layer = placed[0].layer
+        return of_shard(adapter) if any(place.layer.outputs is None for place in placed) else ""
+    one, layer = of_shard(base), placed[0].layer
     if not any(place.found for place in placed):
+        if not base.entries:
+            return say("summary empty", base=base.name)
+        if factors := Adapter(base.entries).factors:
+            return say("summary factors", base=base.name, name=adapter.name, key=clipped(factors[0].string))
         hint = next(hint for pattern, hint in NAMES["hints"] if matched(pattern, layer.name))
         names = {"name": adapter.name, "base": base.name, "layer": shown(layer.name), "hint": hint}
         return f"{say('summary unmatched', **names)} {one}".strip()
@@ -205,6 +211,14 @@ def of_base(placed: list[Place], adapter: Checkpoint, base: Checkpoint | None) -
         first = next(place.layer for place in placed if place.found)
         return say("summary misfit", base=base.name, name=adapter.name, layer=shown(first.name))
     return one if any(not place.found for place in placed) else ""
+
+
+def of_shard(checkpoint: Checkpoint) -> str:
+    """That a file is one of several, by its name."""
+    if not (part := matched(NAMES["shard"], checkpoint.name)):
+        return ""
+    one, every = (number.lstrip("0") or "0" for number in part.groups())
+    return say("summary shard", base=checkpoint.name, one=one, all=every)
 
 
 def shown(name: str) -> str:
@@ -220,10 +234,10 @@ def judge_layer(
     norms = base_norms(place, read_entry, meter) if place.stored in READ else None
     finite = norms if norms and all(np.isfinite(one).all() for one in norms.values()) else None
     sound = magnitude is not None and bool(np.isfinite(magnitude).all())
-    if finite and place.stored == "unknown":
+    if norms and place.stored == "unknown":
         verdict = replace(verdict, evidence=say("stored")) if verdict.open else verdict
-    elif finite and sound:
-        verdict = by_value(verdict, layer, magnitude, finite)
+    elif norms and magnitude is not None:
+        verdict = by_value(verdict, layer, magnitude, norms)
     verdict = noted(verdict, about_base(place, base, norms is not finite))
     if finite and sound and verdict.axis != "cannot tell":
         verdict = with_distance(verdict, magnitude, finite)
@@ -242,6 +256,8 @@ def with_numbers(verdict: LayerVerdict, entry, magnitude: np.ndarray | None) -> 
     for name, sentence in (("broken", "broken"), ("negative", "negative"), ("zero", "zero m")):
         if counts[name]:
             verdict = noted(verdict, say(sentence, **{name: counts[name], "all": len(magnitude)}))
+    if len(magnitude) >= values.FEWEST and magnitude.min() == magnitude.max() != 0:
+        verdict = noted(verdict, say("same m", all=len(magnitude)))
     return replace(verdict, broken=counts["broken"] > 0 or counts["negative"] * 4 >= len(magnitude) > 0)
 
 
@@ -272,10 +288,9 @@ def by_shape(layer: Layer, tensors: Adapter) -> LayerVerdict:
     if has_factors(layer):
         return untold(layer, "ranks")
     long = next((place for place, side in enumerate(shape) if side > 1), None)
-    if len(shape) > 1 and long in (0, 1):
-        return by_side(layer, long)
-    verdict = by_length(layer, max(shape, default=1))
-    if layer.outputs is None and not layer.ranks and not layer.factors and (beside := tensors.beside(layer)):
+    kept = len(shape) > 1 and long in (0, 1)
+    verdict = by_side(layer, long) if kept else by_length(layer, max(shape, default=1))
+    if not kept and layer.outputs is None and not layer.factors and (beside := tensors.beside(layer)):
         names = ", ".join(clipped(key) for key in beside[:2])
         verdict = noted(verdict, say("beside", keys=names))
     return noted(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
@@ -287,16 +302,36 @@ def by_side(layer: Layer, long: int) -> LayerVerdict:
     if long == 1 and len(shape) > 2 and not only_here(layer) and layer.outputs == layer.inputs in (n, None):
         outward = FAMILIES[layer.family].get("convolution_side", 0) == 1  # peft has (1, out, 1, 1)
         return replace(told(layer, axis_of(layer, outward), "fair", "convolution"), open=True)
+    if long == 1 and len(shape) == 2 and in_doubt(layer):
+        return replace(told(layer, axis_of(layer, False), "fair", "unusual"), open=True)
     side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0
     outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
+    if layer.outputs is None and layer.turned and n not in (layer.turned[0][0], layer.turned[1][1]):
+        return untold(layer, "turned", n=n)
     if own is None or own == n:
         return told(layer, axis_of(layer, outward), "certain", "length" if side else "kept", n=n)
+    if groups_by(layer, n):
+        return told(layer, "per input", "fair", "group", n=n, groups=groups_by(layer, n))
     if other == n:
         what = things(layer) if outward else "outputs"
         sure = "certain" if side or len(shape) > 2 else "fair"
         return told(layer, axis_of(layer, not outward), sure, "other side", n=n, things=what)
     return untold(layer, "neither side")
+
+
+def in_doubt(layer: Layer) -> bool:
+    """Whether m lies as no magnitude of this library does, and nothing tells its sides apart."""
+    told_apart = layer.outputs != layer.inputs or layer.outputs not in (max(layer.magnitude.shape), None)
+    return FAMILIES[layer.family].get("writes") == "per output" and not layer.embedding and not told_apart
+
+
+def groups_by(layer: Layer, n: int) -> int:
+    """How many groups a convolution has if n is the number of a group's inputs, 0 where it cannot be."""
+    if not layer.convolution or not layer.outputs or n in (0, layer.outputs, layer.inputs) or layer.inputs % n:
+        return 0
+    groups = layer.inputs // n
+    return groups if layer.outputs % groups == 0 else 0
 
 
 def only_here(layer: Layer) -> bool:
@@ -307,12 +342,21 @@ def only_here(layer: Layer) -> bool:
 def by_length(layer: Layer, n: int) -> LayerVerdict:
     """m is flat, so only its length can tell."""
     if layer.outputs is None:
-        return untold(layer, "no sizes")
+        return untold(layer, unsized(layer), n=n)
     if layer.outputs == layer.inputs == n:
         return replace(untold(layer, "square"), open=True)
+    if groups := groups_by(layer, n):
+        return told(layer, "per input", "fair", "group", n=n, groups=groups)
     if n not in (layer.outputs, layer.inputs):
         return untold(layer, "other length", n=n)
     return told(layer, axis_of(layer, n == layer.outputs), "certain", "length", n=n)
+
+
+def unsized(layer: Layer) -> str:
+    """Why neither A and B nor the base tell a layer's sizes."""
+    if layer.ranks:
+        return "empty sizes"
+    return "turned" if layer.turned else "flat kernel" if layer.factors else "no sizes"
 
 
 def axis_of(layer: Layer, outward: bool) -> Axis:
@@ -327,7 +371,7 @@ def told(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **valu
     """A verdict whose evidence is this sentence about m and its layer."""
     entry, sizes = layer.magnitude, (layer.outputs, layer.inputs)
     known = {"m": entry.shape, "axis": axis, "family": layer.family, "outputs": sizes[0], "inputs": sizes[1]}
-    known |= dict(zip("AB", layer.ranks or (), strict=False)) | {"things": things(layer)} | values
+    known |= dict(zip("AB", layer.ranks or layer.turned, strict=False)) | {"things": things(layer)} | values
     evidence = say(sentence, **known)
     return LayerVerdict(layer.name, entry.key, layer.family, entry.shape, *sizes, None, axis, confidence, evidence)
 

@@ -3,7 +3,8 @@
     W' = m (W + s BA) / |W + s BA|, the norms over each output's or each input's numbers
 
 Layer by layer and in pieces, into a copy of the base's files: a merged weight has the place, shape and dtype that it had. The
-numbers are computed in float32, in float64 for a base of float64, and then rounded once, to the nearest.
+numbers are computed in float32, in float64 for a base of float64, and then rounded once, to the nearest. A weight that would
+not be finite so is refused.
 """
 
 import json
@@ -12,11 +13,12 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from ..text import clipped
@@ -25,9 +27,19 @@ from .families import FACTOR, FORMS, Layer, part
 from .files import CONFIG, Checkpoint, config_of, read, read_adapter
 from .judging import Axis, LayerVerdict, Place, judged_places, shown
 from .rules import matched
-from .safetensors import PIECE, Entry, Reader, Refused, decoded, open_files
+from .safetensors import FLOATS, PIECE, Entry, Reader, Refused, decoded, open_files
 
-WRITTEN = ("F64", "F32", "F16", "BF16")
+EIGHTHS = {"F8_E4M3": (3, 7), "F8_E5M2": (2, 15)}  # bits of the fraction, and what is added to an exponent
+# The least number that is rounded to none, or to infinity.
+BEYOND = {
+    "F64": math.inf,
+    "F32": math.inf,
+    "F16": 65520,
+    "BF16": 2.0**128 - 2.0**119,
+    "F8_E4M3": math.nextafter(464, 465),
+    "F8_E5M2": 61440,
+}
+BESIDE = (".json", ".txt", ".model", ".jinja")
 Progress = Callable[[int, int], None]
 
 
@@ -80,12 +92,15 @@ def merge(
                 for job in its_jobs:
                     written.seek(job.entry.start)
                     for rows in merged(job, tensors, read_entry):
+                        refuse_infinite(job, rows)
                         written.write(encoded(rows, job.entry.dtype))
                     done += job.entry.size
                     if progress:
                         progress(done, size)
-        for index in indexes(base):
-            shutil.copyfile(index, half / index.relative_to(folder_of(base)))
+        for file in (*indexes(base), *beside(base)):
+            target = half / file.relative_to(folder_of(base))
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
     return jobs
 
 
@@ -109,6 +124,7 @@ def extract(
     with open_files() as read_entry, np.errstate(all="ignore"):
         for job in jobs:
             change = np.concatenate(list(merged(job, tensors, read_entry))).reshape(job.entry.shape)
+            refuse_infinite(job, change)
             change -= dense(job.entry, read_entry)
             factors, error = low_rank(job, change, rank)
             found |= factors
@@ -124,24 +140,39 @@ def extract(
     return errors
 
 
+def refuse_infinite(job: Job, rows: np.ndarray) -> None:
+    """NaN is in neither order with any number."""
+    if not (rows.max(initial=0) < BEYOND[job.entry.dtype] and -rows.min(initial=0) < BEYOND[job.entry.dtype]):
+        raise cannot(
+            job.place.layer,
+            f"a merged number is NaN, infinity or too large for {job.entry.dtype}, in which the base stores this weight. "
+            "Look for NaN in the adapter's and the base's numbers, and at alpha.",
+        )
+
+
 @contextmanager
 def making(out: Path) -> Iterator[Path]:
     """A path beside `out`, which takes its place when all is written: of a failure nothing stays, and nothing is written over."""
+    if not out.name:
+        raise Refused(f"{clipped(str(out))} is a folder's place and no new name: give one")
     half = out.with_name(f"{out.name}.part")
-    for path in (out, half):
-        if os.path.lexists(path):
-            raise Refused(f"{clipped(path.name)} is there already, and nothing is written over: give a new name")
+    if os.path.lexists(out):
+        raise Refused(f"{clipped(out.name)} is there already, and nothing is written over: give a new name")
+    if os.path.lexists(half):
+        raise Refused(
+            f"{clipped(half.name)} is there, of a run that goes on or was cut off: remove it, or give a new name"
+        )
     if not os.path.isdir(out.parent):
         raise Refused(f"the folder {clipped(out.parent.name)} is not there: make it first")
     try:
         yield half
         os.rename(half, out)
     except BaseException as error:
-        shutil.rmtree(half, ignore_errors=True) if os.path.isdir(half) else half.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise Refused(
-                f"{clipped(out.name)} could not be written ({error.strerror}); nothing of it was left"
-            ) from None
+        with suppress(OSError):
+            shutil.rmtree(half, ignore_errors=True) if os.path.isdir(half) else half.unlink(missing_ok=True)
+        if isinstance(error, OSError | SafetensorError):
+            why = clipped(getattr(error, "strerror", "") or str(error))
+            raise Refused(f"{clipped(out.name)} could not be written ({why}); nothing of it was left") from None
         raise
 
 
@@ -159,6 +190,18 @@ def indexes(base: Path) -> list[Path]:
     return [*base.glob("*.safetensors.index.json"), *base.glob("*/*.safetensors.index.json")]
 
 
+def beside(base: Path) -> list[Path]:
+    """What a model's folder has beside its weights and is loaded with: configurations and tokenizers."""
+    if not os.path.isdir(base):
+        return []
+    files = [*base.glob("*"), *base.glob("*/*")]
+    return [
+        file
+        for file in files
+        if file.suffix in BESIDE and not file.name.endswith(".index.json") and os.path.isfile(file)
+    ]
+
+
 def jobs_of(adapter: Checkpoint, base: Checkpoint, path: Path, per: str | None, alpha: float | None) -> list[Job]:
     """What there is to do, or one sentence of why a layer cannot be merged: half a merged adapter is another adapter."""
     pairs = judged_places(adapter, base)
@@ -168,10 +211,15 @@ def jobs_of(adapter: Checkpoint, base: Checkpoint, path: Path, per: str | None, 
     jobs = []
     for verdict, place in pairs:
         layer = place.layer
-        if place.stored not in READ or place.stored == "unknown" or place.found.entry.dtype not in WRITTEN:
+        if place.stored not in READ or place.stored == "unknown" or verdict.broken or not layer.factors or layer.ranks:
             raise cannot(layer, verdict.evidence.strip())
-        if verdict.broken or not layer.factors:
-            raise cannot(layer, verdict.evidence.strip())
+        for key in (layer.magnitude.key, *layer.factors, *second_of(layer)):
+            if key not in adapter.entries:
+                raise cannot(layer, f"{clipped(key)} is not in {adapter.name}.")
+            if adapter.entries[key].dtype not in FLOATS:
+                raise cannot(
+                    layer, f"{clipped(key)} is stored as {adapter.entries[key].dtype}, whose values are not read."
+                )
         if place.found.entry in taken:
             raise cannot(layer, "Its weight has two magnitudes.")
         taken.add(place.found.entry)
@@ -181,6 +229,11 @@ def jobs_of(adapter: Checkpoint, base: Checkpoint, path: Path, per: str | None, 
 
 def cannot(layer: Layer, why: str) -> Refused:
     return Refused(f"{shown(layer.name)} cannot be merged, so nothing is: {why}")
+
+
+def stem_of(layer: Layer) -> str:
+    """The layer's name as its factors' keys have it."""
+    return FACTOR.fullmatch(layer.factors[0])[1] or ""
 
 
 def refuse_rest(adapter: Checkpoint, layers: list[Layer]) -> None:
@@ -212,24 +265,53 @@ def scale_of(layer: Layer, adapter: Checkpoint, config: dict, alpha: float | Non
     rank = rank_of(layer, adapter.entries)
     if rank is None:  # whole matrices, which nothing scales
         return 1.0
-    own = adapter.entries.get(part(layer.factors[0].removesuffix(layer.form[0]).removesuffix("."), "alpha"))
-    if own and alpha is None:
-        with open_files() as read_entry:
-            return float(decoded(read_entry(own), own.dtype)[0]) / rank
-    patterns = config.get("alpha_pattern") or {}
-    said = next(
-        (value for end, value in patterns.items() if matched(rf"(?:.*\.)?{end}", layer.name)), config.get("lora_alpha")
-    )
-    alpha = said if alpha is None else alpha
-    if not isinstance(alpha, int | float):
+    own = adapter.entries.get(part(stem_of(layer), "alpha"))
+    if alpha is not None:
+        said = alpha
+    elif own:
+        return checked(alpha_in(own), own.key) / rank
+    elif isinstance(parameters := config.get("lora_parameters"), dict):  # mlx-lm's, which says the whole factor
+        return checked(parameters.get("scale"), f"the scale in {CONFIG}")
+    else:
+        said = pattern_for(layer, config.get("alpha_pattern"), config.get("lora_alpha"))
+    if said is None:
         raise Refused(
             f"{adapter.name} has no alpha, and no {CONFIG} beside it says one: put that there, or add --alpha"
         )
-    return alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+    return checked(said, "alpha") / (math.sqrt(rank) if config.get("use_rslora") is True else rank)
+
+
+def alpha_in(entry: Entry) -> float | None:
+    """The one number of a tensor, which some tools write as a whole one."""
+    whole = {"I64": "<i8", "I32": "<i4"}.get(entry.dtype)
+    if math.prod(entry.shape) != 1 or not (whole or entry.dtype in FLOATS):
+        return None
+    with open_files() as read_entry:
+        raw = read_entry(entry)
+        return float((np.frombuffer(raw, whole) if whole else decoded(raw, entry.dtype))[0])
+
+
+def checked(number: object, name: str) -> float:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+        raise Refused(f"{clipped(name)} is no number above 0: correct it, or add --alpha")
+    return number
+
+
+def pattern_for(layer: Layer, patterns: object, other: object) -> object:
+    """The first of peft's patterns that the layer's name ends in."""
+    for end, value in patterns.items() if isinstance(patterns, dict) else ():
+        try:
+            if matched(rf"(?:.*\.)?(?:{end})", layer.name):
+                return value
+        except re.error:
+            raise Refused(f"alpha_pattern in {CONFIG} has {clipped(end)}, which is no pattern: correct it") from None
+    return other
 
 
 def rank_of(layer: Layer, entries: Mapping[str, Entry]) -> int | None:
     """The first rank that the factors' sides name, None where they are whole matrices."""
+    if layer.turned:
+        return layer.turned[0][FORMS_OF[layer.form][layer.form[0]].index("inputs")]
     for key, words in zip(layer.factors, FORMS_OF[layer.form].values(), strict=True):
         for word, side in zip(words, entries[key].shape, strict=False):
             if word in ("rank", ""):
@@ -241,7 +323,7 @@ FORMS_OF = {tuple(form["sides"]): form["sides"] for form in FORMS}
 
 
 def dense(entry: Entry, read_entry: Reader) -> np.ndarray:
-    """A tensor in its shape, to compute with: float32, or float64 where it is stored so."""
+    """A tensor of FLOATS in its shape, to compute with: float32, or float64 where it is stored so."""
     kind = np.float64 if entry.dtype == "F64" else np.float32
     return decoded(read_entry(entry), entry.dtype).astype(kind).reshape(entry.shape)
 
@@ -283,41 +365,92 @@ def ratio(magnitude: np.ndarray, norms: np.ndarray) -> np.ndarray:
 def change_of(job: Job, adapter: Checkpoint, read_entry: Reader) -> Callable[[slice], np.ndarray]:
     """Rows of s BA, or of what the library of these names has in its place, as (a, b times kernel) of the stored weight."""
     layer, shape = job.place.layer, job.entry.shape
-    sides = FORMS_OF[layer.form]
-    factors = {end: dense(adapter.entries[key], read_entry) for end, key in zip(sides, layer.factors, strict=True)}
-    if any(end.endswith(("_t1", "_t2")) for end in factors):
-        raise cannot(layer, "Its factors have a core, which is not known here.")
+    factors = {end: dense(adapter.entries[key], read_entry) for end, key in zip(layer.form, layer.factors, strict=True)}
+    turned = job.place.stored == "in, out"
     if "diff" in factors or any(end.startswith("lokr") for end in factors):
         whole = factors["diff"] if "diff" in factors else kronecker(factors, len(shape))
-        size, pairs = whole.size, []
-        whole = (
-            (whole.T if job.place.stored == "in, out" else whole).reshape(shape[0], -1)
-            if size == math.prod(shape)
-            else whole
-        )
-    elif any(end.startswith("hada") for end in factors):
-        b, a = (dense(adapter.entries[key], read_entry) for key in second_of(layer))
-        pairs = [(factors["hada_w1_a"], factors["hada_w1_b"]), (a, b)]
+        if whole.size != math.prod(shape):
+            raise cannot(layer, f"its factors multiply to {whole.size:,} numbers, and its weight is {shape}.")
+        whole = (whole.T if turned else whole).reshape(shape[0], -1)
+        product = whole.__getitem__
     else:
-        pairs = [flattened(factors, sides)]
-    if pairs:
-        if job.place.stored == "in, out":
-            pairs = [(right.T, left.T) for left, right in pairs]
-        size = pairs[0][0].shape[0] * pairs[0][1].shape[1]
-    if size != math.prod(shape) or any(left.shape[1] != right.shape[0] for left, right in pairs):
-        raise cannot(layer, f"BA has {size:,} numbers for a weight {shape}, as in a convolution in groups.")
+        second = {key.rpartition(".")[2]: dense(adapter.entries[key], read_entry) for key in second_of(layer)}
+        pairs = [(right.T, left.T) if turned else (left, right) for left, right in pairs_of(layer, factors, second)]
+        refuse_other_sizes(layer, pairs, shape)
+
+        def product(part: slice) -> np.ndarray:
+            return math.prod([left[part] @ right for left, right in pairs])
 
     def rows(part: slice) -> np.ndarray:
-        product = math.prod([left[part] @ right for left, right in pairs]) if pairs else whole[part].copy()
-        product *= product.dtype.type(job.scale)
-        return product
+        change = product(part)
+        return change * change.dtype.type(job.scale)
 
     return rows
 
 
+Pair = tuple[np.ndarray, np.ndarray]  # (outputs, rank) and (rank, inputs times kernel)
+
+
+def pairs_of(layer: Layer, factors: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> list[Pair]:
+    """One pair of matrices, and of LoHa, whose products are multiplied number by number, two."""
+    if any(end.startswith("hada") for end in factors):
+        return [hadamard(factors, 1), hadamard(second, 2)]
+    if "lora_mid.weight" in factors:
+        down, up, mid = (factors[f"lora_{end}.weight"] for end in ("down", "up", "mid"))
+        return [(flat(up), cored(mid, flat(down)))]
+    sides = FORMS_OF[layer.form]
+    if not layer.turned:
+        return [flattened(factors, sides)]
+    a, b = (factors[end] for end in layer.form)
+    if sides[layer.form[0]][0] == "inputs":
+        return [(b, a)]
+    if layer.outputs == layer.inputs:
+        raise cannot(
+            layer,
+            f"A is {a.shape} and B is {b.shape}: on a square layer nothing tells whether it adds A B or its transpose.",
+        )
+    return [(a, b)] if a.shape[0] == layer.outputs else [(b.T, a.T)]
+
+
+def hadamard(factors: dict[str, np.ndarray], half: int) -> Pair:
+    up, down = (factors[f"hada_w{half}_{end}"] for end in "ab")
+    core = factors.get(f"hada_t{half}")
+    return (up, down) if core is None else (up.T, cored(core, down))  # beside a core, up is (rank, outputs)
+
+
+def flat(factor: np.ndarray) -> np.ndarray:
+    return factor.reshape(factor.shape[0], -1)
+
+
+def cored(core: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """A Tucker core (rank, rank, *kernel) times (rank, inputs), as (rank, inputs times kernel)."""
+    return flat(np.moveaxis(np.tensordot(core, right, ([1], [0])), -1, 1))
+
+
+def refuse_other_sizes(layer: Layer, pairs: list[Pair], shape: tuple[int, ...]) -> None:
+    a, width = shape[0], math.prod(shape[1:])
+    if any(left.shape[1] != right.shape[0] for left, right in pairs):
+        raise cannot(
+            layer, "A and B are both of groups, each of its own numbers, as no library known here trains them."
+        )
+    left, right = pairs[0]
+    if len(shape) > 2 and left.shape[0] == a and right.shape[1] % width == 0 and right.shape[1] != width:
+        raise cannot(
+            layer,
+            f"its weight {shape} is a convolution's in groups, and B A goes over the inputs of all {right.shape[1] // width} groups: "
+            "no weight of this shape is their sum.",
+        )
+    if any((left.shape[0], right.shape[1]) != (a, width) for left, right in pairs):
+        raise cannot(layer, f"B A is ({left.shape[0]}, {right.shape[1]}), and its weight is {shape}.")
+
+
 def second_of(layer: Layer) -> tuple[str, ...]:
     """The keys of LoHa's second pair, which has the sizes of the first."""
-    return tuple(key.replace("hada_w1_", "hada_w2_") for key in layer.factors if "hada_w1_" in key)
+    return tuple(
+        re.sub(r"hada_([wt])1(?=\w*$)", r"hada_\g<1>2", key)
+        for end, key in zip(layer.form, layer.factors, strict=True)
+        if end.startswith("hada")
+    )
 
 
 def kronecker(factors: dict[str, np.ndarray], sides: int) -> np.ndarray:
@@ -329,6 +462,9 @@ def kronecker(factors: dict[str, np.ndarray], sides: int) -> np.ndarray:
 def whole_of(factors: dict[str, np.ndarray], name: str) -> np.ndarray:
     if name in factors:
         return factors[name]
+    if name == "lokr_w2" and "lokr_t2" in factors:
+        core = cored(factors["lokr_t2"], factors["lokr_w2_b"])
+        return (factors["lokr_w2_a"].T @ core).reshape(-1, factors["lokr_w2_b"].shape[1], *factors["lokr_t2"].shape[2:])
     return factors[f"{name}_a"] @ factors[f"{name}_b"].reshape(factors[f"{name}_b"].shape[0], -1)
 
 
@@ -343,21 +479,35 @@ def flattened(factors: dict[str, np.ndarray], sides: dict[str, list[str]]) -> tu
 
 def encoded(numbers: np.ndarray, dtype: str) -> bytes:
     """In the dtype of the file, rounded once, to the nearest and of two equally near to the even one."""
+    if dtype in EIGHTHS:
+        return eighths_of(np.ascontiguousarray(numbers, "<f4"), *EIGHTHS[dtype]).tobytes()
     if dtype != "BF16":
         return (
             np.ascontiguousarray(numbers, f"<f{numbers.itemsize}")
             .astype({"F64": "<f8", "F32": "<f4", "F16": "<f2"}[dtype])
             .tobytes()
         )
-    bits = np.ascontiguousarray(numbers, "<f4").view("<u4")
-    odd = bits >> 16
+    return shortened(np.ascontiguousarray(numbers, "<f4"), 16).astype("<u2").tobytes()
+
+
+def shortened(numbers: np.ndarray, cut: int) -> np.ndarray:
+    """The bits of float32 without the last ones, rounded."""
+    bits = numbers.view("<u4")
+    odd = bits >> cut
     odd &= 1
     odd += bits
-    odd += 0x7FFF
-    odd >>= 16
-    rounded = odd.astype("<u2")
-    rounded[np.isnan(numbers)] = 0x7FC0
-    return rounded.tobytes()
+    odd += (1 << cut - 1) - 1
+    odd >>= cut
+    return odd
+
+
+def eighths_of(numbers: np.ndarray, fraction: int, bias: int) -> np.ndarray:
+    """Bytes of a format of eight bits; below its least exponent numbers are equally far apart."""
+    size = np.abs(numbers)
+    normal = shortened(size, 23 - fraction).astype("<i4") - (127 - bias << fraction)
+    below = np.rint(size * 2.0 ** (bias - 1 + fraction))
+    found = np.where(size < 2.0 ** (1 - bias), below, normal).astype("u1")
+    return found | np.signbit(numbers).astype("u1") << 7
 
 
 def low_rank(job: Job, change: np.ndarray, rank: int) -> tuple[dict[str, np.ndarray], float]:

@@ -44,9 +44,9 @@ class Slopes:
 
 @dataclass(frozen=True)
 class Fit:
-    """`why`: "tell", "drifted" or "neither", and "few" or "alike" where no slopes exist. `compared` numbers were used."""
+    """`why`: "tell", "drifted" or "neither", and "few", "constant" or "alike" where no slopes exist. `compared` numbers were used."""
 
-    why: Literal["tell", "drifted", "neither", "few", "alike"]
+    why: Literal["tell", "drifted", "neither", "few", "constant", "alike"]
     compared: int
     axis: Literal["per output", "per input"] | None = None
     confidence: Literal["high", "fair", "none"] = "none"
@@ -56,10 +56,12 @@ class Fit:
 def fit(magnitude: np.ndarray, per_output: np.ndarray, per_input: np.ndarray) -> Fit:
     """All three are (n,) float64; the latter two are norms of the base weight (n, n)."""
     magnitude, per_output, per_input = (np.asarray(one, np.float64) for one in (magnitude, per_output, per_input))
-    kept = (magnitude > 0) & (per_output > 0) & (per_input > 0)
+    kept = np.all([np.isfinite(one) & (one > 0) for one in (magnitude, per_output, per_input)], axis=0)
     count = int(kept.sum())
     if count < FEWEST:
         return Fit("few", count)
+    if np.ptp(magnitude[kept]) == 0:
+        return Fit("constant", count)
     x, p, q = (centred(tamed(np.log(values[kept]))) for values in (magnitude, per_output, per_input))
     spp, sqq, spq, sxp, sxq = (float(one @ other) for one, other in ((p, p), (q, q), (p, q), (x, p), (x, q)))
     determinant = spp * sqq - spq * spq

@@ -2,33 +2,16 @@
 // The rules are those of dorabook/checkpoint/base.py, whose words explain them.
 import { files, names as rules } from "../../../checkpoint/rules.json";
 import { part } from "./families.js";
-import { each, matched, ofNames, rewritten } from "./rules.js";
+import { canonical } from "./names.js";
+import { each, matched, ofNames } from "./rules.js";
 
-const WEIGHT = ofNames(rules.weight), WRAPPERS = ofNames(rules.wrappers, "g"), BLOCK = ofNames(rules.block);
-const NEUTRAL = ofNames(`^(?:${rules.neutral})*(?=.)`);
-const COMPONENTS = Object.entries(rules.components).map(([word, begins]) => [word, ofNames(`^(?:${begins})(?=.)`)]);
-const SPELLINGS = rules.spellings.map(([pattern, replacement]) => [ofNames(pattern), replacement]);
+const WEIGHT = ofNames(rules.weight);
 
 /** Letters, of which one outside the first plane is two of a string's units. */
 const isShort = (name) => name.length <= rules.longest || (name.length <= 2 * rules.longest && [...name].length <= rules.longest);
 
 /** How a weight is stored whose values are looked at. */
 export const READ = ["out, in", "in, out", "unknown"];
-
-/** [the part of a model that a name is in, "" where it does not say, and the layer's name there, in one library's spelling]. */
-export function canonical(name) {
-  let rest = name.replaceAll(".", "_").replace(WRAPPERS, "").replace(/^_+|_+$/g, "") || name;
-  let component = "";
-  rest = rest.replace(NEUTRAL, "");
-  for (const [word, begins] of COMPONENTS) {
-    if (!begins.test(rest)) continue;
-    component = word;
-    rest = rest.replace(begins, "").replace(NEUTRAL, "");
-    break;
-  }
-  rest = rest.replace(BLOCK, (block) => rules.blocks[block] ?? block);
-  return [component, rewritten(SPELLINGS, rest)];
-}
 
 /** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows }, or null. */
 export function* baseFinder(layers, adapter, base) {
@@ -38,22 +21,27 @@ export function* baseFinder(layers, adapter, base) {
   yield* each(short, ({ name }) => spelled.add(canonical(name)[1]));
   const { more, less } = yield* beginningsOf(spelled, named);
 
-  /** Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one. */
+  /**
+   * Of the same part of the model, or of any where the base does not say; a name that does not say is of the main one.
+   * It may also be of a text encoder that is alone, but never of what sees or hears.
+   */
   function inPart(component, rest) {
     const held = named.get(rest);
     if (!held) return [];
     if (held.has(component)) return held.get(component);
-    return component ? held.get("") ?? [] : held.get(rules.main) ?? [...held.values()].flat();
+    if (component) return held.get("") ?? [];
+    return held.get(rules.main) ?? [...held].flatMap(([one, keys]) => (rules.aside.includes(one) ? [] : keys));
   }
 
-  function begun(rest) {
+  /** A layer of a model of several parts that says its own is under no words of the base's: they may say another part. */
+  function begun(component, rest) {
     const all = [rest];
-    if (more) all.push(`${more}_${rest}`);
+    if (more && component !== rules.main && !rules.aside.includes(component)) all.push(`${more}_${rest}`);
     if (less && rest.startsWith(`${less}_`)) all.push(rest.slice(less.length + 1));
     return all;
   }
 
-  const called = (component, rest) => begun(rest).map((one) => inPart(component, one)).find((keys) => keys.length) ?? [];
+  const called = (component, rest) => begun(component, rest).map((one) => inPart(component, one)).find((keys) => keys.length) ?? [];
 
   /** Its rows of a weight that holds several layers in one; the whole one where their order is not known. */
   function fused(layer) {
@@ -151,16 +139,19 @@ function ofWhole(tensor, { outputs, inputs, embedding }, place) {
 export function storage(layer, weight, base) {
   const { shape, dtype, key } = weight;
   if (shape.includes(0)) return "empty";
-  if (!files.floats.includes(dtype)) return "quantised";
-  if (weight.rows) return "out, in";
-  if (weight.whole) return "fused";
-  const how = sides(layer, shape), name = key.replace(WEIGHT, "");
+  if (!files.floats.includes(dtype)) return "IU".includes(dtype[0]) ? "quantised" : "unread";
+  if (base && rules.states.some((end) => base.tensors.has(part(key, end)))) return "quantised"; // four bits may be stored as another dtype's
+  const how = weight.rows ? "out, in" : weight.whole ? "fused" : sides(layer, shape), name = key.replace(WEIGHT, "");
   return how && base && dtype.startsWith("F8") && rules.scales.some((end) => base.tensors.has(part(name, end))) ? "scaled" : how;
 }
 
-function sides({ name, outputs, inputs, embedding }, shape) {
+function sides({ name, outputs, inputs, embedding, turned: factors }, shape) {
   const [a, b] = shape;
   if (embedding) return outputs === null || (a === inputs && b === outputs) ? "in, out" : null;
+  if (outputs === null && factors.length) {
+    const pair = [factors[0][0], factors[1][1]];
+    if (shape.length !== 2 || !(pair[0] === a ? pair[1] === b : pair[0] === b && pair[1] === a)) return null;
+  }
   if (outputs === null) return shape.length === 2 && (a === b || mayBeTurned(name)) ? "square" : "out, in";
   const fits = a === outputs && (b === inputs || (shape.length > 2 && inputs % b === 0));
   const turned = shape.length === 2 && a === inputs && b === outputs;

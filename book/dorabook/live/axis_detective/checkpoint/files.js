@@ -9,7 +9,7 @@ const CONFIG = "adapter_config.json";
 
 /**
  * { adapter: { source, tensors, stems, layers, saysDora }, base: { name, tensors } or null }; a base's tensors are { source, key, dtype, shape, start, end }.
- * saysDora is the name of a chosen configuration that says so, or "".
+ * saysDora is that a chosen configuration says so, peft's or mlx-lm's, or "".
  */
 export function* openFiles(all) {
   const configs = all.length > 1 ? all.filter(({ name }) => name === CONFIG) : [];
@@ -32,7 +32,8 @@ export function* openFiles(all) {
   const adapter = adapters[0] ?? opened.reduce((one, other) => (other.source.size < one.source.size ? other : one));
   const rest = opened.filter((one) => one !== adapter);
   for (const source of configs) {
-    if ((yield* asJson(source))?.use_dora === true) adapter.saysDora = CONFIG;
+    const config = yield* asJson(source), says = config?.use_dora === true ? "use_dora" : config?.fine_tune_type === "dora" ? "dora" : "";
+    if (says) adapter.saysDora = `${CONFIG} says ${says}`;
   }
   const maps = [];
   for (const source of indexes.filter(({ name }) => name.endsWith(".index.json") || (rest.length && indexes.length === 1))) {

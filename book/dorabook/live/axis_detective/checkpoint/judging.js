@@ -1,10 +1,10 @@
 // Which axis an adapter's magnitudes lie along: by shape, and where a layer is square by its base weight's norms.
 // The rules and every sentence are those of dorabook.checkpoint, from rules.json; a test runs both on the same files.
 // What is wrong with one layer, or with its weight in the base, is said of that layer: it takes nothing from what shapes tell.
-import { distance, families, files, names } from "../../../checkpoint/rules.json";
+import { distance, families, files, fit, names } from "../../../checkpoint/rules.json";
 import { READ, baseFinder, mayBeTurned, squareStorage, storage } from "./base.js";
 import { openFiles } from "./files.js";
-import { besideOf, isFactor, isRead, underOf } from "./families.js";
+import { besideOf, isFactor, isRead, stemsOf, underOf } from "./families.js";
 import { reportOf, shown } from "./report.js";
 import { each, matched, say } from "./rules.js";
 import { clipped } from "./text.js";
@@ -30,7 +30,7 @@ export function* judge(sources) {
     sure.get(magnitude).set(axis, (sure.get(magnitude).get(axis) ?? 0) + 1);
   }
   yield* each(layers, (layer) => addNeighbours(layer, sure.get(layer.family.magnitude) ?? new Map()));
-  return { ...reportOf(layers, adapter.source.name, ofBase(layers, adapter, base)), layers };
+  return { ...reportOf(layers, adapter.source.name, yield* ofBase(layers, adapter, base)), layers };
 }
 
 function* noMagnitudes({ source, tensors, stems, saysDora }) {
@@ -38,7 +38,9 @@ function* noMagnitudes({ source, tensors, stems, saysDora }) {
   const known = { name: clipped(source.name), ends: `${ends.join(", ")} or ${last}` }, found = yield* unknownName(tensors, stems);
   if (found) return say("unknown name", { ...known, ...found });
   if (saysDora) return say("not saved", { ...known, config: saysDora });
-  return say(stems.size || [...tensors.keys()].some((key) => key.includes("lora")) ? "a LoRA" : "no magnitudes", known);
+  const { first } = stems;
+  if (!first) return say("no magnitudes", known);
+  return say(first.includes("lora_") || first.includes(".lora") ? "a LoRA" : "factors", { ...known, key: clipped(first) });
 }
 
 /** The first list of numbers beside A and B that is none of what libraries put there too. */
@@ -46,7 +48,7 @@ function* unknownName(tensors, stems) {
   const above = (name) => name.slice(0, Math.max(0, name.lastIndexOf(".")));
   for (const [key, { shape }] of tensors) {
     if (shape.filter((side) => side > 1).length !== 1 || !isRead(key) || isFactor(key) || matched(names["no magnitudes"], key)) continue;
-    const layer = [above(key), above(above(key))].find((stem) => stem && stems.has(stem.replaceAll(".", "_")));
+    const layer = [above(key), above(above(key))].find((stem) => stem && stems.plain.has(stem.replaceAll(".", "_")));
     if (layer) return { key: clipped(key), shape, layer: clipped(layer) };
     yield null;
   }
@@ -94,18 +96,26 @@ function takeSizes(layer) {
 
 const hasFactors = ({ ranks }) => ranks !== null && !ranks.flat().includes(0);
 
-/** What is wrong with the base for every layer, "" where it has some. */
-function ofBase(layers, adapter, base) {
-  if (!base) return "";
-  const shard = matched(names.shard, base.name), plain = (digits) => digits.replace(/^0+/, "") || "0";
-  const one = shard ? say("summary shard", { base: base.name, one: plain(shard[1]), all: plain(shard[2]) }) : "";
+/** What is wrong with the base for every layer, "" where it has some; also of an adapter that lacks A and B, being a shard. */
+function* ofBase(layers, adapter, base) {
+  if (!base) return layers.some(({ outputs }) => outputs === null) ? ofShard(clipped(adapter.source.name)) : "";
+  const one = ofShard(base.name);
   const said = { name: clipped(adapter.source.name), base: base.name }, found = layers.filter(({ weight }) => weight);
   if (!found.length) {
+    if (!base.tensors.size) return say("summary empty", said);
+    const { first } = yield* stemsOf(base.tensors);
+    if (first) return say("summary factors", { ...said, key: clipped(first) });
     const [, hint] = names.hints.find(([pattern]) => matched(pattern, layers[0].name));
     return `${say("summary unmatched", { ...said, layer: shown(layers[0]), hint })} ${one}`.trim();
   }
   if (found.every(({ stored }) => !stored)) return say("summary misfit", { ...said, layer: shown(found[0]) });
   return found.length < layers.length ? one : "";
+}
+
+/** That a file is one of several, by its name. */
+function ofShard(base) {
+  const shard = matched(names.shard, base), plain = (digits) => digits.replace(/^0+/, "") || "0";
+  return shard ? say("summary shard", { base, one: plain(shard[1]), all: plain(shard[2]) }) : "";
 }
 
 /** Adds to a layer: axis, confidence, evidence, far, broken, slopes, distance, and open where its shape tells nothing for certain. */
@@ -116,9 +126,9 @@ function* judgeLayer(layer, { source, tensors }, base, under) {
   const norms = READ.includes(layer.stored) ? yield* baseNorms(layer) : null;
   const finite = norms !== null && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
   const sound = magnitude !== null && magnitude.every(Number.isFinite);
-  if (finite && layer.stored === "unknown") {
+  if (norms && layer.stored === "unknown") {
     if (layer.open) layer.evidence = say("stored");
-  } else if (finite && sound) byValue(layer, magnitude, norms);
+  } else if (norms && magnitude) byValue(layer, magnitude, norms);
   layer.evidence += aboutBase(layer, base, norms !== null && !finite);
   if (finite && sound && layer.axis !== "cannot tell") addDistance(layer, magnitude, norms[layer.axis === "per output" ? "output" : "input"]);
   addNumbers(layer, tensor, magnitude);
@@ -135,6 +145,7 @@ function addNumbers(layer, { dtype }, magnitude) {
   if (broken) layer.evidence += say("broken", { broken });
   if (negative) layer.evidence += say("negative", { negative, all });
   if (zero) layer.evidence += say("zero m", { zero, all });
+  if (all >= fit.fewest && magnitude[0] !== 0 && magnitude.every((value) => value === magnitude[0])) layer.evidence += say("same m", { all });
   layer.broken = broken > 0 || (all > 0 && 4 * negative >= all);
 }
 
@@ -151,7 +162,7 @@ const things = ({ embedding }) => (embedding ? "tokens" : "inputs");
 
 /** A verdict whose evidence is this sentence about m and its layer. */
 function told(layer, axis, confidence, sentence, values = {}) {
-  const { shape: m, outputs, inputs, ranks } = layer, [A, B] = ranks ?? [];
+  const { shape: m, outputs, inputs, ranks, turned } = layer, [A, B] = ranks ?? turned;
   return { axis, confidence, evidence: say(sentence, { m, axis, family: layer.family.name, outputs, inputs, things: things(layer), A, B, ...values }) };
 }
 
@@ -163,9 +174,9 @@ function byShape(layer, under) {
   if (shape.includes(0)) return untold(layer, "no numbers");
   if (shape.filter((side) => side > 1).length > 1) return untold(layer, "shape");
   if (hasFactors(layer)) return untold(layer, "ranks");
-  if (shape.length > 1 && (long === 0 || long === 1)) return bySide(layer, shape[long], long);
-  const verdict = byLength(layer, Math.max(1, ...shape));
-  const beside = layer.outputs === null && !ranks && !layer.form.length ? besideOf(layer, under) : [];
+  const kept = shape.length > 1 && (long === 0 || long === 1);
+  const verdict = kept ? bySide(layer, shape[long], long) : byLength(layer, Math.max(1, ...shape));
+  const beside = !kept && layer.outputs === null && !layer.form.length ? besideOf(layer, under) : [];
   if (beside.length) verdict.evidence += say("beside", { keys: beside.map(clipped).join(", ") });
   if (ranks) verdict.evidence += say("no factors", { A: ranks[0], B: ranks[1] });
   return verdict;
@@ -178,20 +189,43 @@ function bySide(layer, n, long) {
   if (long === 1 && convolution && !onlyHere(layer) && outputs === inputs && (outputs === null || outputs === n)) {
     return { ...told(layer, axisOf(layer, second === 1), "fair", "convolution"), open: true };
   }
+  if (long === 1 && layer.shape.length === 2 && inDoubt(layer)) return { ...told(layer, axisOf(layer, false), "fair", "unusual"), open: true };
   const side = convolution ? second : 0, outward = long === side, [own, other] = outward ? [outputs, inputs] : [inputs, outputs];
+  const { turned } = layer;
+  if (outputs === null && turned.length && n !== turned[0][0] && n !== turned[1][1]) return untold(layer, "turned", { n });
   if (own === null || own === n) return told(layer, axisOf(layer, outward), "certain", side ? "length" : "kept", { n });
+  const groups = groupsBy(layer, n);
+  if (groups) return told(layer, "per input", "fair", "group", { n, groups });
   if (other === n) return told(layer, axisOf(layer, !outward), convolution ? "certain" : "fair", "other side", { n, things: outward ? things(layer) : "outputs" });
   return untold(layer, "neither side");
+}
+
+/** Whether m lies as no magnitude of this library does, and nothing tells its sides apart. */
+function inDoubt({ outputs, inputs, family, embedding, shape }) {
+  return family.writes === "per output" && !embedding && outputs === inputs && (outputs === null || outputs === Math.max(...shape));
+}
+
+/** How many groups a convolution has if n is the number of a group's inputs, 0 where it cannot be. */
+function groupsBy({ outputs, inputs, convolution }, n) {
+  if (!convolution || !outputs || n === 0 || n === outputs || n === inputs || inputs % n) return 0;
+  return outputs % (inputs / n) === 0 ? inputs / n : 0;
 }
 
 /** Whether only the library of these names writes such factors: then nobody else wrote m beside them. */
 const onlyHere = ({ form }) => form.length > 0 && !form.some((end) => end.includes("lora") || end.includes("linear"));
 
+/** Why neither A and B nor the base tell a layer's sizes. */
+function unsized({ ranks, turned, form }) {
+  if (ranks) return "empty sizes";
+  return turned.length ? "turned" : form.length ? "flat kernel" : "no sizes";
+}
+
 /** m is flat, so only its length can tell. */
 function byLength(layer, n) {
-  const { outputs, inputs } = layer;
-  if (outputs === null) return untold(layer, "no sizes");
+  const { outputs, inputs } = layer, groups = groupsBy(layer, n);
+  if (outputs === null) return untold(layer, unsized(layer), { n });
   if (outputs === inputs && outputs === n) return { ...untold(layer, "square"), open: true };
+  if (groups) return told(layer, "per input", "fair", "group", { n, groups });
   if (n !== outputs && n !== inputs) return untold(layer, "other length", { n });
   return told(layer, axisOf(layer, n === outputs), "certain", "length", { n });
 }

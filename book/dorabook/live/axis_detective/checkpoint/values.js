@@ -6,12 +6,13 @@ import { fixed } from "../../core/text.js";
 /**
  * magnitude, perOutput, perInput: Float64Arrays of one length; the latter are norms of the base weight.
  * Returns { axis: "per output" | "per input" | null, confidence, slopes: null or { output, outputError, input, inputError, z },
- * why: "few" | "alike" | "tell" | "drifted" | "neither", k }.
+ * why: "few" | "constant" | "alike" | "tell" | "drifted" | "neither", k }.
  */
 export function fitAxis(magnitude, perOutput, perInput) {
-  const kept = [...magnitude.keys()].filter((i) => magnitude[i] > 0 && perOutput[i] > 0 && perInput[i] > 0);
+  const kept = [...magnitude.keys()].filter((i) => [magnitude, perOutput, perInput].every((all) => all[i] > 0 && all[i] < Infinity));
   const k = kept.length;
   if (k < fit.fewest) return { axis: null, confidence: "none", slopes: null, why: "few", k };
+  if (kept.every((i) => magnitude[i] === magnitude[kept[0]])) return { axis: null, confidence: "none", slopes: null, why: "constant", k };
   const [x, p, q] = [magnitude, perOutput, perInput].map((all) => centred(tamed(kept.map((i) => Math.log(all[i])))));
   const spp = dot(p, p), sqq = dot(q, q), spq = dot(p, q), sxp = dot(x, p), sxq = dot(x, q);
   const determinant = spp * sqq - spq * spq;
