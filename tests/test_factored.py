@@ -172,11 +172,25 @@ def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
 
 
 @both_axes
-def test_left_alone_it_takes_the_road_of_the_rule(per, monkeypatch):
-    taken = []
+@pytest.mark.parametrize("size", [(4, 6), (512, 1024)])
+def test_left_alone_it_takes_the_road_of_the_rule(per, size, monkeypatch):
+    """A small one is not even asked about: the plain sum takes less time than the question."""
+    taken, parts = [], draw(*size, 2)
     monkeypatch.setattr(factored, "cheaper_road", lambda *shape, rank: taken.append((*shape, rank)) or "formed")
-    adapted_norms(*draw(4, 6, 2), scaling=1.0, per=per)
-    assert taken == [(4, 6, 2)]
+    torch.testing.assert_close(adapted_norms(*parts, scaling=1.0, per=per), plain(*parts, 1.0, per))
+    assert taken == ([] if size == (4, 6) else [(512, 1024, 2)])
+
+
+@both_axes
+@pytest.mark.parametrize("rank", [1, 3, 40])
+def test_the_slices_of_a_large_weight_are_as_long_as_one_another_and_longer_than_A(per, rank, monkeypatch):
+    """A of 40 rows would be read for each slice of 8; and three slices are 23, 23 and 22, not 32, 32 and 4."""
+    monkeypatch.setattr(factored, "WHOLE", 0)
+    monkeypatch.setattr(factored, "SLICE", 32 * 5)
+    parts = draw(68, 5, rank)
+    seen = [len(sums) for sums in factored._sums(*parts[:1], parts[1], parts[2], 1.0)]
+    assert seen == ([68] if rank == 40 else [23, 23, 22])
+    torch.testing.assert_close(adapted_norms(*parts, scaling=1.0, per=per, road="formed"), plain(*parts, 1.0, per))
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def norm_memory(
 ) -> int:
     """Elements alive at the peak of one layer's norm, beyond W, A, B and, for "factored", the kept |w|^2.
 
-    `slice_of`: "formed" holds so many elements of W + sBA at a time (at least 8 rows); None holds all of them.
+    `slice_of`: "formed" holds about so many elements of W + sBA at a time (8 rows or more, and 2 * rank); None holds all.
     `training`: peft's product with the identity is in the graph, so the identity lives until the layer's pass ends.
     The other two, and peft without gradients, keep nothing. For float32 and float64; half precisions are widened too.
     """
@@ -139,12 +139,11 @@ def norm_memory(
             2 * side * rank + side,  # that sum, the sum times the other factor, and its sums over the rank
             side * rank + 3 * side,  # that sum, the squared norms, what they are less of |w|^2, and the roots
         )
-    step = out if slice_of is None else min(out, max(8, slice_of // into))  # rows at a time
-    slices, rest = divmod(out, step)
-    several = slices > 1 or rest > 0
-    if per == "output":  # a full slice and the norms so far; the last rows and all norms; norms twice, to join them
-        return max(step * into + slices * step, rest * into + out, (1 + several) * out)
-    return step * into + (2 if slices > 1 else 1) * into  # a slice, its sums of squares, and those so far
+    slices = 1 if slice_of is None else -(-out // max(8, slice_of // into, 2 * rank))  # as many rows as one another
+    step = -(-out // slices)
+    if per == "output":  # a slice and all norms; norms twice, to join them
+        return max(step * into + out, (1 + (slices > 1)) * out)
+    return step * into + (1 + (slices > 1)) * into  # a slice, its sums of squares, and those so far
 
 
 def training_memory(parameters: int, *, dtype: str = "float32") -> Work:

@@ -18,14 +18,14 @@ from .decompose import Per, check_per, check_weight
 Road = Literal["factored", "formed"]
 
 KEPT = 1e-3  # a squared norm below this share of |w|^2 has lost three digits to cancellation: form that row
-WHOLE = 2**22  # elements of W + sBA that are formed at once: 16 MB in float32, which the C library keeps for reuse
-SLICE = 2**18  # and of a larger W's at a time: a megabyte
-BLOCK = 2**20  # elements of W in one product with A: all of a tall W at once takes longer than its parts
 LARGE = 2**19  # elements of W: below, the calls of the factored road cost more than they save
-SHARES = (
-    10,
-    40,
-)  # the factored road while its extra work, rank^2 (out + in), is at most so many out * in; W up to WHOLE, above
+WHOLE = 2**20  # elements of W + sBA that are formed at once: more calls than these would cost more than they save
+SLICE = 2**18  # elements of W + sBA that are formed at a time, of a larger W: a megabyte, which stays in the cache
+BLOCK = 2**20  # elements of W in one product with A: all of a tall W at once takes longer than its parts
+SHARES = (10, 40)  # factored while its extra work, rank^2 (out + in), is at most so many out * in; W up to FRESH, above
+FRESH = (
+    2**22
+)  # elements of W: 16 MB in float32; the plain sum of a larger one, and what is made on the way, is in fresh memory
 
 
 def adapted_norms(
@@ -36,12 +36,14 @@ def adapted_norms(
     scaling: float,
     per: Per,
     weight_squared: Tensor | None = None,
+    cross: Tensor | None = None,
     road: Road | None = None,
 ) -> Tensor:
     """Norm of `weight + scaling * lora_B @ lora_A`: (out_features, 1) per "output", (1, in_features) per "input".
 
     Shapes: weight (out_features, in_features), lora_A (rank, in_features), lora_B (out_features, rank).
-    `weight_squared` is `squared_norms(weight, per=per)`: kept while W is frozen, it saves reading W once more.
+    `weight_squared` is `squared_norms(weight, per=per)`: kept while W is frozen, it saves reading W once more. `cross`
+    is weight @ lora_A.T per "output" (out_features, rank): with it the factored road does not read W at all.
     `road` forces one of the two; left out, `cheaper_road` chooses. Half precisions are computed in float32 and rounded
     once, at the end, to the dtype that torch promotes the three to. Gradients flow through either road, to all three.
 
@@ -49,8 +51,11 @@ def adapted_norms(
     >>> adapted_norms(W, A, B, scaling=2.0, per="output").item()  # of (3, 4)
     5.0
     """
+    if road is None and cross is None and _is_plain(weight, lora_A, lora_B):
+        sums = torch.addmm(weight, lora_B, lora_A, alpha=scaling)
+        return _row_norms(sums) if check_per(per) == "output" else _roots(_column_squares(sums))
     check_factors(weight, lora_A, lora_B)
-    road = road or cheaper_road(*weight.shape, rank=lora_A.shape[0])
+    road = road or ("factored" if cross is not None else cheaper_road(*weight.shape, rank=lora_A.shape[0]))
     if road not in ("factored", "formed"):
         raise ValueError(f'road is {road!r}, expected "factored", "formed" or None for the cheaper one')
     rounded = reduce(torch.promote_types, (weight.dtype, lora_A.dtype, lora_B.dtype))
@@ -58,7 +63,7 @@ def adapted_norms(
     if check_per(per) == "output":
         if road == "formed":
             return _formed_rows(weight, A, B, scaling).to(rounded)
-        return _factored_rows(weight, A, B, scaling, weight_squared).to(rounded)
+        return _factored_rows(weight, A, B, scaling, weight_squared, cross).to(rounded)
     if road == "formed":
         return _formed_columns(weight, A, B, scaling).to(rounded)
     kept = None if weight_squared is None else weight_squared.T
@@ -77,13 +82,22 @@ def squared_norms(weight: Tensor, *, per: Per) -> Tensor:
 def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
     """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored while the rank is small beside W's sides."""
     elements = out_features * in_features
-    share = SHARES[elements > WHOLE]
+    share = SHARES[elements > FRESH]
     return "factored" if elements >= LARGE and rank**2 * (out_features + in_features) <= share * elements else "formed"
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
     """float32 for half precisions, else the dtype itself: terms that cancel need the digits."""
     return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+
+
+def _is_plain(weight: Tensor, A: Tensor, B: Tensor) -> bool:
+    """Whether W is formed at once, with nothing to widen or refuse: two calls, which take less time than checks in words."""
+    shape, inner, outer = weight.shape, A.shape, B.shape
+    fits = len(inner) == len(outer) == 2 and shape == (outer[0], inner[1]) and outer[1] == inner[0] > 0
+    if not fits or weight.numel() > WHOLE or not weight.dtype == A.dtype == B.dtype in (torch.float32, torch.float64):
+        return False
+    return weight.numel() < LARGE or cheaper_road(*shape, rank=inner[0]) == "formed"
 
 
 def check_factors(weight: Tensor, lora_A: Tensor, lora_B: Tensor) -> None:
@@ -106,12 +120,14 @@ def check_factors(weight: Tensor, lora_A: Tensor, lora_B: Tensor) -> None:
             raise TypeError(f"{name} is {tensor.dtype}, expected real floating point numbers: dequantise it before")
 
 
-def _factored_rows(weight: Tensor, A: Tensor, B: Tensor, scaling: float, weight_squared: Tensor | None) -> Tensor:
+def _factored_rows(
+    weight: Tensor, A: Tensor, B: Tensor, scaling: float, weight_squared: Tensor | None, cross: Tensor | None = None
+) -> Tensor:
     """Norms (rows, 1) of weight (rows, inner) + scaling * B (rows, rank) @ A (rank, inner)."""
     if weight_squared is None:
         weight_squared = squared_norms(weight, per="output")
     # (rows, rank): 2 w A^T + s b A A^T; the first is the one product that reads W
-    terms = torch.addmm(_products(weight, A), B, A @ A.T, beta=2, alpha=scaling)
+    terms = torch.addmm(_products(weight, A) if cross is None else cross, B, A @ A.T, beta=2, alpha=scaling)
     squared = torch.add(weight_squared, (terms * B).sum(1, keepdim=True), alpha=scaling)  # (rows, 1)
     margin = torch.sub(squared.detach(), weight_squared, alpha=KEPT)  # not above 0: the update all but cancels the row
     if weight.is_meta or not margin.min() <= 0:
@@ -137,15 +153,22 @@ def _formed_rows(weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Tensor
 
 def _formed_columns(weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Tensor:
     """Norms (1, inner) of the columns of weight (rows, inner) + scaling * B @ A, added up over slices."""
-    squared = sum(map(_column_squares, _sums(weight, A, B, scaling)))
+    sums = _sums(weight, A, B, scaling)
+    squared = _column_squares(next(sums))
+    for others in sums:
+        squared += _column_squares(others)
+    return _roots(squared)
+
+
+def _roots(squared: Tensor) -> Tensor:
     if not squared.requires_grad:
-        return squared.sqrt()
+        return squared.sqrt_()
     zero = squared == 0  # sqrt has no gradient there, and a norm's is taken as 0
     return torch.where(zero, 1.0, squared).sqrt() * ~zero
 
 
 def _row_norms(sums: Tensor) -> Tensor:
-    if sums.requires_grad or sums.numel() >= LARGE:
+    if sums.requires_grad or sums.numel() >= SLICE // 4:
         return torch.linalg.vector_norm(sums, dim=1, keepdim=True)
     return sums.square_().sum(1, keepdim=True).sqrt_()  # faster on little
 
@@ -155,10 +178,25 @@ def _column_squares(sums: Tensor) -> Tensor:
 
 
 def _sums(weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Iterator[Tensor]:
-    """weight + scaling * B @ A, a large one a few rows at a time. Who reads them with `map` holds one slice and not two."""
-    slices = _slices(weight, WHOLE if weight.numel() <= WHOLE else SLICE)
+    """weight + scaling * B @ A, a large one a few rows at a time and, without a graph, each time in the same memory.
+
+    Who reads them with `map` is done with one before the next is formed.
+    """
+    if weight.numel() <= WHOLE:
+        yield torch.addmm(weight.to(A.dtype), B, A, alpha=scaling)
+        return
+    slices = weight.split(slice_rows(*weight.shape, rank=A.shape[0]))
+    graph = torch.is_grad_enabled() and (weight.requires_grad or A.requires_grad or B.requires_grad)
+    memory = None if graph else slices[0].new_empty(slices[0].shape, dtype=A.dtype)
     for rows, left in zip(slices, B.split(len(slices[0])), strict=True):
-        yield torch.addmm(rows.to(A.dtype), left, A, alpha=scaling)
+        here = None if memory is None else memory[: len(rows)]
+        yield torch.addmm(rows.to(A.dtype), left, A, alpha=scaling, out=here)
+
+
+def slice_rows(rows: int, inner: int, *, rank: int) -> int:
+    """How many rows of W + sBA are formed at a time: SLICE elements, or more, since A is read once more for each slice."""
+    most = max(8, SLICE // inner, 2 * rank)
+    return -(-rows // -(-rows // most))  # slices as long as one another
 
 
 def _joined(parts: Iterable[Tensor]) -> Tensor:

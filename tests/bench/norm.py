@@ -8,10 +8,13 @@
 One process, one thread, float32 but for "half". The ways of a case take turns, so that what disturbs one disturbs all, and a row has the
 median and the quartiles of the processor time of its turns. Peak memory is of tensors (bench/memory.py), from one more run.
 
-norm   One norm. "whole": the best plain form, torch.addmm(W, B, A, alpha=s), then the fastest of torch.linalg.vector_norm,
-       square().sum().sqrt() and square_().sum().sqrt(). "sliced" and "factored": the two roads of dorabook.factored, |W|^2 kept. "peft": get_lora_weight and
-       get_weight_norm of the installed peft, which has no norm per input.
-half   The same ways per output in bfloat16, on a few shapes and ranks.
+norm   One norm. "whole": the best plain form, torch.addmm(W, B, A, alpha=s), then the faster of torch.linalg.vector_norm and
+       square_().sum().sqrt_(). "rule": adapted_norms, |W|^2 kept, and its two roads, "sliced" and "factored". "peft": get_lora_weight and
+       get_weight_norm of the installed peft, which has no norm per input. (The rows of norm and half were recorded before "rule", on an
+       AMD EPYC, of roads with more calls, slices from 16 MB on.)
+rule   The same without peft, on all linear layers of four models: is adapted_norms ever slower than the better of "whole" and "factored"?
+few    A step of few rows: the norm "given", taken "apart", and "joined", A being more rows of x.
+half   The ways of norm per output in bfloat16, on a few shapes and ranks.
 step   Forward and backward of one linear layer of the installed peft at 1, 64 and 512 rows, after a change of B as by an optimizer:
        "lora", DoRA as "peft" and inside "cheaper_norms", as "given" with a norm that costs nothing, and as "again" inside the block
        with nothing changed, as for the second of several passes of one step. "half step": the same, base and adapters in bfloat16.
@@ -21,6 +24,7 @@ model  The same of a whole encoder of the shapes of all-MiniLM-L6-v2, all 36 lin
 import argparse
 import hashlib
 import json
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +40,7 @@ import torch
 from bench.memory import Peak
 from bench.record import machine
 from dorabook import peft_norms
-from dorabook.factored import adapted_norms, cheaper_road, squared_norms
+from dorabook.factored import adapted_norms, squared_norms
 from dorabook.peft_norms import cheaper_norms
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora.dora import DoraLinearLayer
@@ -46,6 +50,7 @@ from transformers import BertConfig, BertModel
 TABLE = Path(__file__).parents[2] / "book" / "data" / "norm_cost.csv"
 SCALING = 2.0
 RANKS = (4, 8, 16, 32, 64, 128, 256)
+RULE_RANKS = {"output": RANKS[1:], "input": (16, 64, 256)}
 SHAPES = {  # (out_features, in_features)
     "SmolLM2 k_proj": (192, 576),
     "SmolLM2 q_proj": (576, 576),
@@ -58,6 +63,16 @@ SHAPES = {  # (out_features, in_features)
     "Llama q_proj": (4096, 4096),
     "Llama up_proj": (14336, 4096),
 }
+RULE_SHAPES = SHAPES | {  # with these, every linear layer in the blocks of the four models
+    "SmolLM2 down_proj": (576, 1536),
+    "GPT-2 attn.c_proj": (768, 768),
+    "GPT-2 c_fc": (3072, 768),
+    "Llama k_proj": (1024, 4096),
+    "Llama down_proj": (4096, 14336),
+}
+FEW_SHAPES = ("GPT-2 c_attn", "Llama q_proj")
+FEW_RANKS = (16, 64)
+FEW_ROWS = (1, 16, 64, 128)
 HALF_SHAPES = ("SmolLM2 k_proj", "GPT-2 c_attn", "Llama q_proj")
 HALF_RANKS = (16, 64)
 STEP_SHAPES = ("SmolLM2 k_proj", "SmolLM2 q_proj", "SmolLM2 up_proj", "GPT-2 c_attn", "Llama q_proj")
@@ -65,9 +80,9 @@ STEP_RANKS = (8, 16, 64, 256)
 STEP_ROWS = (1, 64, 512)
 MODEL_RANKS = (8, 16, 64)
 SENTENCES, LENGTH = 12, 16
-SECONDS = 0.5  # for the turns of a case, which takes at least TURNS
-TURNS = 7
-ROADS = {"sliced": "formed", "factored": "factored"}
+SECONDS = 0.15  # of the processor, for the turns of a case, which takes at least TURNS
+TURNS = 5
+ROADS = {"rule": None, "sliced": "formed", "factored": "factored"}
 
 Ways = dict[str, Callable[[], object]]
 
@@ -94,10 +109,12 @@ def measure(ways: Ways) -> dict[str, tuple[list[float], int]]:
     for run in ways.values():
         run()  # warm
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    times = {way: [] for way in ways}
-    end = time.perf_counter() + SECONDS
-    while len(times[next(iter(ways))]) < TURNS or time.perf_counter() < end:
-        for way, run in ways.items():
+    times, order = {way: [] for way in ways}, random.Random(0)
+    end = clock() + SECONDS
+    while len(times[next(iter(ways))]) < TURNS or clock() < end:
+        for way, run in order.sample(
+            sorted(ways.items()), len(ways)
+        ):  # none always finds the cache as the same other left it
             start = clock()
             run()
             times[way].append(1e3 * (clock() - start))
@@ -133,13 +150,11 @@ def norm_ways(out_features: int, in_features: int, rank: int, per: str, dtype: t
 
     ways = {
         "whole, vector_norm": lambda: torch.linalg.vector_norm(whole(), dim=dim, keepdim=True),
-        "whole, squares": lambda: whole().square().sum(dim, keepdim=True).sqrt(),
-        "whole, squares in place": lambda: whole().square_().sum(dim, keepdim=True).sqrt(),
+        "whole, squares in place": lambda: whole().square_().sum(dim, keepdim=True).sqrt_(),
     }
     for way, road in ROADS.items():
         options = {"scaling": SCALING, "per": per, "weight_squared": kept, "road": road}
         ways[way] = partial(adapted_norms, W, A, B, **options)
-    ways = {way: torch.no_grad()(run) for way, run in ways.items()}
     return ways | ({"peft": pefts_norm(W, A, B)} if per == "output" else {})
 
 
@@ -160,6 +175,14 @@ def norm_rows() -> Iterator[list[Row]]:
     for layer, rank, per in product(SHAPES, RANKS, ("output", "input")):
         ways = norm_ways(*SHAPES[layer], rank, per)
         yield best_plain(rows("norm", layer, SHAPES[layer], rank, per, ways))
+
+
+def rule_rows() -> Iterator[list[Row]]:
+    for layer, per in product(RULE_SHAPES, RULE_RANKS):
+        for rank in RULE_RANKS[per]:
+            ways = norm_ways(*RULE_SHAPES[layer], rank, per)
+            ways.pop("peft", None)
+            yield best_plain(rows("rule", layer, RULE_SHAPES[layer], rank, per, ways))
 
 
 def half_rows() -> Iterator[list[Row]]:
@@ -235,6 +258,27 @@ def step_rows(part: str = "step", dtype: torch.dtype = torch.float32) -> Iterato
         yield rows(part, layer, SHAPES[layer], rank, "output", step_ways(*models, x), tokens)
 
 
+def few_rows() -> Iterator[list[Row]]:
+    """A step with the norm given, taken by itself, and taken in the product of W and x."""
+
+    def within(rows: int, run: Callable[[], object]) -> None:
+        peft_norms.FEW = rows
+        run()
+
+    for layer, rank, tokens in product(FEW_SHAPES, FEW_RANKS, FEW_ROWS):
+        x = torch.randn(tokens, SHAPES[layer][1]).requires_grad_()
+        base = [nn.Sequential(nn.Linear(*reversed(SHAPES[layer]), bias=False)) for _ in range(2)]
+        models = [adapted(each, ["0"], rank, dora=dora) for each, dora in zip(base, (False, True), strict=True)]
+        ways, most = step_ways(*models, x), peft_norms.FEW
+        ways = {
+            "given": partial(within, 0, ways["given"]),
+            "apart": partial(within, 0, ways["cheaper_norms"]),
+            "joined": partial(within, tokens, ways["cheaper_norms"]),
+        }
+        yield rows("few", layer, SHAPES[layer], rank, "output", ways, tokens)
+        peft_norms.FEW = most
+
+
 def model_rows() -> Iterator[list[Row]]:
     sizes = {"vocab_size": 30522, "hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6}
     dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -252,6 +296,8 @@ def model_rows() -> Iterator[list[Row]]:
 
 PARTS = {
     "norm": norm_rows,
+    "rule": rule_rows,
+    "few": few_rows,
     "half": half_rows,
     "step": step_rows,
     "half step": partial(step_rows, "half step", torch.bfloat16),
@@ -263,18 +309,23 @@ def summary(case: list[Row]) -> str:
     """One line: milliseconds and megabytes of each way, then ratios of milliseconds."""
     row, times = case[0], {row.way: row.milliseconds for row in case}
     ways = "  ".join(f"{r.way} {r.milliseconds:.3g} ms {r.peak_bytes / 1e6:.3g} MB" for r in case)
-    if row.part in ("norm", "half"):
-        road = cheaper_road(row.out_features, row.in_features, rank=row.rank)
-        rule = next(times[way] for way in ROADS if ROADS[way] == road)
-        ratios = f"rule / faster road {rule / min(times[way] for way in ROADS):.2f}, whole / rule {times['whole'] / rule:.2f}"
-        ratios += f", peft / rule {times['peft'] / rule:.1f}" if "peft" in times else ""
+    if row.part in ("norm", "rule", "half"):
+        ratios = (
+            f"rule / better of plain and factored {over(times):.2f}, whole / rule {times['whole'] / times['rule']:.2f}"
+        )
+        ratios += f", peft / rule {times['peft'] / times['rule']:.1f}" if "peft" in times else ""
     else:
-        ratios = ", ".join(f"{way} / lora {times[way] / times['lora']:.2f}" for way in times if way != "lora")
-        ratios += f", cheaper_norms / given {times['cheaper_norms'] / times['given']:.2f}"
+        least = next(iter(times))
+        ratios = ", ".join(f"{way} / {least} {times[way] / times[least]:.2f}" for way in times if way != least)
     size = f"({row.out_features}, {row.in_features})"
     return (
         f"{row.part:5} {row.layer:19} {size:13} rank {row.rank:3} rows {row.rows:3} per {row.per:6}  {ways}  [{ratios}]"
     )
+
+
+def over(times: dict[str, float]) -> float:
+    """What the rule takes, of the better of the plain sum and the factored norm."""
+    return times["rule"] / min(times["whole"], times["factored"])
 
 
 def record(made: list[Row]) -> None:
