@@ -15,6 +15,7 @@ from dorabook.peft_norms import PROBED, cheaper_norms, weight_of
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import dora
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 
@@ -545,12 +546,127 @@ def test_a_norm_that_was_taken_in_inference_mode_serves_a_training_step():
     assert norms.taken == 2
 
 
+# ---- W read once
+
+
+@pytest.fixture
+def small_as_large(monkeypatch):
+    """W of any size is read once where rows are few, as otherwise a large one."""
+    monkeypatch.setattr(peft_norms, "FRESH", 0)
+    monkeypatch.setattr(peft_norms, "cheaper_road", lambda *shape, rank: "factored")
+
+
+class Products(TorchDispatchMode):
+    """Shapes of the left factors of all matrix products with one weight or its transpose."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.address, self.left = weight.data_ptr(), []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            *_, left, right = args
+            if self.address in (left.data_ptr(), right.data_ptr()):
+                self.left.append(tuple((left if right.data_ptr() == self.address else right).shape))
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("shape", [(7, 12), (2, 3, 12)])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_few_rows_and_A_go_through_W_in_one_product(shape, dropout, small_as_large):
+    model, x = two(dropout=dropout), torch.randn(shape, dtype=torch.float64).requires_grad_()
+    theirs = [*result(model, x), x.grad.clone()]
+    x.grad = None
+    rows = x.numel() // 12
+    with cheaper_norms(model, strict=True) as norms:
+        with Products(parts(model)[0].weight) as products:
+            ours = [*result(model, x), x.grad.clone()]
+        assert norms.taken == 2 and not norms.ready
+        again = result(model, x)
+    assert products.left[0] == (rows + 3, 12), "x and the three rows of A"
+    assert (3, 12) not in products.left
+    assert_same(ours, theirs)
+    assert_same(again, theirs[:-1])
+    assert "forward" not in vars(parts(model)[0])
+
+
+def test_many_rows_or_a_small_weight_are_not_joined(small_as_large, monkeypatch):
+    model = two()
+    for rows, whole, joined in (
+        (64, 0, True),
+        (65, 0, False),
+        (2, 0, True),
+        (1, 0, False),
+        (7, 239, True),
+        (7, 240, False),
+    ):
+        monkeypatch.setattr(peft_norms, "FRESH", whole)  # up's weight has 240 numbers
+        with cheaper_norms(model), Products(parts(model)[0].weight) as products:
+            model(torch.ones(rows, 12, dtype=torch.float64))
+        assert ((rows + 3, 12) in products.left) == joined
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, layer: layer.base_layer.register_forward_hook(lambda *a: None),
+        lambda model, layer: layer.base_layer.register_forward_pre_hook(lambda *a: None),
+        lambda model, layer: layer.base_layer.weight.requires_grad_(),
+        lambda model, layer: layer.base_layer.bias.requires_grad_(),
+        lambda model, layer: setattr(layer.base_layer, "forward", layer.base_layer.forward),
+        lambda model, layer: setattr(layer.base_layer, "__class__", Sharded),
+    ],
+)
+def test_a_base_that_is_not_plain_is_asked_itself(change, small_as_large):
+    model = two()
+    change(model, model.base_model.model.up)
+    theirs = result(model, X)
+    with cheaper_norms(model), Products(parts(model)[0].weight) as products:
+        ours = result(model, X)
+    assert (7 + 3, 12) not in products.left
+    assert_same(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_other_passes_of_peft_stay_its_own(small_as_large):
+    model = two()
+    model.add_adapter("other", LoraConfig(r=2, lora_alpha=5, use_dora=True, target_modules=["up", "down"]))
+    model.double()
+    asks = (
+        lambda: model(X),
+        lambda: (model.base_model.set_adapter(["default", "other"]), model(X))[1],
+        lambda: (model.merge_adapter(), model(X), model.unmerge_adapter())[1],
+    )
+    for ask in asks:
+        model.set_adapter("default")
+        theirs = ask()
+        model.set_adapter("default")
+        with cheaper_norms(model):
+            torch.testing.assert_close(ask(), theirs)
+    with model.disable_adapter():
+        theirs = model(X)
+        with cheaper_norms(model) as norms:
+            torch.testing.assert_close(model(X), theirs)
+    assert not norms.taken
+
+
+def test_an_error_in_the_base_leaves_nothing_behind(small_as_large):
+    model = two()
+    with cheaper_norms(model) as norms:
+        with pytest.raises(RuntimeError):
+            model(torch.ones(7, 13, dtype=torch.float64))
+        assert not norms.ready and "forward" not in vars(parts(model)[0])
+        torch.testing.assert_close(model(X), model_by_peft(model, X))
+
+
 # ---- around it
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
 @pytest.mark.parametrize("outside", [True, False])
-def test_a_checkpointed_pass_is_run_again_the_same_way(reentrant, outside):
+@pytest.mark.parametrize("few", [True, False])
+def test_a_checkpointed_pass_is_run_again_the_same_way(reentrant, outside, few, request):
+    if few:
+        request.getfixturevalue("small_as_large")
     model, x = two(), X.clone().requires_grad_()
     theirs = result(model, x)
     model.zero_grad()

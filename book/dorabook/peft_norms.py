@@ -13,22 +13,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from peft.tuners.lora import dora
+from peft.tuners.lora.layer import Linear
 from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.functional import linear
 
-from .factored import adapted_norms, cheaper_road, squared_norms
+from .factored import FRESH, adapted_norms, cheaper_road, squared_norms
 
 PROBED = 1024  # numbers of W that are compared, since a change through `.data` moves no version
+FEW = 64  # rows of x: from 2 to so many, a W above FRESH is read once, for x and for A together
 
-_pefts = dora.DoraLinearLayer.forward
+_pefts, _pefts_linear = dora.DoraLinearLayer.forward, Linear.forward
 _active: list["Norms"] = []  # the blocks that are open, the innermost last
 _last: WeakKeyDictionary[nn.Module, "Norms"] = WeakKeyDictionary()  # the block of a layer's last pass
 
@@ -42,7 +45,8 @@ def cheaper_norms(model: nn.Module, *, strict: bool = False) -> Iterator["Norms"
     """
     norms = Norms(strict=strict)
     norms.look_at(model)
-    dora.DoraLinearLayer.forward = _forward  # it stays: a checkpointed pass may be run again after the block
+    # They stay: a checkpointed pass may be run again after the block.
+    dora.DoraLinearLayer.forward, Linear.forward = _forward, _linear_forward
     _active.append(norms)
     try:
         yield norms
@@ -60,6 +64,9 @@ class Norms:
     taken: int = 0  # one that is given again is not counted, nor one in a compiled graph
     strict: bool = False
     kept: WeakKeyDictionary[nn.Module, "Taken"] = field(default_factory=WeakKeyDictionary, repr=False)
+    ready: dict[nn.Module, Tensor] = field(
+        default_factory=dict, repr=False
+    )  # just taken, for the layer that is asked next
 
     def __str__(self) -> str:
         named: dict[str, list[str]] = {}
@@ -92,21 +99,29 @@ class Norms:
 
     def norm(self, layer: nn.Module, base: Any, weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Tensor:
         """(out_features,), taken anew if anything of it has changed. `base` is where the layer stores the weight."""
+        if layer in self.ready:
+            return self.ready.pop(layer)
+        with ordinary():  # what is kept may be met in training again
+            last = self.last(layer, base)
+            return (
+                last.norm if last and last.is_of(A, B, scaling) else self.take(layer, last, base, weight, A, B, scaling)
+            )
+
+    def last(self, layer: nn.Module, base: Any) -> "Taken | None":
+        """The norm before, if it was of the same frozen weight."""
         last = self.kept.get(layer)
-        with torch.inference_mode(False), torch.no_grad():  # what is kept may be met in training again
-            if last and (base is None or not last.is_of_base(base)):
-                last = None
-            if last and last.scaling == scaling and _same(B, last.B) and _same(A, last.A):
-                return last.norm
-            squared = last.weight_squared if last else None
-            if squared is None and cheaper_road(*weight.shape, rank=A.shape[0]) == "factored":
-                squared = squared_norms(weight, per="output")
-            norm = row_norms(weight, A, B, scaling, squared)
-            self.taken += 1
-            if last or _can_be_seen(base, weight):
-                seen = (last.storage, last.layout, last.probe) if last else _look(base)
-                self.kept[layer] = Taken(norm, scaling, A.clone(), B.clone(), squared, *seen)
-            return norm
+        return last if last and base is not None and last.is_of_base(base) else None
+
+    def take(self, layer, last, base, weight, A, B, scaling, cross=None) -> Tensor:
+        squared = last.weight_squared if last else None
+        if squared is None and cheaper_road(*weight.shape, rank=A.shape[0]) == "factored":
+            squared = squared_norms(weight, per="output")
+        norm = row_norms(weight, A, B, scaling, squared, cross)
+        self.taken += 1
+        if last or _can_be_seen(base, weight):
+            seen = (last.storage, last.layout, last.probe) if last else _look(base)
+            self.kept[layer] = Taken(norm, scaling, A.detach().clone(), B.detach().clone(), squared, *seen)
+        return norm
 
 
 @dataclass(eq=False)
@@ -122,10 +137,17 @@ class Taken:
     layout: tuple
     probe: Tensor
 
+    def is_of(self, A: Tensor, B: Tensor, scaling: float) -> bool:
+        return self.scaling == scaling and _same(B, self.B) and _same(A, self.A)
+
     def is_of_base(self, base: Any) -> bool:
         """Whether the frozen weight is the same as before, by all that shows it without reading all of it."""
         same = self.layout == _layout(base) and self.storage.cdata == base.untyped_storage()._cdata
         return same and _same(_probe(base), self.probe)
+
+
+def ordinary() -> Any:
+    return torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext()
 
 
 def _can_be_seen(base: Any, weight: Tensor) -> bool:
@@ -158,6 +180,86 @@ def _forward(layer: nn.Module, x: Tensor, **given: Any) -> Tensor:
     return _pefts(layer, x, **given) if isinstance(weight, str) else _pass(norms, weight, layer, x, **given)
 
 
+def _linear_forward(layer: nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """In the place of peft's `Linear.forward`: for few rows of x, W is read once, for the base output and for the norm."""
+    if torch.compiler.is_compiling() or not (_active or torch._C._current_graph_task_id() != -1):
+        return _pefts_linear(layer, x, *args, **kwargs)
+    base, adapter = layer.base_layer, _only_dora(layer, x, kwargs)
+    norms = _block(layer.lora_magnitude_vector[adapter]) if adapter else None
+    if norms is None:
+        return _pefts_linear(layer, x, *args, **kwargs)
+    base.forward = partial(_joined, norms, layer, adapter)
+    try:
+        return _pefts_linear(layer, x, *args, **kwargs)
+    finally:
+        del base.forward
+        norms.ready.clear()
+
+
+def _only_dora(layer: nn.Module, x: Any, kwargs: dict[str, Any]) -> str | None:
+    """The layer's one adapter, if it is DoRA and its norm and base output can come of one product of plain tensors."""
+    base = layer.base_layer
+    weight = getattr(base, "weight", None)
+    if type(base) is not nn.Linear or weight.numel() <= FRESH or not 1 < x.numel() // weight.shape[1] <= FEW:
+        return None
+    active = [each for each in layer.active_adapters if each in layer.lora_A]
+    if len(active) != 1 or active[0] not in layer.lora_magnitude_vector or layer.disable_adapters or layer.merged:
+        return None
+    A, B, magnitude = (each[active[0]] for each in (layer.lora_A, layer.lora_B, layer.lora_magnitude_vector))
+    hooks = base._forward_hooks or base._forward_pre_hooks or base._backward_hooks or base._backward_pre_hooks
+    if (
+        hooks
+        or "forward" in vars(base)
+        or kwargs.get("adapter_names")
+        or weight_of(magnitude, base, A, B) is not weight
+    ):
+        return None
+    plain = type(x) is Tensor and x.dtype == weight.dtype == A.weight.dtype == B.weight.dtype
+    if not plain or x.dtype not in (torch.float32, torch.float64) or x.device != weight.device or _autocast(x):
+        return None
+    trained = weight.requires_grad or (base.bias is not None and base.bias.requires_grad)
+    factored = cheaper_road(*weight.shape, rank=A.weight.shape[0]) == "factored"
+    cached = dora.ENABLE_DORA_CACHING and not magnitude.training
+    return active[0] if factored and not trained and not cached and _can_be_seen(weight, weight) else None
+
+
+def _joined(norms: "Norms", layer: nn.Module, adapter: str, x: Tensor) -> Tensor:
+    """The base output. If the norm has to be taken, A goes along as r more rows of x, and W A^T comes of the same product."""
+    magnitude, base, scaling = layer.lora_magnitude_vector[adapter], layer.base_layer, layer.scaling[adapter]
+    weight, A, B = base.weight, layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
+    with ordinary():
+        last = norms.last(magnitude, weight)
+        known = bool(last) and last.is_of(A, B, scaling)
+    y, cross = Product.apply(x, weight, None if known else A.detach())
+    with ordinary():
+        norms.ready[magnitude] = (
+            last.norm if known else norms.take(magnitude, last, weight, weight, A, B, scaling, cross.clone())
+        )
+    return y if base.bias is None else y + base.bias
+
+
+class Product(torch.autograd.Function):
+    """x W^T, and W A^T of the same product, which is a constant. W is frozen.
+
+    The same nodes with A and without: a checkpointed pass that is run again finds the norm already taken.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, A: Tensor | None) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(weight)
+        rows = x.reshape(-1, x.shape[-1])
+        product = (rows if A is None else torch.cat([rows, A])) @ weight.T
+        y = product[: len(rows)].view(*x.shape[:-1], -1)
+        cross = product[len(rows) :].T  # (out_features, rank)
+        ctx.mark_non_differentiable(cross)
+        return y, cross
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor, _: Any) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        return gradient @ weight, None, None
+
+
 def _block(layer: nn.Module) -> "Norms | None":
     """The open block; in a backward pass, which runs checkpointed layers again, the one of the layer's own pass."""
     if torch.compiler.is_compiling():
@@ -187,7 +289,7 @@ def _pass(
     """peft's own steps, with another norm, and s m / norm multiplied before it meets the outputs."""
     A, B = lora_A.weight, lora_B.weight
     if torch.compiler.is_compiling():
-        norm = torch.ops.dorabook.row_norms(weight, A.detach(), B.detach(), scaling, None)
+        norm = torch.ops.dorabook.row_norms(weight, A.detach(), B.detach(), scaling)
     else:
         norm = norms.norm(layer, getattr(base_layer, "weight", None), weight, A, B, scaling)
     rescale = (layer.weight / norm.to(x.dtype)).view(1, -1)
@@ -199,12 +301,23 @@ def _pass(
 
 
 @torch.no_grad()
-def row_norms(weight: Tensor, A: Tensor, B: Tensor, scaling: float, weight_squared: Tensor | None) -> Tensor:
+def row_norms(
+    weight: Tensor,
+    A: Tensor,
+    B: Tensor,
+    scaling: float,
+    weight_squared: Tensor | None = None,
+    cross: Tensor | None = None,
+) -> Tensor:
     """(out_features,), a constant for the backward pass, as peft's is, and in float32 under autocast too."""
-    device = weight.device.type
-    known = torch.amp.is_autocast_available(device)  # not on "meta", where shapes alone are counted
-    with torch.autocast(device, enabled=False) if known else nullcontext():
-        return adapted_norms(weight, A, B, scaling=scaling, per="output", weight_squared=weight_squared).squeeze(1)
+    with torch.autocast(weight.device.type, enabled=False) if _autocast(weight) else nullcontext():
+        known = {"weight_squared": weight_squared, "cross": cross}
+        return adapted_norms(weight, A, B, scaling=scaling, per="output", **known).squeeze(1)
+
+
+def _autocast(tensor: Tensor) -> bool:
+    device = tensor.device.type  # "meta", where shapes alone are counted, has none
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 # One step for torch.compile, which does not look into it: the factored norm looks at its own numbers.
@@ -212,7 +325,7 @@ _operator = torch.library.custom_op("dorabook::row_norms", row_norms, mutates_ar
 
 
 @_operator.register_fake
-def _(weight, A, B, scaling, weight_squared):
+def _(weight, A, B, scaling, weight_squared=None, cross=None):
     return torch.empty(
         B.shape[0], dtype=torch.promote_types(weight.dtype, torch.promote_types(A.dtype, B.dtype)), device=A.device
     )
