@@ -9,12 +9,14 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import live_host
 
 BOOK = Path(__file__).parents[1]
 PACKAGE = "dorabook"
+parsed = cache(ast.parse)  # the same modules travel with chapter after chapter
 
 
 @dataclass
@@ -32,14 +34,14 @@ class Needs:
 def needs(code: str, book: Path = BOOK) -> Needs:
     found = Needs()
     asked = asked_names(code, book)
-    add(ast.parse(code), "", found, asked, book)
+    add(parsed(code), "", found, asked, book)
     return found
 
 
 def asked_names(code: str, book: Path) -> dict[str, set[str]]:
     """For each module of the book, the names that the chapter or another module takes from it; "*" for all of them."""
     asked: dict[str, set[str]] = {}
-    queue = [(ast.parse(code), "")]
+    queue = [(parsed(code), "")]
     while queue:
         tree, inside = queue.pop()
         for module, names in imports(tree, inside, book):
@@ -49,7 +51,7 @@ def asked_names(code: str, book: Path) -> dict[str, set[str]]:
             if module not in asked or fresh:
                 asked.setdefault(module, set()).update(fresh)
                 file = module_file(module, book)
-                queue.append((ast.parse(trimmed((book / file).read_text("utf-8"), file, asked[module])), file))
+                queue.append((parsed(trimmed((book / file).read_text("utf-8"), file, asked[module])), file))
     return asked
 
 
@@ -75,22 +77,27 @@ def add_module(module: str, found: Needs, asked: Mapping[str, set[str]], book: P
         return
     text = trimmed((book / file).read_text(encoding="utf-8"), file, asked.get(module, set()))
     found.files[file] = ""  # being added: two modules may import each other
-    add(ast.parse(text), file, found, asked, book)
+    add(parsed(text), file, found, asked, book)
     del found.files[file]
     found.files[file] = text
     found.files |= {data: (book / data).read_text(encoding="utf-8") for data in data_beside(text, file, book)}
 
 
 def data_beside(text: str, file: str, book: Path) -> list[str]:
-    words = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    words = [node.value for node in nodes(parsed(text)) if isinstance(node, ast.Constant)]
     named = {word for word in words if isinstance(word, str) and re.fullmatch(r"[\w-]+\.(csv|json)", word)}
     beside = [Path(file).with_name(name).as_posix() for name in sorted(named)]
     return [path for path in beside if (book / path).is_file()]
 
 
+@cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    return list(ast.walk(tree))
+
+
 def imports(tree: ast.Module, inside: str, book: Path) -> Iterable[tuple[str, list[str]]]:
     """Each import as (module, names taken from it). A module taken from its package counts as that module."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -131,8 +138,8 @@ def trimmed(text: str, file: str, asked: set[str]) -> str:
     """A package's __init__ with only those of its re-exports that are asked for or that it uses; any other module as it is."""
     if Path(file).name != "__init__.py" or "*" in asked:
         return text
-    lines, tree = text.splitlines(keepends=True), ast.parse(text)
-    taken = asked | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    lines, tree = text.splitlines(keepends=True), parsed(text)
+    taken = asked | {node.id for node in nodes(tree) if isinstance(node, ast.Name)}
     for node in reversed(tree.body):
         if isinstance(node, ast.ImportFrom) and node.level:
             kept = [alias for alias in node.names if (alias.asname or alias.name) in taken]
@@ -144,25 +151,27 @@ def trimmed(text: str, file: str, asked: set[str]) -> str:
     return "".join(lines).rstrip() + "\n"
 
 
-def chains(tree: ast.Module) -> Iterable[str]:
+@cache
+def chains(tree: ast.Module) -> frozenset[str]:
     """What is taken from an imported module by dots: torch.linalg.vector_norm, F.linear as torch.nn.functional.linear."""
-    local = {}
-    for node in ast.walk(tree):
+    local, found = {}, set()
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             local |= {alias.asname or alias.name.split(".")[0]: alias.asname and alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             local |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    inner = {node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
+    inner = {node.value for node in nodes(tree) if isinstance(node, ast.Attribute)}
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute) and node not in inner:
             root, *rest = ast.unparse(node).split(".")
             if root in local and all(part.isidentifier() for part in rest):
-                yield ".".join([local[root] or root, *rest])
+                found.add(".".join([local[root] or root, *rest]))
+    return frozenset(found)
 
 
 def figures_of(tree: ast.Module) -> Iterable[str]:
     """The names that classes give with `figure = "norm-explorer"`."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         for line in node.body if isinstance(node, ast.ClassDef) else ():
             if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "figure":
                 yield ast.literal_eval(line.value)
