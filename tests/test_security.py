@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import serve
 import vendored
-from bs4 import BeautifulSoup
 from dorabook.live import AxisDetective
 from dorabook.text import clipped
 from playwright.sync_api import Browser, Page, expect
 from support.live_page import Core
+from support.pages import parsed
 
 ROOT = Path(__file__).parents[1]
 NEEDED = {
@@ -31,10 +31,6 @@ NEEDED = {
 
 def pages(site: Path) -> list[Path]:
     return sorted(site.rglob("*.html"))
-
-
-def parsed(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
 
 def policy(page: Path) -> dict[str, list[str]]:
