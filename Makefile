@@ -41,10 +41,12 @@ axis-page: .venv/site.done ## put AxisDetective alone into one HTML file
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
+# Named for pytest to load before nbval, whose imports would begin with two to five seconds in each process.
+LEAN := -p tests.support.lean.lean
 check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
 
 # Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again. loadfile keeps a notebook's cells in one kernel. A browser test mostly
 # waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
@@ -54,7 +56,7 @@ test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NBVAL) -m "not deep" --doctest-modules book tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(NBVAL) -m "not deep" --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
 deep: .venv/deep.done ## test the tools, break the code on purpose, and try other versions of peft and of Python; needs a network

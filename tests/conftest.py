@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +18,6 @@ from support.window import Window
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
-sys.modules["rfc3987_syntax"] = None  # nbformat tries it, for two seconds in each process, and needs none of it
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
 
 # A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built

@@ -17,7 +17,7 @@ from pathlib import Path
 import publish_notebooks
 
 standalone = publish_notebooks.standalone
-KERNELS = Path(__file__).resolve().parents[1] / "tests" / "support" / "jupyter"
+SUPPORT = Path(__file__).resolve().parents[1] / "tests" / "support"
 
 
 def main(arguments: list[str]) -> int:
@@ -49,9 +49,7 @@ def lay_out(path: Path, folder: Path) -> None:
 
 
 def run(alone: Path, options: list[str]) -> int:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {
-        "JUPYTER_PATH": str(KERNELS)
-    }
+    environment = {**os.environ, "JUPYTER_PATH": str(SUPPORT / "jupyter"), "PYTHONPATH": str(SUPPORT / "lean")}
     if not subprocess.run(
         [sys.executable, "-c", "import dorabook"], cwd=alone, env=environment, capture_output=True
     ).returncode:
@@ -65,6 +63,8 @@ def run(alone: Path, options: list[str]) -> int:
         os.devnull,
         "--rootdir",
         str(alone),
+        "-p",
+        "lean",
         "-p",
         "no:cacheprovider",
     ]
