@@ -37,8 +37,15 @@ LONG = (
 
 # What make check leaves out: what asks for the site or a browser, and files that start kernels and commands, or train.
 SLOW = {"site", "browser"}
-COMMANDS = {"test_exercises", "test_publish", "test_front_ends", "test_warm_kernel", "test_tools"}
-TRAINING = {"test_train_both", "test_rates", "test_race", "test_models"}
+COMMANDS = {
+    "test_axis_command",
+    "test_exercises",
+    "test_front_ends",
+    "test_norm_module",
+    "test_publish",
+    "test_tools",
+}
+TRAINING = {"test_chapter_9", "test_models", "test_race", "test_rates", "test_train_both", "test_wanted"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

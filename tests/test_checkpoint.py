@@ -92,8 +92,9 @@ def test_ten_thousand_tensors_are_judged(tmp_path):
     }
     path = tmp_path / "many.safetensors"
     path.write_bytes(packed(header, bytes(80_000)))
-    assert judge(path).counts == {"per output": 2_500, "per input": 7_500}
-    assert "and 9,960 more" in str(judge(path))
+    verdict = judge(path)
+    assert verdict.counts == {"per output": 2_500, "per input": 7_500}
+    assert "and 9,960 more" in str(verdict)
 
 
 # Shapes

@@ -103,6 +103,7 @@ def assert_alike(folder: Path, cases: dict[str, list[tuple[str, bytes]]]) -> dic
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("side", ["flat", "first", "second"])
+@pytest.mark.slow
 def test_every_family_gets_the_same_verdicts_on_every_base(tmp_path, family, side):
     cases = {}
     for per, drift in product(("output", "input"), (0.02, 0.5)):
@@ -227,6 +228,7 @@ def followed(draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     return (a * p + b * q + noise * spread).exp(), p.exp(), q.exp()
 
 
+@pytest.mark.slow
 def test_slopes_and_what_they_mean_are_the_same():
     draw = torch.Generator().manual_seed(0)
     cases = [followed(draw) for _ in range(1500)]

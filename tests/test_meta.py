@@ -51,6 +51,7 @@ def test_the_version_is_written_once_and_cited_the_same():
     assert "version" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace("target-version", "")
 
 
+@pytest.mark.slow
 def test_the_citation_has_the_form_that_github_reads(tmp_path):
     assert cited(CITATION).returncode == 0, cited(CITATION).stdout
     broken = tmp_path / "CITATION.cff"
@@ -217,6 +218,7 @@ def test_links_without_a_network_or_a_site_say_so_in_a_sentence(tmp_path):
 # ---- the notebooks in Colab's image
 
 
+@pytest.mark.slow
 def test_published_notebooks_are_run_and_a_failing_one_is_named(tmp_path, capsys):
     for name, source in (("1-good", "assert 1 == 1"), ("2-bad", "assert 1 == 2, 'not this'")):
         (tmp_path / f"{name}.ipynb").write_text(writes(new_notebook(cells=[new_code_cell(source)])), "utf-8")

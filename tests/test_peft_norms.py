@@ -683,6 +683,7 @@ def test_a_checkpointed_pass_is_run_again_the_same_way(reentrant, outside, few, 
     assert not norms.taken, "after the block, peft's way"
 
 
+@pytest.mark.slow
 def test_compiled_it_is_one_graph_and_peft_is_asked_again_after_the_block():
     model = two(dtype=torch.float32)
     x = X.float()
@@ -723,6 +724,7 @@ def test_accelerate_accumulates_with_one_norm_a_step():
     torch.testing.assert_close(model.state_dict(), twin.state_dict(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one():
     """DDP over gloo: both see the same gradients, which are peft's, and each takes one norm a step."""
     script = Path(__file__).parent / "support" / "two_processes.py"

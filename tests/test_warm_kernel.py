@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from jupyter_client import BlockingKernelClient, KernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
+pytestmark = pytest.mark.deep  # `make test` compares every cell of the book in this kernel
 WARM = Path(__file__).parent / "support" / "jupyter" / "kernels" / "warm" / "warm.py"
 LOOK = """import os, sys
 print(os.getcwd(), os.environ["DORA_ASKED"], sys.path, "dorabook" in sys.modules, "matplotlib.pyplot" in sys.modules)"""
