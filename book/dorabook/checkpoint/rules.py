@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ..text import shaped
@@ -23,11 +24,16 @@ def say(sentence: str, **values: object) -> str:
     return PLACE.sub(put, SENTENCES[sentence])
 
 
-def rewritten(pairs: list[list[str]], text: str) -> str:
-    """`text` after each [pattern, replacement] in turn; a replacement names groups as $1."""
-    for pattern, replacement in pairs:
-        text = re.sub(pattern, re.sub(r"\$(\d)", r"\\g<\1>", replacement), text)
-    return text
+def rewriting(pairs: list[list[str]]) -> Callable[[str], str]:
+    """What gives a text after each [pattern, replacement] in turn; a replacement names groups as $1."""
+    steps = [(re.compile(pattern), re.sub(r"\$(\d)", r"\\g<\1>", replacement)) for pattern, replacement in pairs]
+
+    def rewritten(text: str) -> str:
+        for pattern, replacement in steps:
+            text = pattern.sub(replacement, text)
+        return text
+
+    return rewritten
 
 
 def matched(pattern: str, text: str) -> re.Match | None:
