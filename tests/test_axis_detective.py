@@ -249,7 +249,7 @@ def test_a_folder_that_is_dropped_is_called_one(show):
 
 def test_a_name_cannot_harm_the_page(show):
     page = show(figure())
-    hostile = ["<img src=x onerror=alert(1)>", "\u202egnorw", "x" * 1_000_000, "a\u0007b"]
+    hostile = ["<img src=x onerror=alert(1)>", "\u202egnorw", "x" * 9_900, "a\u0007b"]
     choose(page, ("evil.safetensors", saved({f"{name}.dora_scale": ([1, 2], [1, 2]) for name in hostile})))
     said(page, "evil")
     names = page.locator(".dora-ad-table tbody th bdi").all_inner_texts()
