@@ -92,7 +92,7 @@ field: .venv/site.done ## ask whether the files that the field guide was read in
 	@$(BIN)/python tools/field.py
 
 remake: .venv/all.done ## make recorded rows of the experiments again and compare: MODEL=folder DATA=folder, OF=rates for one
-	@for one in $${OF:-train_both rates wanted}; do PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.$$one --remake \
+	@for one in $${OF:-train_both rates $$(test -n "$$ONLY" || echo wanted)}; do PYTHONPATH=book OMP_NUM_THREADS=1 $(BIN)/python -m experiments.$$one --remake \
 		$${MODEL:+--model "$$MODEL"} $${DATA:+--data "$$DATA"} $${ONLY:+--only "$$ONLY"} || exit 1; done
 
 lock: .venv/deep.done ## write anew which files the packages of constraints.txt may come as, by their hashes; needs a network
