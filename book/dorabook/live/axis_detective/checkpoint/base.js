@@ -4,11 +4,10 @@ import { files, names as rules } from "../../../checkpoint/rules.json";
 import { part } from "./families.js";
 import { canonical } from "./names.js";
 import { each, matched, ofNames } from "./rules.js";
+import { within } from "./text.js";
 
 const WEIGHT = ofNames(rules.weight);
-
-/** Letters, of which one outside the first plane is two of a string's units. */
-const isShort = (name) => name.length <= rules.longest || (name.length <= 2 * rules.longest && [...name].length <= rules.longest);
+const isShort = (name) => within(name, rules.longest);
 
 /** How a weight is stored whose values are looked at. */
 export const READ = ["out, in", "in, out", "unknown"];

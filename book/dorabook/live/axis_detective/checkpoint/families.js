@@ -2,6 +2,7 @@
 import { families, files } from "../../../checkpoint/rules.json";
 import { canonical } from "./names.js";
 import { each, matched } from "./rules.js";
+import { within } from "./text.js";
 
 const FORMS = families.flatMap(({ factors }) => factors);
 const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -33,7 +34,7 @@ export function* stemsOf(tensors) {
 }
 
 /** A longer name is no layer's, and would be looked at for a while. */
-export const isRead = (key) => key.length <= 2 * files.longest_key && [...key].length <= files.longest_key;
+export const isRead = (key) => within(key, files.longest_key);
 
 /**
  * tensors: the header of an adapter. One layer for each magnitude, in the header's order: { key, name, family, shape, outputs,

@@ -12,6 +12,9 @@ export function clipped(name) {
   return letters.slice(0, LONGEST).join("").replace(UNSEEN, "?") + (cut ? "\u2026" : "");
 }
 
+/** Whether a text has so many letters at most, of which one outside the first plane is two of a string's units. */
+export const within = (text, most) => text.length <= most || (text.length <= 2 * most && [...text].length <= most);
+
 /** A list of sides as Python writes a tuple: (), (5,), (1, 576). */
 export function shaped(sides) {
   return sides.length === 1 ? `(${sides[0]},)` : `(${sides.join(", ")})`;
