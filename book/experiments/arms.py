@@ -72,6 +72,16 @@ def linears(encoder: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
             yield name, module
 
 
+def place_of(name: str) -> tuple[str, str]:
+    """The block's number and the layer's kind, of a name that `linears` or `weights` gives.
+
+    >>> place_of("encoder.layer.3.attention.self.query")
+    ('3', 'attention.self.query')
+    """
+    layer, _, kind = name.partition("layer.")[2].partition(".")
+    return layer, kind
+
+
 def dress(encoder: nn.Module, arm: str, *, rank: int, seed: int) -> None:
     """Freeze `encoder` and put the arm's adapters on its linear layers, in place. A is the same for all arms of a seed."""
     check(arm, rank)

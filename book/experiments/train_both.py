@@ -327,8 +327,7 @@ def _quarters(encoder: nn.Module, job: Job, rows: list[dict]) -> Callable[[int, 
 
 def _moved(job: Job, quarter: int, start: dict, now: dict) -> Iterator[dict]:
     for name, weight in now.items():
-        _, _, rest = name.partition("layer.")
-        layer, _, kind = rest.partition(".")
+        layer, kind = arms.place_of(name)
         for per in ("output", "input"):
             d_magnitude, d_direction = deltas.moved(start[name], weight, per=per)
             where = {"quarter": quarter, "layer": layer, "kind": kind, "per": per}
@@ -465,8 +464,9 @@ def go(bench: Bench, store: Store, grid: list[Job], *, say: Callable[[str], None
     return made
 
 
-def arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.train_both", description=__doc__.split("\n")[0])
+def places(name: str, doc: str) -> argparse.ArgumentParser:
+    """A command of this folder, that is told where model, data and rows are."""
+    parser = argparse.ArgumentParser(prog=f"python -m experiments.{name}", description=doc.split("\n")[0])
     parser.add_argument("--model", type=Path, help=f"folder of {HUB}; without it, from the hub")
     parser.add_argument(
         "--data", type=Path, help="folder with Banking77's train.csv and test.csv; without it, from its repository"
@@ -474,6 +474,17 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder of the csv files (%(default)s)"
     )
+    return parser
+
+
+def bench_of(args: argparse.Namespace, *, threads: int = 1) -> Bench:
+    """BadInput where model or data are not there or are others."""
+    files = {name: tasks.read(args.data, name) for name in tasks.SHA256}
+    return Bench(*load_model(args.model), files.__getitem__, RECIPES, threads=threads)
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = places("train_both", __doc__)
     parser.add_argument(
         "--only", default="", help="a slice: arm=…,task=…,seed=…,rank=…; a name given twice means either"
     )
@@ -502,8 +513,7 @@ def main(argv: list[str] | None = None) -> int:
         for name in FILES:
             store.mend(name)
             store.read(name)
-        files = {name: tasks.read(args.data, name) for name in tasks.SHA256}
-        bench = Bench(*load_model(args.model), files.__getitem__, RECIPES, threads=args.threads)
+        bench = bench_of(args, threads=args.threads)
         if args.remake:
             text, holds = remake(bench, store, grid[0])
             print(text)

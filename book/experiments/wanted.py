@@ -15,7 +15,6 @@ A random change is no rescale: of its squares the best one per output takes one 
 out_features. Exploratory; no claim was planned.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -99,7 +98,7 @@ def rows_of(bench: train_both.Bench, seed: int) -> list[dict]:
     also = {name: said[name] for name in ("correct", "device", "torch", "recipe")}
     found = []
     for name, before in arms.weights(bench.encoder).items():
-        layer, _, kind = name.partition("layer.")[2].partition(".")
+        layer, kind = arms.place_of(name)
         wants = {key: f"{value:.6g}" for key, value in asked(before, last[name]).items()}
         found.append({"seed": seed, "layer": layer, "kind": kind} | wants | also)
     return found
@@ -150,14 +149,7 @@ def remake(bench: train_both.Bench, folder: Path) -> tuple[str, bool]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m experiments.wanted", description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, help=f"folder of {train_both.HUB}; without it, from the hub")
-    parser.add_argument(
-        "--data", type=Path, help="folder with Banking77's train.csv and test.csv; without it, from its repository"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parents[1] / "data", help="folder of the csv (%(default)s)"
-    )
+    parser = train_both.places("wanted", __doc__)
     parser.add_argument("--remake", action="store_true", help="make the first stored seed again and compare")
     args = parser.parse_args(argv)
     try:
@@ -165,8 +157,7 @@ def main(argv: list[str] | None = None) -> int:
             raise BadInput(f"--out {args.out} is no folder: make it first.")
         torch.set_num_threads(1)
         records.mend(args.out / f"{FILE}.csv")
-        files = {name: tasks.read(args.data, name) for name in tasks.SHA256}
-        bench = train_both.Bench(*train_both.load_model(args.model), files.__getitem__, train_both.RECIPES)
+        bench = train_both.bench_of(args)
         if args.remake:
             text, holds = remake(bench, args.out)
             print(text)
