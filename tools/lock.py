@@ -12,7 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+import disk
+
+ROOT = disk.ROOT
 SITE, ALL = ROOT / "hashes-site.txt", ROOT / "hashes.txt"
 HEAD = "# Made by `make lock` from {}: the files that each package may come as.\n"
 OF_TORCH = """[[dependency-metadata]]
@@ -45,9 +47,9 @@ def main() -> None:
     common = [
         lines for name, lines in every.items() if name in site
     ]  # where the rest needs one on more systems, so may the site
-    SITE.write_text(HEAD.format("requirements-site.txt") + "\n".join(common) + "\n", "utf-8")
+    disk.replace(SITE, HEAD.format("requirements-site.txt") + "\n".join(common) + "\n")
     rest = [lines for name, lines in every.items() if name not in site]
-    ALL.write_text(HEAD.format("requirements.txt") + f"-r {SITE.name}\n" + "\n".join(rest) + "\n", "utf-8")
+    disk.replace(ALL, HEAD.format("requirements.txt") + f"-r {SITE.name}\n" + "\n".join(rest) + "\n")
     print(f"{SITE.name} has {len(site)} packages and {ALL.name} {len(rest)} more.")
 
 
