@@ -13,7 +13,7 @@ from math import prod
 
 import torch
 from dorabook.checkpoint.rules import RULES
-from support import random_adapters
+from support import broken_files, random_adapters
 
 BITS, FLOATS = RULES["files"]["bits"], RULES["files"]["floats"]
 PACKS = {"F64": "d", "F32": "f", "F16": "e"}
@@ -75,7 +75,7 @@ def odd_sets(seed: int, count: int) -> Iterator[OddSet]:
         for way in ways:
             (WAYS | MANY)[way](draw, sets)
         where, place = draw.choice(list(PLACES.items()))
-        files, given = place(draw, *(packed(draw, tensors) for tensors in sets), sets[-1])
+        files, given = place(draw, [packed(draw, tensors) for tensors in sets], sets[-1])
         yield OddSet(f"{one}: {', '.join(ways)}, {where} ({made.what})", files, given)
 
 
@@ -97,7 +97,7 @@ def packed(draw: random.Random, tensors: Tensors) -> bytes:
         header[key] = {"dtype": one.dtype, "shape": one.shape, "data_offsets": [len(data), len(data) + len(one.data)]}
         data += one.data
     text = json.dumps(header, ensure_ascii=draw.random() < 0.5).encode() + b" " * draw.randrange(9)
-    return struct.pack("<Q", len(text)) + text + data
+    return broken_files.packed(text, data)
 
 
 # Ways to be odd: each changes one of `sets`, the tensors of the adapter and, where there is one, of its base.
@@ -164,7 +164,7 @@ def on_a_few_rows(draw, sets):
 
 def sides_more(draw, sets):
     """Up to sixty more sides of one."""
-    one, shape = any_of(draw, sets), None
+    one = any_of(draw, sets)
     shape = list(one.shape)
     for _ in range(draw.choice((1, 1, 2, 60))):
         shape.insert(draw.randint(0, len(shape)), 1)
@@ -258,52 +258,48 @@ WAYS: dict[str, Callable] = {
 MANY = {"many": many}
 
 
-# Places that the files lie in: (the files, the paths that Python is given). A page is given the files alone.
+# Places that the adapter and its base, if there is one, lie in: (the files, the paths that Python is given). A page is given the files
+# alone. `tensors` are those of the last file.
 
 
-def side_by_side(draw, adapter, *base):
-    bases = base[:-1]
-    files = [("a.safetensors", adapter), *(("b.safetensors", one) for one in bases)]
-    return files, [name for name, _ in files]
+def under(*names: str) -> Callable:
+    def place(draw, files, tensors):
+        named = list(zip(names, files, strict=False))
+        return named, [name for name, _ in named]
+
+    return place
 
 
-def same_names(draw, adapter, *base):
-    bases = base[:-1]
-    files = [("a/model.safetensors", adapter), *(("b/model.safetensors", one) for one in bases)]
-    return files, [name for name, _ in files]
-
-
-def folders(draw, adapter, *base):
+def folders(draw, files, tensors):
     """The base in two files of a folder, which has the name that a page gives them."""
-    bases, tensors = base[:-1], base[-1]
-    files, given = [("a/a.safetensors", adapter)], ["a"]
-    if bases and len(tensors) > 1:
-        cut = draw.randint(1, len(tensors) - 1)
-        parts = [dict(list(tensors.items())[:cut]), dict(list(tensors.items())[cut:])]
-        files += [(f"b0.safetensors/b{n}.safetensors", packed(draw, part)) for n, part in enumerate(parts)]
+    found, given = [("a/a.safetensors", files[0])], ["a"]
+    if len(files) > 1 and len(tensors) > 1:
+        parts = in_two(tensors, draw.randint(1, len(tensors) - 1))
+        found += [(f"b0.safetensors/b{n}.safetensors", packed(draw, part)) for n, part in enumerate(parts)]
         given.append("b0.safetensors")
-    return files, given
+    return found, given
 
 
-def shards(draw, adapter, *base):
-    bases, tensors = base[:-1], base[-1]
-    files, given = [("a.safetensors", adapter)], ["a.safetensors"]
-    if bases:
-        cut = draw.randint(0, len(tensors))
-        parts = [dict(list(tensors.items())[:cut]), dict(list(tensors.items())[cut:])]
+def shards(draw, files, tensors):
+    found, given = [("a.safetensors", files[0])], ["a.safetensors"]
+    if len(files) > 1:
+        parts = in_two(tensors, draw.randint(0, len(tensors)))
         names = [f"m-0000{n + 1}-of-00002.safetensors" for n in range(2)]
-        index = {"weight_map": {key: names[n] for n, part in enumerate(parts) for key in part}}
-        files += [
-            ("m.safetensors.index.json", json.dumps(index).encode()),
-            *zip(names, [packed(draw, part) for part in parts], strict=True),
-        ]
+        index = {"weight_map": {key: name for name, part in zip(names, parts, strict=True) for key in part}}
+        found.append(("m.safetensors.index.json", json.dumps(index).encode()))
+        found += zip(names, [packed(draw, part) for part in parts], strict=True)
         given.append("m.safetensors.index.json")
-    return files, given
+    return found, given
+
+
+def in_two(tensors: Tensors, cut: int) -> tuple[Tensors, Tensors]:
+    entries = list(tensors.items())
+    return dict(entries[:cut]), dict(entries[cut:])
 
 
 PLACES: dict[str, Callable] = {
-    "side by side": side_by_side,
-    "same names": same_names,
+    "side by side": under("a.safetensors", "b.safetensors"),
+    "same names": under("a/model.safetensors", "b/model.safetensors"),
     "in folders": folders,
     "in shards": shards,
 }
