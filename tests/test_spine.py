@@ -122,11 +122,10 @@ def test_each_go_deeper_is_closed_and_says_its_title_its_result_and_its_minutes(
 
 
 @every_chapter
-def test_what_goes_deeper_is_in_the_pages_contents_under_its_own_name(name, site):
+def test_what_goes_deeper_is_in_the_pages_contents_under_its_own_name_and_marked_as_closed(name, site):
     page = parsed(site / f"{name}.html")
-    listed = [link["href"] for link in page.select(".page-nav a")]
-    closed = [f"#{each['id']}" for each in page.select(".go-deeper")]
-    assert [href for href in listed if href in closed] == closed
+    marked = [link["href"] for link in page.select(".page-nav a.closed")]
+    assert marked == [f"#{each['id']}" for each in page.select(".go-deeper")]
     assert "Go deeper:" not in page.get_text()
 
 

@@ -199,6 +199,14 @@ def go_deeper(app: Sphinx, document: nodes.document) -> None:
         rest[0].replace_self(Result("", "", *rest[0].children, minutes=minutes[at] if minutes else 0))
 
 
+def mark_contents(app: Sphinx, document: nodes.document) -> None:
+    """The page's contents show which sections are closed."""
+    closed = {id for section in document.findall(is_deeper) for id in section["ids"]}
+    for link in app.env.tocs[app.env.docname].findall(nodes.reference):
+        if link["anchorname"].removeprefix("#") in closed:
+            link["classes"].append("closed")
+
+
 def rename(document: nodes.document, section: nodes.section, id: str) -> None:
     """The section answers to `id` first, and to what it was called."""
     for known, (line, target, text) in list(getattr(document, "myst_slugs", {}).items()):
@@ -267,6 +275,7 @@ def setup(app: Sphinx) -> dict:
     app.add_node(nodes.section, override=True, html=(visit_section, depart_section))
     app.add_node(nodes.title, override=True, html=(HTML5Translator.visit_title, depart_title))
     app.connect("doctree-read", go_deeper, priority=400)
+    app.connect("doctree-read", mark_contents, priority=600)  # when the contents have been read off the headings
     app.connect("doctree-read", fold_thin)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
