@@ -423,6 +423,23 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):
     )
 
 
+def test_on_a_phone_rank_and_rows_stay_in_sight_of_both_roads_and_hide_no_control(show):
+    page = show(TwoRoads(shows="roads"), width=390, height=844)
+    for road in page.locator(".dora-tr-road").all():
+        road.evaluate("(node) => node.scrollIntoView()")
+        settle(page)
+        for name in ("Rank", "Rows of x"):
+            assert page.get_by_role("slider", name=name).bounding_box()["y"] < 844 - 18
+    page.evaluate("scrollTo(0, 0)")
+    size = page.get_by_role("slider", name="Outputs of W")
+    size.focus()
+    settle(page)
+    assert size.evaluate("""(node) => {
+      const { left, top } = node.getBoundingClientRect();
+      return document.elementFromPoint(left + 4, top + 4) === node;
+    }""")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
