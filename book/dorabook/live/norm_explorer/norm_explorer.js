@@ -36,7 +36,8 @@ function build({ stage, set, state, afterwards }) {
 
 /** Which axis, how the matrix lies in memory, what the code is told about it. */
 function switches(first, set) {
-  const per = choice({ legend: "One magnitude per", options: [["output", "output"], ["input", "input"]], onchange: (value) => set({ per: value }) });
+  const legend = shows(first, "storage") ? "Meant: one magnitude per" : "One magnitude per"; // what is told wrongly gives another
+  const per = choice({ legend, options: [["output", "output"], ["input", "input"]], onchange: (value) => set({ per: value }) });
   const storage = choice({ legend: "The matrix is stored", options: [["out,in", "(out, in)"], ["in,out", "(in, out)"]], onchange: (value) => set({ storage: value }) });
   const flag = choice({ legend: "The code is told fan_in_fan_out", options: [["False", "False"], ["True", "True"]], onchange: (value) => set({ fan_in_fan_out: value === "True" }) });
   return {

@@ -171,7 +171,7 @@ function zoom() {
 function peftLine() {
   const above = h("p", { class: "dora-hint" });
   const line = h("code");
-  const below = h("p", { class: "dora-hint" });
+  const below = h("p");
   const el = h("div", { class: "dora-pc-peft" }, above, h("p", {}, line), below);
   return {
     el,
