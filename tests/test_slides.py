@@ -1,6 +1,5 @@
 """The deck: one page of slides with live figures, from http and from disk, with the network off."""
 
-import base64
 import json
 import re
 from collections.abc import Callable
@@ -127,18 +126,15 @@ def test_the_figures_are_the_chapters_own_in_their_stored_state(sections):
         assert state in [{**kept, **votes} for kept in stored[name]]
 
 
-def test_the_pictures_are_the_chapters_own(sections, site):
-    stored = [
-        base64.b64decode(guards.text(output["data"]["image/png"]))
-        for cell in cells_of_the_book()
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-    pictures = [picture for slide in sections for picture in slide.select("img")]
-    assert pictures
-    for picture in pictures:
-        assert ((site / DECK).parent / picture["src"]).resolve().read_bytes() in stored
-        assert len(picture["alt"] or picture.find_parent(role="img")["aria-label"]) > 40
+def test_the_first_slide_shows_both_sets_of_lengths_and_not_which_of_them_is_m(sections, site):
+    handout = parsed(site / "book/teach/handout.html")
+    asked, told = (
+        [text.get_text() for text in soup.select_one("svg.axis-picture").select("text")]
+        for soup in (sections[0], handout)
+    )
+    names = {"DoRA, peft", "Raschka, catid"}
+    assert names < set(told)
+    assert asked == [text.removeprefix("m ") for text in told if text not in names]
 
 
 def test_every_slide_has_a_heading_and_notes_and_the_minutes_make_an_hour(sections):
@@ -165,15 +161,8 @@ def test_the_notes_of_a_question_say_what_to_answer_to_each_option(sections):
 # ---- asked for what is not there
 
 
-def notebook(*outputs: dict, source: str = "x = 1", alt: str = "") -> list[dict]:
-    return [
-        {
-            "cell_type": "code",
-            "source": source,
-            "outputs": list(outputs),
-            "metadata": {"mystnb": {"image": {"alt": alt}}},
-        }
-    ]
+def notebook(*outputs: dict, source: str = "x = 1") -> list[dict]:
+    return [{"cell_type": "code", "source": source, "outputs": list(outputs), "metadata": {}}]
 
 
 FIGURE = '<figure class="dora-figure" id="one" data-figure="predict">\n<script type="application/json">{"state":{"rank":1}}</script>\n</figure>'
@@ -185,8 +174,6 @@ def test_what_a_chapter_does_not_hold_is_an_error_that_names_it():
         stored_cells.figure(notebook(html), "two")
     with pytest.raises(ValueError, match="2 live figures 'one'"):
         stored_cells.figure(notebook(html, html), "one")
-    with pytest.raises(ValueError, match="0 pictures whose alt text begins with 'A map'"):
-        stored_cells.picture(notebook({"data": {"image/png": ""}}, alt="Bars"), "A map")
     with pytest.raises(ValueError, match="no printed line matches '\\^loss'"):
         stored_cells.printed(notebook({"text": "a loss\n"}), "^loss")
     with pytest.raises(ValueError, match="no cell defines a function poke"):
@@ -207,10 +194,6 @@ def test_stored_things_come_back_whole():
     code = "y = 2\n\n\n@torch.no_grad()\ndef poke(layer):\n    return layer  # (out,)\n\n\nz = 3\n"
     assert (
         stored_cells.function(notebook(source=code), "poke") == "@torch.no_grad()\ndef poke(layer):\n    return layer"
-    )
-    assert stored_cells.picture(notebook({"data": {"image/png": "aGk="}}, alt="A map of it"), "A map") == (
-        [b"hi"],
-        "A map of it",
     )
 
 

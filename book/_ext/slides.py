@@ -1,7 +1,7 @@
 """Sphinx extension: a page whose front matter has `deck: Slides` becomes a deck of slides, with that name in the contents.
 
 Each heading of the second level opens a slide, and what stands above the first of them is the title slide. reveal.js
-(vendor/reveal, MIT) turns the slides; deck/deck.js adds the address, the notes and the speaker's window. Figures, pictures,
+(vendor/reveal, MIT) turns the slides; deck/deck.js adds the address, the notes and the speaker's window. Figures,
 printed lines and functions are taken from the chapters' stored cells, so that a deck shows what a chapter has computed. No
 other page loads any of it. The directives, beside Markdown:
 
@@ -9,12 +9,10 @@ other page loads any of it. The directives, beside Markdown:
     then                     what appears with the next key
     live ../4-x.ipynb        the figure `:id: hero`, live; each line of the body, `per:input = One per input`, is a link to a state
     question ../4-x.ipynb    the Predict figure `:id: when-load`, ready to count the hands of a room; the next key reveals
-    picture ../4-x.ipynb     the picture whose alt text begins with `:alt:`
     output ../4-x.ipynb      the printed lines that match `:lines:`, a regular expression
     source ../4-x.ipynb      the source of the function `:name: poke`
 """
 
-import hashlib
 import html
 import shutil
 from collections.abc import Iterator
@@ -23,7 +21,6 @@ from pathlib import Path
 import stored_cells
 from docutils import nodes
 from docutils.parsers.rst import directives
-from dora_site import picture, png_size
 from from_book import LETTERS, FromBook, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -131,22 +128,6 @@ class Question(FromChapter):
                 "", "", nodes.strong("", f"({letter}) {verdict}."), nodes.Text(f" {option}. {reply}".replace("`", ""))
             )
         yield notes
-
-
-class Picture(FromChapter):
-    option_spec = {"alt": directives.unchanged_required}
-
-    def shown(self, cells: list[stored_cells.Cell]) -> Iterator[nodes.Node]:
-        panels, alt = stored_cells.picture(cells, self.options["alt"])
-        yield raw(picture([self.kept(png) for png in panels], html.escape(alt)))
-
-    def kept(self, png: bytes) -> tuple[str, tuple[int, int]]:
-        """Where the page finds it, and its size."""
-        folder = Path(self.env.app.outdir, "_static", "deck")
-        path = folder / f"{hashlib.sha256(png).hexdigest()[:16]}.png"
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png)
-        return f"{'../' * self.env.docname.count('/')}_static/deck/{path.name}", png_size(path)
 
 
 class Output(FromChapter):
@@ -259,7 +240,7 @@ def close(tag: str):
 
 def setup(app: Sphinx) -> dict:
     for name, directive in {
-        "notes": NotesDirective, "then": ThenDirective, "live": Live, "question": Question, "picture": Picture,
+        "notes": NotesDirective, "then": ThenDirective, "live": Live, "question": Question,
         "output": Output, "source": Source,
     }.items():  # fmt: skip
         app.add_directive(name, directive)

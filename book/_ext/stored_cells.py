@@ -1,10 +1,9 @@
-"""What stands in a chapter's stored cells, for pages that show it again: figures, pictures, printed lines, functions.
+"""What stands in a chapter's stored cells, for pages that show it again: figures, printed lines, functions.
 
 Each function takes the notebook's cells and raises a ValueError where what is asked for is not there, or is there twice.
 """
 
 import ast
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -54,14 +53,6 @@ def keeping(shown: str, data: dict[str, Any]) -> str:
     """The same HTML with other data for the page's script."""
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return STATE.sub(lambda match: match[1] + packed + match[3], shown)
-
-
-def picture(cells: list[Cell], alt: str) -> tuple[list[bytes], str]:
-    """The picture whose alt text begins with `alt`: the PNGs of its panels, and all of that text."""
-    said = [cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "") for cell in cells]
-    named = [pair for pair in zip(said, cells, strict=True) if pair[0].startswith(alt)]
-    whole, cell = only(named, f"pictures whose alt text begins with {alt!r}")
-    return [base64.b64decode(png) for _, png in outputs([cell], "image/png")], whole
 
 
 def printed(cells: list[Cell], pattern: str) -> str:

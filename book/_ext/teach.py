@@ -33,6 +33,7 @@ import live_host
 import standalone
 import stored_cells
 from docutils import nodes
+from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from from_book import LETTERS, FromBook, raw
 from myst_parser.mdit_to_docutils.base import default_slugify
@@ -330,10 +331,11 @@ class Imprint(FromBook):
 
 class AxisPicture(FromBook):
     required_arguments = 1
+    option_spec = {"unnamed": directives.flag}  # where the question comes first
 
     def made(self) -> Iterator[nodes.Node]:
         _, shown = Target.of(self.arguments[0], self.env)
-        yield raw(axis_picture(stored_cells.kept(shown)["state"]["weight"]))
+        yield raw(axis_picture(stored_cells.kept(shown)["state"]["weight"], named="unnamed" not in self.options))
 
 
 WIDE, TALL = 34, 26  # a cell
@@ -342,8 +344,11 @@ LONGEST_BAR = 64
 MAGNITUDE, FROZEN = "#D55E00", "#6B7280"
 
 
-def axis_picture(weight: list[list[float]]) -> str:
-    """A weight (out, in): its numbers, the norm of every output row beside it, of every input column of (out, in) below."""
+def axis_picture(weight: list[list[float]], *, named: bool) -> str:
+    """A weight (out, in): its numbers, the norm of every output row beside it, of every input column of (out, in) below.
+
+    `named` says which of the two is m in whose code.
+    """
     outputs, inputs = len(weight), len(weight[0])
     per_output = [math.hypot(*row) for row in weight]
     per_input = [math.hypot(*entries) for entries in zip(*weight, strict=True)]
@@ -364,11 +369,13 @@ def axis_picture(weight: list[list[float]]) -> str:
         marks.append(label(x + WIDE / 2, TOP - 6, f"in {i}"))
         marks += [bar(x + 9, bottom + 12, WIDE - 18, length * unit)]
         marks += [label(x + WIDE / 2, bottom + 25 + length * unit, short(length), bold=True)]
-    marks.append(label(right + 14, TOP - 22, f"m per output ({outputs}, 1)", anchor="start", bold=True))
-    marks.append(label(right + 14, TOP - 8, "DoRA, peft", anchor="start"))
     middle = bottom + 12 + LONGEST_BAR / 2
-    marks.append(label(right + 14, middle, f"m per input (1, {inputs})", anchor="start", bold=True))
-    marks.append(label(right + 14, middle + 14, "Raschka, catid", anchor="start"))
+    for y, heading, whose in (
+        (TOP - 22, f"m per output ({outputs}, 1)", "DoRA, peft"),
+        (middle, f"m per input (1, {inputs})", "Raschka, catid"),
+    ):
+        marks.append(label(right + 14, y, heading if named else heading.removeprefix("m "), anchor="start", bold=True))
+        marks += [label(right + 14, y + 14, whose, anchor="start")] if named else []
     marks.append(
         label(0, 14, f"weight of Linear({inputs}, {outputs}): ({outputs}, {inputs})", anchor="start", bold=True)
     )
@@ -376,7 +383,7 @@ def axis_picture(weight: list[list[float]]) -> str:
         f"A weight of shape ({outputs}, {inputs}). Beside it one magnitude for each output: {listed(per_output)}. "
         f"Below it one for each input: {listed(per_input)}."
     )
-    width, height = right + 150, round(bottom + 34 + max(per_input) * unit)
+    width, height = right + (150 if named else 142), round(bottom + 34 + max(per_input) * unit)
     return f'<svg class="axis-picture" viewBox="0 0 {width} {height}" font-size="12" fill="currentColor" role="img" aria-label="{told}">{"".join(marks)}</svg>'
 
 
