@@ -184,7 +184,7 @@ def peak(run):
     ("road", "slice_of"), [("factored", None), ("formed", None), ("formed", 100), ("formed", 8000)]
 )
 def test_memory_is_that_of_the_tensors_really_made(per, shape, rank, road, slice_of, monkeypatch):
-    monkeypatch.setattr(factored, "WHOLE", 0 if slice_of else 10**9)
+    monkeypatch.setattr(factored, "FRESH", 0 if slice_of else 10**9)
     monkeypatch.setattr(factored, "SLICE", slice_of or 10**9)
     W, A, B = factors(shape, rank, "cpu", dtype=torch.float64)
     kept = squared_norms(W, per=per)
@@ -200,7 +200,7 @@ def test_memory_is_that_of_the_tensors_really_made(per, shape, rank, road, slice
     ids=["norms larger than a slice", "a rest almost a slice", "two slices and a rest"],
 )
 def test_memory_of_slices_is_that_of_the_tensors_really_made(per, into, out, slice_of, monkeypatch):
-    monkeypatch.setattr(factored, "WHOLE", 0)
+    monkeypatch.setattr(factored, "FRESH", 0)
     monkeypatch.setattr(factored, "SLICE", slice_of)
     shape = LayerShape("small", into, out)
     W, A, B = factors(shape, 2, "cpu", dtype=torch.float64)

@@ -17,15 +17,13 @@ from .decompose import Per, check_per, check_weight
 
 Road = Literal["factored", "formed"]
 
+EXACT = (torch.float32, torch.float64)  # others are computed in float32
 KEPT = 1e-3  # a squared norm below this share of |w|^2 has lost three digits to cancellation: form that row
-LARGE = 2**19  # elements of W: below, the calls of the factored road cost more than they save
-WHOLE = 2**20  # elements of W + sBA that are formed at once: more calls than these would cost more than they save
-SLICE = 2**18  # elements of W + sBA that are formed at a time, of a larger W: a megabyte, which stays in the cache
+LARGE = 2**21  # elements of W: below, 8 MB in float32, nothing takes less time than to form it at once, in two calls
+FRESH = 2**22  # elements of W: the sum of a larger one, and what is made on the way, would be in fresh memory
+SLICE = 2**18  # elements of W + sBA that are formed at a time, of a W above FRESH: a megabyte, which stays in the cache
 BLOCK = 2**20  # elements of W in one product with A: all of a tall W at once takes longer than its parts
-SHARES = (10, 40)  # factored while its extra work, rank^2 (out + in), is at most so many out * in; W up to FRESH, above
-FRESH = (
-    2**22
-)  # elements of W: 16 MB in float32; the plain sum of a larger one, and what is made on the way, is in fresh memory
+SHARES = (4, 40)  # factored while its extra work, rank^2 (out + in), is at most so many out * in; W up to FRESH, above
 
 
 def adapted_norms(
@@ -51,9 +49,13 @@ def adapted_norms(
     >>> adapted_norms(W, A, B, scaling=2.0, per="output").item()  # of (3, 4)
     5.0
     """
-    if road is None and cross is None and _is_plain(weight, lora_A, lora_B):
-        sums = torch.addmm(weight, lora_B, lora_A, alpha=scaling)
-        return _row_norms(sums) if check_per(per) == "output" else _roots(_column_squares(sums))
+    if road is None and cross is None and weight.numel() < LARGE and weight.dtype in EXACT and lora_A.numel():
+        try:  # two calls: less time than to ask first whether they fit
+            sums = torch.addmm(weight, lora_B, lora_A, alpha=scaling)
+            if sums.shape == weight.shape and per in ("output", "input"):
+                return _row_norms(sums) if per == "output" else _column_norms(sums)
+        except RuntimeError:
+            pass  # they do not, which is told below in words; or one is in half precision, and is widened
     check_factors(weight, lora_A, lora_B)
     road = road or ("factored" if cross is not None else cheaper_road(*weight.shape, rank=lora_A.shape[0]))
     if road not in ("factored", "formed"):
@@ -80,7 +82,7 @@ def squared_norms(weight: Tensor, *, per: Per) -> Tensor:
 
 
 def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
-    """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored while the rank is small beside W's sides."""
+    """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored for a large W, while the rank is small."""
     elements = out_features * in_features
     share = SHARES[elements > FRESH]
     return "factored" if elements >= LARGE and rank**2 * (out_features + in_features) <= share * elements else "formed"
@@ -89,15 +91,6 @@ def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
 def wide(dtype: torch.dtype) -> torch.dtype:
     """float32 for half precisions, else the dtype itself: terms that cancel need the digits."""
     return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
-
-
-def _is_plain(weight: Tensor, A: Tensor, B: Tensor) -> bool:
-    """Whether W is formed at once, with nothing to widen or refuse: two calls, which take less time than checks in words."""
-    shape, inner, outer = weight.shape, A.shape, B.shape
-    fits = len(inner) == len(outer) == 2 and shape == (outer[0], inner[1]) and outer[1] == inner[0] > 0
-    if not fits or weight.numel() > WHOLE or not weight.dtype == A.dtype == B.dtype in (torch.float32, torch.float64):
-        return False
-    return weight.numel() < LARGE or cheaper_road(*shape, rank=inner[0]) == "formed"
 
 
 def check_factors(weight: Tensor, lora_A: Tensor, lora_B: Tensor) -> None:
@@ -168,9 +161,13 @@ def _roots(squared: Tensor) -> Tensor:
 
 
 def _row_norms(sums: Tensor) -> Tensor:
-    if sums.requires_grad or sums.numel() >= SLICE // 4:
-        return torch.linalg.vector_norm(sums, dim=1, keepdim=True)
-    return sums.square_().sum(1, keepdim=True).sqrt_()  # faster on little
+    return torch.linalg.vector_norm(sums, dim=1, keepdim=True)
+
+
+def _column_norms(sums: Tensor) -> Tensor:
+    if sums.requires_grad:
+        return _roots(_column_squares(sums))
+    return sums.square_().sum(0, keepdim=True).sqrt_()
 
 
 def _column_squares(sums: Tensor) -> Tensor:
@@ -182,8 +179,8 @@ def _sums(weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Iterator[Tens
 
     Who reads them with `map` is done with one before the next is formed.
     """
-    if weight.numel() <= WHOLE:
-        yield torch.addmm(weight.to(A.dtype), B, A, alpha=scaling)
+    if weight.dtype == A.dtype and weight.numel() <= FRESH:
+        yield torch.addmm(weight, B, A, alpha=scaling)
         return
     slices = weight.split(slice_rows(*weight.shape, rank=A.shape[0]))
     graph = torch.is_grad_enabled() and (weight.requires_grad or A.requires_grad or B.requires_grad)
