@@ -4,7 +4,9 @@ import copy
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from dorabook.models import tiny_gpt2
 from dorabook.peft_norms import PROBED, cheaper_norms, weight_of
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import dora
+from peft.utils.integrations import dequantize_module_weight
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
@@ -155,10 +158,55 @@ class Quantised(nn.Module):
         return nn.functional.linear(x, self.dequantize().to(x.dtype), self.bias)
 
 
-def test_a_quantised_base_is_measured_by_the_weight_that_peft_dequantises_and_is_not_kept():
+class Coded(nn.Module):
+    """As layers of bitsandbytes and torchao look to peft, which asks a weight for its class: whole eighths, as bytes."""
+
+    def __init__(self, base, kind):
+        super().__init__()
+        self.weight = kind((base.weight * 8).round().char(), requires_grad=False)
+        self.bias, self.state = base.bias, SimpleNamespace(SCB=None)
+        self.in_features, self.out_features = base.in_features, base.out_features
+
+    def forward(self, x):
+        return nn.functional.linear(x, dequantize_module_weight(self).to(x.dtype), self.bias)
+
+
+class Params4bit(nn.Parameter):
+    quant_state = 8.0
+
+
+class Int8Params(nn.Parameter):
+    SCB = torch.full((20,), 8.0)
+
+
+class OfTorchao(nn.Parameter):
+    __module__ = "torchao.quantization"
+
+    def dequantize(self):
+        return self.data / 8.0
+
+
+def by_rows(codes, scales):
+    return codes / scales.view(-1, 1)
+
+
+# In the place of the package: its two functions that peft calls. What chooses between them is peft's own.
+BITSANDBYTES = SimpleNamespace(functional=SimpleNamespace(dequantize_4bit=torch.div, int8_vectorwise_dequant=by_rows))
+QUANTISED = {
+    "HQQ": Quantised,
+    "bitsandbytes, 4 bits": partial(Coded, kind=Params4bit),
+    "bitsandbytes, 8 bits": partial(Coded, kind=Int8Params),
+    "torchao": partial(Coded, kind=OfTorchao),
+}
+
+
+@pytest.mark.parametrize("base", QUANTISED.values(), ids=QUANTISED)
+def test_a_quantised_base_is_measured_by_the_weight_that_peft_dequantises_and_is_not_kept(base, monkeypatch):
+    """The packages are stood in for by layers that keep whole eighths; peft's own function gives their weight."""
     model = two()
     layer = model.base_model.model.up
-    layer.base_layer = Quantised(layer.base_layer)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", BITSANDBYTES)
+    layer.base_layer = base(layer.base_layer)
     theirs = result(model, X)
     with cheaper_norms(model, strict=True) as norms:
         assert_same(result(model, X), theirs, rtol=1e-6, atol=1e-6)
@@ -699,6 +747,21 @@ def test_compiled_it_is_one_graph_and_peft_is_asked_again_after_the_block():
         whole(x)
 
 
+@pytest.mark.deep  # the compiler takes ten seconds and more
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # torch's own, of torch
+def test_it_runs_in_what_inductor_compiles_and_sees_a_change_of_A(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    model, x = two(dtype=torch.float32), X.float()
+    theirs = result(model, x)
+    torch._dynamo.reset()
+    whole = torch.compile(model, backend="inductor", fullgraph=True)
+    with cheaper_norms(model):
+        assert_same(result_of(whole, model, x), theirs, rtol=1e-4, atol=1e-4)
+        with torch.no_grad():
+            parts(model)[1].weight.mul_(2)
+            torch.testing.assert_close(whole(x), model_by_peft(model, x), rtol=1e-4, atol=1e-4)
+
+
 def result_of(run, model, x):
     model.zero_grad()
     y = run(x)
@@ -728,6 +791,6 @@ def test_accelerate_accumulates_with_one_norm_a_step():
 def test_two_processes_train_as_one():
     """DDP over gloo: both see the same gradients, which are peft's, and each takes one norm a step."""
     script = Path(__file__).parent / "support" / "two_processes.py"
-    told = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    told = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == ["norms 6 6", "as peft True True"]
