@@ -659,6 +659,7 @@ def test_many_rows_or_a_small_weight_are_not_joined(small_as_large, monkeypatch)
     [
         lambda model, layer: layer.base_layer.register_forward_hook(lambda *a: None),
         lambda model, layer: layer.base_layer.register_forward_pre_hook(lambda *a: None),
+        lambda model, layer: layer.base_layer.register_full_backward_pre_hook(lambda *a: None),
         lambda model, layer: layer.base_layer.weight.requires_grad_(),
         lambda model, layer: layer.base_layer.bias.requires_grad_(),
         lambda model, layer: setattr(layer.base_layer, "forward", layer.base_layer.forward),
@@ -695,6 +696,24 @@ def test_other_passes_of_peft_stay_its_own(small_as_large):
         with cheaper_norms(model) as norms:
             torch.testing.assert_close(model(X), theirs)
     assert not norms.taken
+
+
+@pytest.mark.parametrize("which", ["half precision", "autocast", "peft's own cache"])
+def test_what_one_product_would_compute_otherwise_is_not_joined(which, small_as_large, monkeypatch):
+    """In bfloat16 W A^T would come in eight bits, and a pass that peft keeps its own norm for takes none."""
+    monkeypatch.setattr(peft_norms, "_joined", lambda *_: 1 / 0)
+    model = two(dtype=torch.float32).eval()
+    with cheaper_norms(model):
+        with pytest.raises(ZeroDivisionError):
+            model(X.float())
+        if which == "half precision":
+            model.bfloat16()(X.bfloat16())
+        elif which == "autocast":
+            with torch.autocast("cpu", torch.bfloat16):
+                model(X.float())
+        else:
+            monkeypatch.setattr(dora, "ENABLE_DORA_CACHING", True)
+            model(X.float())
 
 
 def test_an_error_in_the_base_leaves_nothing_behind(small_as_large):
