@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +95,12 @@ def load(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@cache
+def published(path: Path) -> dict:
+    """The chapter as it is published, made once for the tests that read it."""
+    return standalone.self_contained(load(path), path.stem)
+
+
 def chapter(*cells: dict) -> dict:
     return {"cells": list(cells), "metadata": {"widgets": {}}, "nbformat": 4, "nbformat_minor": 5}
 
@@ -130,10 +137,13 @@ def files(notebook: dict) -> list[str]:
     return [head[1] for head in heads if head[-1].endswith(".py")]
 
 
-def run(notebook: dict, folder: Path) -> list[str]:
-    """Run a notebook in a kernel that does not find the package. Gives what each code cell printed."""
+def run(notebook: dict, folder: Path, *, kernel: str = "") -> list[str]:
+    """Run a notebook in a kernel of a folder. Gives what each code cell printed."""
     made = nbformat.reads(standalone.written(notebook), as_version=4)
-    NotebookClient(made, kernel_name="python3", timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    kernel = kernel or (
+        "python3" if "PYTHONPATH" in os.environ else "warm"
+    )  # whose packages are loaded, whatever the path
+    NotebookClient(made, kernel_name=kernel, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
     return ["".join(o.get("text", "") for o in cell.outputs) for cell in made.cells if cell.cell_type == "code"]
 
 
@@ -156,17 +166,20 @@ def test_the_modules_that_travel_are_those_imported_and_what_they_import_and_no_
     assert (found.figures, found.packages) == ([], {"torch"})
 
 
-# What every chapter needs besides is imported once; each chapter's own imports then run in a copy of that process.
+# Each chapter's own imports run in a copy of one kernel, which has all else imported.
 LOADED = """
 import json, os, sys
-import anywidget, matplotlib.pyplot, peft, torch
-
-for path, imports in json.load(sys.stdin).items():
+from matplotlib import pyplot
+for path, imports in {asked}.items():
+    told, tell = os.pipe()
     if not os.fork():
-        exec(imports)
-        print(json.dumps([path, [name for name in sys.modules if name.split(".")[0] == "dorabook"]]), flush=True)
-        os._exit(0)
-    assert os.wait()[1] == 0, path
+        try:
+            exec(imports)
+            os.write(tell, json.dumps([name for name in sys.modules if name.split(".")[0] == "dorabook"]).encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    print(json.dumps([path, json.load(open(told))]))
 """
 
 
@@ -178,21 +191,19 @@ def loaded() -> dict[str, list[str]]:
         text = "\n".join(standalone.python(cell) for cell in load(path)["cells"] if cell["cell_type"] == "code")
         asked = [node for node in ast.parse(text).body if ast.unparse(node).startswith("from dorabook")]
         imports[called(path)] = "\n".join(map(ast.unparse, asked))
-    command = [sys.executable, "-W", "ignore", "-c", LOADED]
-    options = {"input": json.dumps(imports), "capture_output": True, "text": True, "cwd": ROOT / "book"}
-    done = subprocess.run(command, check=True, **options)
-    return dict(map(json.loads, done.stdout.splitlines()))
+    (said,) = run(chapter(code(LOADED.format(asked=imports))), ROOT / "book", kernel="warm")
+    return dict(map(json.loads, said.splitlines()))
+
+
+def module(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_a_chapters_modules_are_what_python_loads_for_it(path, loaded):
     """The second reason: run the chapter's own imports and ask Python which modules of the book it has loaded."""
-    made = standalone.self_contained(load(path), path.stem)
-    travelled = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(made)}
-    whole = standalone.self_contained(
-        chapter(prose(""), code("import dorabook.live")), "whole"
-    )  # with figures it does not show
-    figures = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files(whole)}
+    travelled = set(map(module, files(published(path))))
+    figures = set(map(module, closure.needs("import dorabook.live").files))  # with those that it does not show
     assert travelled
     assert travelled <= set(loaded[called(path)])
     assert set(loaded[called(path)]) - travelled <= figures
@@ -273,7 +284,7 @@ def test_a_module_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_a_published_chapter_is_valid_small_and_the_same_each_time(path):
-    made = standalone.self_contained(load(path), path.stem)
+    made = published(path)
     text = standalone.written(made)
     assert text == standalone.written(standalone.self_contained(load(path), path.stem))
     notebook = nbformat.reads(text, as_version=4)
@@ -288,7 +299,7 @@ def test_a_published_chapter_is_valid_small_and_the_same_each_time(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_the_cells_before_a_chapter_are_folded_and_the_chapter_follows_as_stored(path):
-    stored, made = load(path), standalone.self_contained(load(path), path.stem)
+    stored, made = load(path), published(path)
     before = len(made["cells"]) - len(stored["cells"])
     for cell in made["cells"][2 : before + 1]:
         assert cell["metadata"] == {"cellView": "form", "jupyter": {"source_hidden": True}}
@@ -336,8 +347,7 @@ def test_a_link_leads_to_the_site_or_is_plain_words(before, unknown, known):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=called)
 def test_no_link_in_a_published_chapter_is_dead(path):
-    for site in ("", "https://b.org/"):
-        made = standalone.self_contained(load(path), path.stem, site=site)
+    for made in (published(path), standalone.self_contained(load(path), path.stem, site="https://b.org/")):
         text = "\n".join(standalone.joined(c["source"]) for c in made["cells"] if c["cell_type"] == "markdown")
         targets = [target for _, target in standalone.LINK.findall(text)]
         assert targets
@@ -548,9 +558,7 @@ def test_a_chapter_asks_for_the_peft_from_which_on_all_its_claims_hold():
     """As the tables of how-checked.md have it: unmerge, and the helper that keeps norms. What holds everywhere asks for none."""
     asked = {}
     for path in CHAPTERS:
-        setup = next(
-            s for s in sources(standalone.self_contained(load(path), path.stem)) if "Set up this notebook" in s
-        )
+        setup = next(s for s in sources(published(path)) if "Set up this notebook" in s)
         asked[path.stem[0]] = re.findall(r'"(peft[^"]*)"', setup.splitlines()[-1])
     assert {chapter: peft for chapter, peft in asked.items() if peft} == {
         "3": ["peft>=0.21.2"], "4": ["peft"], "5": ["peft"], "7": ["peft"], "8": ["peft>=0.19.1"],
@@ -650,6 +658,7 @@ def test_a_torchao_that_peft_goes_with_is_left_and_not_spoken_of(monkeypatch, ca
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.deep
 def test_peft_builds_a_layer_after_the_set_up_beside_a_torchao_of_2025(folder, tmp_path, monkeypatch):
     """The installed peft itself, beside a stub that calls itself torchao 0.10.0, as Colab's image had it in August 2026."""
     stub = tmp_path / "stub"
@@ -684,7 +693,7 @@ def test_an_old_torch_is_one_sentence_that_names_what_it_lacks(folder):
     setup["source"] = setup["source"].rsplit("start(", 1)[0] + 'start(["torch"], "torch.nn.Linear torch.nn.NotYet")'
     made = nbformat.reads(standalone.written(notebook), as_version=4)
     with pytest.raises(CellExecutionError):
-        NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+        NotebookClient(made, kernel_name="warm", resources={"metadata": {"path": str(folder)}}).execute()
     error = next(cell for cell in made.cells if "Set up this" in cell.source).outputs[0]
     assert len(error.traceback) == 1
     assert "has no torch.nn.NotYet, which this chapter uses: install a newer torch" in error.traceback[0]
