@@ -48,15 +48,17 @@ check: .venv/all.done ## run what takes half a minute: style, units, doctests, g
 	@$(BIN)/ruff format --check .
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
 
-# Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again. loadfile keeps a notebook's cells in one kernel. A browser test mostly
-# waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which order.
-NBVAL := --nbval --nbval-kernel-name=warm --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" -n 4 --dist loadfile --no-loadscope-reorder
+# A browser test mostly waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which
+# order. Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again.
+# loadfile keeps a notebook's cells in one kernel. `make test` runs each notebook once, as it is published, and `make deep` as stored.
+PARTS := -n 4 --dist loadfile
+NBVAL := --nbval --nbval-kernel-name=warm --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" $(PARTS)
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(NBVAL) -m "not deep" --doctest-modules book tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(PARTS) --no-loadscope-reorder -m "not deep" --doctest-modules book tests
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
 
 deep: .venv/deep.done ## test the tools, break the code on purpose, and try other versions of peft and of Python; needs a network
@@ -64,7 +66,8 @@ deep: .venv/deep.done ## test the tools, break the code on purpose, and try othe
 	@$(BIN)/python tools/peft_range.py
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m deep tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m deep tests --ignore tests/test_front_ends.py
+	@JUPYTER_PATH="$$PWD/tests/support/jupyter" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(NBVAL) book
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
 	@$(MAKE) frontends

@@ -1,7 +1,7 @@
 """Live figures in real notebook front ends: a stored chapter reads well before it runs, and a running figure obeys both sides.
 
-`make test` opens Notebook 7, the strictest with keys: it takes them before a figure can stop them. It is made of JupyterLab's parts.
-`make frontends` opens JupyterLab 4 and Notebook 6 with ipywidgets 7 as well.
+`make test` runs a chapter in Notebook 7, the strictest with keys: it takes them before a figure can stop them. It is made of
+JupyterLab's parts. `make frontends` opens JupyterLab 4 and Notebook 6 with ipywidgets 7 as well, and does all there is to do.
 """
 
 import os
@@ -127,6 +127,7 @@ def test_a_chapter_that_runs_brings_its_figure_to_life(opened):
         assert faint(figure) == []
 
 
+@pytest.mark.deep
 def test_a_figure_and_python_share_one_state(opened):
     notebook = opened("figures.ipynb")
     cell = notebook.run(number("make"))
@@ -153,6 +154,7 @@ def test_a_figure_and_python_share_one_state(opened):
     assert "m = 2 sets the length" in cell.get_by_role("status").inner_text()
 
 
+@pytest.mark.deep
 def test_a_letter_typed_on_a_control_is_no_command_to_the_notebook(opened):
     notebook = opened("figures.ipynb")
     cell = notebook.run(number("make"))
@@ -168,6 +170,7 @@ def test_a_letter_typed_on_a_control_is_no_command_to_the_notebook(opened):
         assert notebook.cells() == before, control
 
 
+@pytest.mark.deep
 def test_the_explorer_follows_keys_and_clicks_and_python_reads_its_tensors(opened):
     notebook = opened("figures.ipynb")
     cell = notebook.run(number("explore"))
@@ -182,6 +185,7 @@ def test_the_explorer_follows_keys_and_clicks_and_python_reads_its_tensors(opene
     assert (float(moved) > 1, per, shape) == (True, "input", "(1, 5)")
 
 
+@pytest.mark.deep
 def test_two_figures_compose_like_any_ipywidget(opened):
     notebook = opened("figures.ipynb")
     notebook.run(number("make"))
@@ -216,6 +220,7 @@ def driven(server, opened):
     return opened(DRIVEN), lambda words: next(i for i, source in enumerate(sources) if words in source)
 
 
+@pytest.mark.deep
 def test_a_slider_of_ipywidgets_and_a_figure_move_each_other_and_python_hears_it(driven):
     notebook, block = driven
     cell = notebook.run(block("FigureBox([slider, explorer])"))
@@ -234,6 +239,7 @@ def test_a_slider_of_ipywidgets_and_a_figure_move_each_other_and_python_hears_it
     assert notebook.printed(block(HEARD)) == f"('poke', {moved:g}) {moved:g}"
 
 
+@pytest.mark.deep
 def test_a_figure_follows_a_layer_while_the_cell_that_trains_it_runs(driven):
     notebook, block = driven
     for words in ("import ipywidgets", "import torch", "FigureBox([monitor])"):
