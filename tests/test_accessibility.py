@@ -11,7 +11,7 @@ import pytest
 from dorabook.live import DirectionDial
 from playwright.sync_api import Locator, Page
 from support.live_page import settle, stored
-from support.pages import AXE, FILES, PAGES, parsed, unfold, unreadable
+from support.pages import AXE, FILES, ONE_OF_EACH, PAGES, parsed, unfold, unreadable
 
 BOOK = Path(__file__).parents[1] / "book"
 RULES = [
@@ -169,6 +169,7 @@ def test_every_kind_of_figure_is_in_a_chapter_and_so_walked():
 
 def violations(page: Page, figure: Locator) -> list[str]:
     """All that axe sees in the light theme, and every word that is hard to read in either."""
+    page.evaluate(ONE_OF_EACH)
     ran = figure.evaluate("(figure, rules) => axe.run(figure, { runOnly: rules, resultTypes: ['violations'] })", RULES)
     lines = [
         f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}"
