@@ -32,6 +32,7 @@ def texts(book) -> dict[str, ET.Element]:
     return {name: ET.fromstring(book.read(name)) for name in book.namelist() if name.endswith(".xhtml")}
 
 
+@pytest.mark.deep  # a second archive takes as long as all else here
 def test_the_archive_begins_with_its_kind_and_is_the_same_each_time(made, book, site, tmp_path):
     first = book.infolist()[0]
     assert (first.filename, first.compress_type, book.read(first)) == ("mimetype", 0, b"application/epub+zip")

@@ -51,7 +51,7 @@ def test_the_version_is_written_once_and_cited_the_same():
     assert "version" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace("target-version", "")
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_citation_has_the_form_that_github_reads(tmp_path):
     assert cited(CITATION).returncode == 0, cited(CITATION).stdout
     broken = tmp_path / "CITATION.cff"

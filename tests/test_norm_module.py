@@ -8,6 +8,7 @@ from pathlib import Path
 
 import norm_module
 import peft
+import pytest
 
 PATCH = Path(norm_module.__file__).parent / "patches" / "peft-0.21.2-dora-weight.patch"
 ALONE = """
@@ -52,6 +53,7 @@ def test_one_file_is_enough(tmp_path):
     run(sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F", str(made), cwd=tmp_path)
 
 
+@pytest.mark.deep
 def test_the_patch_is_for_the_installed_peft_and_passes_the_tests_that_it_carries(tmp_path):
     """A copy of the package is patched, whose other modules are links."""
     assert f"peft-{version('peft')}-" in PATCH.name
