@@ -12,6 +12,8 @@ CHECKS := PYTHONPATH=book:tests:tools:book/_ext $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Into .venv, whatever place the environment or pip's own settings name.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+# A process of the tests starts with two thirds of the work where Python may keep what it has compiled; git leaves that out.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install -q --no-user --target=
 INSTALL := $(BIN)/python $(PIP)
 
