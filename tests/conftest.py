@@ -21,16 +21,17 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
 
 # A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
-# while the next three go on without it.
+# while exercises and notebooks go on without it.
 LONG = (
     "test_site",
     "test_exercises",
+    "test_pages",
     "test_publish",
-    "test_front_ends",
-    "test_accessibility",
     "test_slides",
-    "test_rehearsal",
     "test_room",
+    "test_accessibility",
+    "test_rehearsal",
+    "test_front_ends",
     "test_security",
 )
 

@@ -81,6 +81,7 @@ def test_a_path_that_is_not_there_is_named(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.slow
 def test_ten_thousand_tensors_are_judged(tmp_path):
     header = {
         f"layers.{i}.dora_scale": {

@@ -177,6 +177,7 @@ def test_the_direction_has_norm_1_along_its_own_axis_and_not_along_the_other():
         assert max(abs(norm - 1) for norm in now.axes[per].direction[other]) > 0.2
 
 
+@pytest.mark.slow
 def test_the_right_axis_walks_to_the_teachers_marks_and_the_wrong_one_has_flat_marks():
     for per, other in (AXES, AXES[::-1]):
         now = race(**{**START, "input": 0, per: 1, "steps": STEPS})
@@ -212,6 +213,7 @@ def steady(now: SimpleNamespace) -> bool:
     return min(least(now).values()) > 0.05
 
 
+@pytest.mark.slow
 def test_where_a_row_has_nearly_lost_its_norm_rounding_decides_in_torch_itself():
     asked, ends = problem(output=1, input=0, turn=0, seed=0), []
     for nudge in (0, 1e-15):
@@ -368,6 +370,7 @@ def test_a_loss_that_is_no_number_is_said_and_stays_out_of_the_state():
         TrainingRace(rate=1e300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", CORNERS, ids=str)
 def test_at_the_ends_of_every_range_the_losses_are_numbers(state):
     for losses in race(**{**START, **state}).losses.values():
