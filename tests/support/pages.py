@@ -74,13 +74,13 @@ UNMARKED = """() => [...document.querySelectorAll("main :is(p, li, td, dd) a[hre
 }).map((link) => `no line under ${link.outerHTML.slice(0, 120)}`)"""
 
 
-def violations(page: Page, *rules: str) -> list[str]:
-    """What axe sees of WCAG AA, or of some of its rules, of all but ALIKE."""
+def violations(page: Page, *rules: str, within: str = "html", without: str = "") -> list[str]:
+    """What axe sees of WCAG AA, or of some of its rules, `within` and `without` what selectors say, in all but ALIKE."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     page.evaluate(PLAIN, ALIKE)
     page.evaluate(ONE_OF_EACH)
-    scope = {"exclude": [[ALIKE]]}
+    scope = {"include": [[within]], "exclude": [[selector] for selector in (ALIKE, without) if selector]}
     options = {"runOnly": list(rules) or LEVELS, "resultTypes": ["violations"]}
     found = page.evaluate("([scope, options]) => axe.run(scope, options)", [scope, options])["violations"]
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
@@ -90,6 +90,7 @@ def unclean(page: Page) -> list[str]:
     """All that axe sees with all its rules, as the page is, and every word that is hard to read in either theme."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
+    page.evaluate(ONE_OF_EACH)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
     lines = [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
     for theme in ("dark", "light"):
