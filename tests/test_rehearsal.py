@@ -158,7 +158,10 @@ def windows(visit, site) -> Callable[[str], tuple[Page, Page]]:
     return open_both
 
 
-@pytest.mark.parametrize("session", SESSIONS)
+HOUR = pytest.param("60-minutes", marks=pytest.mark.deep)  # whose every step the long session has, says test_teach.py
+
+
+@pytest.mark.parametrize("session", ["15-minutes", HOUR, "90-minutes"])
 def test_each_link_shows_in_the_room_what_the_sheet_says_and_does_what_it_says_to_do(session, windows, site):
     own, there = windows(session)
     lost = []

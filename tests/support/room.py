@@ -12,7 +12,14 @@ FAULTS = """async (least) => {
     const figure = shown.matches("figure");
     while (figure && shown.dataset.ready !== "true" && performance.now() < end) await new Promise(requestAnimationFrame);
     if (figure && shown.dataset.ready !== "true") return [`is ${shown.dataset.ready ?? "not ready"}`];
-    await new Promise((drawn) => setTimeout(drawn, 250));
+    const size = () => [...shown.querySelectorAll("*")].map((node) => node.getBoundingClientRect().bottom).join();
+    const soon = performance.now() + 2000;
+    for (let alike = 0, before = ""; alike < 4 && performance.now() < soon; ) {
+        const now = size(); // a knob is sized a frame after its figure
+        alike = now === before ? alike + 1 : 0;
+        before = now;
+        await new Promise(requestAnimationFrame);
+    }
     const down = shown.scrollHeight - shown.clientHeight, across = shown.scrollWidth - shown.clientWidth;
     if (figure && down > 1) found.push(`${down} px are below the screen`);
     if (across > 1) found.push(`${across} px are beside the screen`);
