@@ -3,19 +3,16 @@
 The tests of a page go from what leaves it as it is to what changes it: `violations` takes the colours from its code.
 """
 
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
 from support.live_page import settle
-from support.pages import FILES, PAGES, unfold, unreadable, violations
+from support.pages import DRIVEN, PAGES, READ, unfold, unreadable, violations
 from support.window import Window
 
 # Those that the most tests want come first: pytest keeps the tests of a page together where a page has the same place in all lists.
-READ = [f"{file}.html" for file in FILES if file == FILES[0] or re.search(r"/\d-", file)]
 FIRST_CHAPTER = READ[1]
-DRIVEN = [*READ, "search.html"]
 PRINTED = [*DRIVEN, *(name for name in PAGES if name not in DRIVEN and not name.endswith("slides.html"))]
 EVERY = [*PRINTED, *(name for name in PAGES if name not in PRINTED)]
 SIDEWAYS = "document.documentElement.scrollWidth"
@@ -36,12 +33,16 @@ def own(browser) -> Window:
 
 
 @pytest.fixture(scope="module")
-def opened(request, address, own) -> Iterator[Page]:
-    """The page with all its folds open and its figures live. `page.at_first` is its width before they are, in a narrow window."""
-    page = own.lend((address,), width=320, reduced_motion="reduce")
+def opened(request, site, address, own) -> Iterator[Page]:
+    """The page with all its folds open and its figures live. `page.at_first` is its width before they are, in a narrow window.
+
+    What is read or driven comes from a server, and from disk in test_site.py; the rest comes from disk here.
+    """
+    base = address if request.param in DRIVEN else f"{site.as_uri()}/"
+    page = own.lend((base,), width=320, reduced_motion="reduce")
     page.name = request.param
     with page.add_init_script(NOT_REDRAWN):
-        page.goto(address + page.name)
+        page.goto(base + page.name)
     page.at_first = page.evaluate(SIDEWAYS)
     unfold(page)
     yield page

@@ -8,12 +8,12 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import expect
-from support.pages import CHAPTER, FILES, PAGES, parsed, unfold, unreadable, violations
+from support.pages import CHAPTER, DRIVEN, FILES, PAGES, parsed, unfold, unreadable, violations
 
 # ---- every page; test_pages.py has what needs one that is open
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", DRIVEN)  # test_pages.py opens the others from disk
 def test_page_from_disk_asks_nobody_else_and_logs_nothing(name, site, visit):
     page = visit(f"{site.as_uri()}/{name}")
     unfold(page)

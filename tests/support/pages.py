@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 FILES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 PAGES = [f"{file}.html" for file in FILES] + ["search.html"]
+READ = [f"{file}.html" for file in FILES if file == FILES[0] or re.search(r"/\d-", file)]
+DRIVEN = [*READ, "search.html"]
 CHAPTER = next(f"{file}.html" for file in FILES if re.search(r"/2-", file))
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 ALIKE = ".cell ~ .cell .cell_input pre"  # of the code cells that follow one another axe looks at the first
