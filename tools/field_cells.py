@@ -14,6 +14,7 @@ import io
 import json
 import logging
 import sys
+import tempfile
 import types
 import warnings
 from collections.abc import Callable
@@ -29,6 +30,7 @@ RANK, ALPHA = 2, 4.0
 LAYERS = ("square", "oblong", "convolution")
 STATES = ("start", "trained")
 POKED = 1  # the number of m that is poked
+UNKNOWN, LINEAR = "none of its names is known: nothing is loaded", "its layer is linear only"
 
 
 def base(layer: str) -> nn.Module:
@@ -114,6 +116,12 @@ def bare(name: str) -> types.ModuleType:
     return importlib.import_module(name)
 
 
+def stand_in(name: str, **names) -> None:
+    """A module that a file imports from and does not need here: these names and no more."""
+    sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(names)
+
+
 class Refused(Exception):
     """The library does not read this file; the sentence says why."""
 
@@ -160,7 +168,7 @@ class Peft:
             tensors = {f"{stem}lora_A.weight": parts.A, f"{stem}lora_B.weight": parts.B}
             tensors[f"{stem}lora_magnitude_vector"] = fitting(parts.m, m.shape)
         elif not any("lora_A" in key and key.startswith("base_model.model.") for key in tensors):
-            raise Refused("none of its names is known: nothing is loaded")
+            raise Refused(UNKNOWN)
         set_peft_model_state_dict(model, tensors)
         return model, m
 
@@ -196,7 +204,7 @@ class Lycoris:
         if tensors is None:
             tensors = named_dora_scale(parts)
         elif not any(key.endswith("dora_scale") for key in tensors):
-            raise Refused("none of its names is known: nothing is loaded")
+            raise Refused(UNKNOWN)
         else:
             tensors = {f"lycoris_to_q.{key.split('.', 1)[1]}": tensor for key, tensor in tensors.items()}
         if self.from_weights:
@@ -224,7 +232,7 @@ def named_dora_scale(parts: Parts) -> dict[str, Tensor]:
 class Torchtune:
     def made(self, layer: str):
         if layer == "convolution":
-            raise Refused("its layer is linear only")
+            raise Refused(LINEAR)
         asked = bare("torchtune.modules.peft._utils")
         sys.modules["torchtune.modules.peft"].AdapterModule = asked.AdapterModule
         known = base(layer)
@@ -254,7 +262,7 @@ class Torchtune:
                 "magnitude": fitting(parts.m, inside.magnitude.shape),
             }
         elif not any(key.endswith("lora_a.weight") for key in tensors):
-            raise Refused("none of its names is known: nothing is loaded")
+            raise Refused(UNKNOWN)
         else:
             tensors = {key.removeprefix("to_q."): tensor for key, tensor in tensors.items()}
         inside.load_state_dict(tensors, strict=False)
@@ -267,7 +275,7 @@ class Mlx:
 
     def made(self, layer: str):
         if layer == "convolution":
-            raise Refused("its layer is linear only")
+            raise Refused(LINEAR)
         import mlx.core as mx
         import mlx.nn
 
@@ -322,7 +330,7 @@ class Mlx:
             m = fitting(parts.m, tuple(inside.m.shape))
             tensors = {"lora_a": parts.A.T, "lora_b": parts.B.T, "m": m}
         elif not any(key.endswith(".m") for key in tensors):
-            raise Refused("none of its names is known: nothing is loaded")
+            raise Refused(UNKNOWN)
         else:
             tensors = {key.removeprefix("to_q."): tensor for key, tensor in tensors.items()}
         inside.load_weights([(key, mx.array(t.contiguous().numpy())) for key, t in tensors.items()], strict=False)
@@ -334,38 +342,39 @@ class Mlx:
 
 
 class Own:
-    """A library whose layer is a module with lora_A, lora_B and magnitude."""
+    """A library whose linear layer is a module with A, B and m, by their names in it."""
 
-    def __init__(self, make: Callable[[nn.Linear], nn.Module], factors: tuple[str, str]):
-        self.make, self.factors = make, factors
+    def __init__(self, make: Callable[[nn.Linear], nn.Module], factors: tuple[str, str], m: str = "magnitude"):
+        self.make, self.factors, self.m = make, factors, m
 
     def made(self, layer: str):
         if layer == "convolution":
-            raise Refused("its layer is linear only")
+            raise Refused(LINEAR)
         return self.make(base(layer))
 
     def write(self, layer: str):
         inside = self.made(layer)
         named = dict(inside.named_parameters())
-        A, B, m = (named[name] for name in (*self.factors, "magnitude"))
+        A, B, m = (named[name] for name in (*self.factors, self.m))
         start(A)
 
         def stored():
-            return {f"to_q.{name}": named[name] for name in (*self.factors, "magnitude")}
+            return {f"to_q.{name}": named[name] for name in (*self.factors, self.m)}
 
         return inside, stored, lambda: Parts(A, B, m, ALPHA / RANK), [A, B, m]
 
     def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
         inside = self.made(layer)
+        m = inside.get_parameter(self.m)
         if tensors is None:
             tensors = dict(zip(self.factors, (parts.A, parts.B), strict=True))
-            tensors["magnitude"] = fitting(parts.m, inside.magnitude.shape)
-        elif {f"to_q.{name}" for name in (*self.factors, "magnitude")} - tensors.keys():
-            raise Refused("none of its names is known: nothing is loaded")
+            tensors[self.m] = fitting(parts.m, m.shape)
+        elif {f"to_q.{name}" for name in (*self.factors, self.m)} - tensors.keys():
+            raise Refused(UNKNOWN)
         else:
             tensors = {key.removeprefix("to_q."): tensor for key, tensor in tensors.items()}
         inside.load_state_dict(tensors, strict=False)
-        return inside, inside.magnitude
+        return inside, m
 
 
 def bidora(known: nn.Linear) -> nn.Module:
@@ -380,6 +389,174 @@ def bidora(known: nn.Linear) -> nn.Module:
 
 def omg(known: nn.Linear) -> nn.Module:
     return importlib.import_module("omg_hybridomga").DoRALinear(known, RANK, ALPHA)
+
+
+def adapterhub(known: nn.Linear) -> nn.Module:
+    from adapters import LoRAConfig, ModelAdaptersConfig
+    from adapters.composition import Stack
+    from adapters.methods.lora import LoRALinear
+    from transformers import PretrainedConfig
+
+    config = ModelAdaptersConfig()
+    config.add("a", LoRAConfig(r=RANK, alpha=ALPHA, use_dora=True))
+    made = LoRALinear.wrap(known, "selfattn", PretrainedConfig(), config, attn_key="q")
+    made.add_adapter("a", 0)
+    config.active_setup = Stack("a")
+    return made
+
+
+MEGATRON = tuple(f"inside.adapter.{name}" for name in ("linear_in.weight", "linear_out.weight", "weight_magnitude"))
+
+
+class Megatron(nn.Module):
+    """Megatron-Bridge's layer around megatron-core's, in a group of one process; it takes sequences."""
+
+    def __init__(self, known: nn.Linear):
+        super().__init__()
+        dora = bare("megatron.bridge.peft.dora_layers")
+        from megatron.core import parallel_state, tensor_parallel
+        from megatron.core.model_parallel_config import ModelParallelConfig
+
+        if not torch.distributed.is_initialized():
+            store = torch.distributed.HashStore()
+            torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+            parallel_state.initialize_model_parallel()
+        config = ModelParallelConfig(use_cpu_initialization=True, params_dtype=torch.float32)
+        sizes, options = (known.in_features, known.out_features), {"config": config, "bias": False}
+        linear = tensor_parallel.ColumnParallelLinear(*sizes, init_method=nn.init.zeros_, **options)
+        linear.weight = nn.Parameter(known.weight.clone(), requires_grad=False)
+        named = {"base_linear_name": "to_q", "activation": "identity", "model_parallel_config": config}
+        adapter = dora.ParallelLinearDoRAAdapter(*sizes, RANK, alpha=ALPHA, **named)
+        self.inside = dora.DoRALinear(linear, adapter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inside(x[None])[0][0]
+
+
+class Swift(Peft):
+    """ms-swift hands peft a configuration of its own and changes a few of peft's methods."""
+
+    def wrapped(self, layer: str):
+        stand_in("modelscope", snapshot_download=None)
+        stand_in("swift.utils", get_logger=logging.getLogger)
+        swift = bare("swift.tuners.peft")
+        return swift.get_peft_model(
+            Net(layer), swift.LoraConfig(r=RANK, lora_alpha=ALPHA, use_dora=True, target_modules=["to_q"])
+        )
+
+
+class Axolotl:
+    """Its own merge, tensor by tensor: it looks the names up and hands what it found to a layer of peft."""
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        merge = bare("axolotl.cli.utils.lora_merge")._merge_tensor_with_lora
+        known, key = base(layer), "base_model.model.to_q.lora_magnitude_vector"
+        if tensors is None:
+            tensors = named_peft(parts, fitting(parts.m, peft_shape(known.weight)))
+        config = {"r": RANK, "lora_alpha": parts.scaling * RANK, "use_dora": True}
+
+        def forward(x: Tensor) -> Tensor:
+            weight, applied = merge(known.weight, "to_q.weight", tensors, parts.scaling, config, "cpu", use_dora=True)
+            if not applied:
+                raise Refused(UNKNOWN)
+            return torch.func.functional_call(known, {"weight": weight}, (x,))
+
+        return forward, tensors.get(key)
+
+
+def peft_shape(weight: Tensor) -> tuple[int, ...]:
+    """The shape in which peft keeps m: (out,), and (1, out, 1, 1) for a convolution."""
+    return (weight.shape[0],) if weight.ndim == 2 else (1, weight.shape[0], *[1] * (weight.ndim - 2))
+
+
+def named_peft(parts: Parts, m: Tensor) -> dict[str, Tensor]:
+    stem = "base_model.model.to_q."
+    tensors = {f"{stem}lora_A.weight": parts.A, f"{stem}lora_B.weight": parts.B}
+    return tensors | {f"{stem}lora_magnitude_vector": m}
+
+
+class Unsloth(Peft):
+    """peft loads the file; the weight it is saved with is merged by unsloth's own formula."""
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        model, m = super().read(layer, tensors, parts)
+        saving, known = bare("unsloth_zoo.saving_utils"), base(layer)
+
+        def forward(x: Tensor) -> Tensor:
+            found, _ = saving.create_lora_statistics(model, merge_into_original=True, return_state_dict=False)
+            weight = saving._merge_lora(known.weight.clone(), found["to_q"], "to_q")
+            return torch.func.functional_call(known, {"weight": weight}, (x,))
+
+        return forward, m
+
+
+class UnslothMlx:
+    """A folder as peft stores it, converted for mlx-lm, and mlx-lm's layer."""
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        if layer == "convolution":
+            raise Refused(LINEAR)
+        if tensors is None:
+            tensors = named_peft(parts, fitting(parts.m, peft_shape(base(layer).weight)))
+        config = {"peft_type": "LORA", "r": RANK, "lora_alpha": parts.scaling * RANK, "use_dora": True}
+        with tempfile.TemporaryDirectory() as folder:
+            source, made = Path(folder) / "peft", Path(folder) / "mlx"
+            source.mkdir()
+            save_file({key: t.contiguous() for key, t in tensors.items()}, source / "adapter_model.safetensors")
+            (source / "adapter_config.json").write_text(json.dumps(config | {"target_modules": ["to_q"]}))
+            convert = bare("unsloth_zoo.mlx.peft_interop").convert_peft_dir_to_mlx
+            convert(source, made, {"num_hidden_layers": 1})
+            tensors = load_file(made / "adapters.safetensors")
+        return Mlx("mlx_lm.tuner.dora").read(layer, tensors, parts)
+
+
+class SimpleTuner:
+    """A model of diffusers with a layer of peft; stored as the tool stores it, and taken up again by its `init_lora`."""
+
+    def __init__(self, comfyui: bool = False):
+        self.comfyui = comfyui
+
+    def wrapped(self, layer: str):
+        from peft import LoraConfig
+
+        unet = one_layer_unet(layer)
+        unet.add_adapter(LoraConfig(r=RANK, lora_alpha=ALPHA, use_dora=True, target_modules=["to_q"]))
+        return unet, unet.get_submodule(UNET)
+
+    def write(self, layer: str):
+        from diffusers.loaders import StableDiffusionLoraLoaderMixin
+        from peft import get_peft_model_state_dict
+
+        convert = bare("simpletuner.helpers.training.lora_format").convert_diffusers_to_comfyui
+        unet, inside = self.wrapped(layer)
+        A, B = inside.lora_A["default"].weight, inside.lora_B["default"].weight
+        m = inside.lora_magnitude_vector["default"].weight
+        start(A)
+
+        def stored():
+            tensors = StableDiffusionLoraLoaderMixin.pack_weights(get_peft_model_state_dict(unet), "unet")
+            return convert(tensors, adapter_metadata={"lora_alpha": ALPHA}) if self.comfyui else tensors
+
+        return unet, stored, lambda: Parts(A, B, m, ALPHA / RANK), [A, B, m]
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        load = bare("simpletuner.helpers.training.adapter").load_lora_weights
+        unet, inside = self.wrapped(layer)
+        if layer == "convolution":
+            raise Refused(LINEAR)
+        m = inside.lora_magnitude_vector["default"].weight
+        key = f"unet.{UNET}.lora_magnitude_vector.weight"
+        if tensors is None:
+            tensors = {f"unet.{UNET}.lora_A.weight": parts.A, f"unet.{UNET}.lora_B.weight": parts.B}
+            tensors[key] = fitting(parts.m, m.shape)
+        else:
+            tensors = under_unet(tensors)
+        with tempfile.TemporaryDirectory() as folder:
+            save_file({key: t.contiguous() for key, t in tensors.items()}, f"{folder}/it.safetensors")
+            _, missing = load({"unet": unet}, f"{folder}/it.safetensors", use_dora=True)
+        if f"unet.{UNET}.lora_A.weight" in missing:
+            raise Refused(UNKNOWN)
+        return unet.eval(), None if key in missing else m
 
 
 class Invoke:
@@ -406,45 +583,56 @@ class Invoke:
         return forward, getattr(patch, "dora_scale", None)
 
 
+UNET = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
+def one_layer_unet(layer: str) -> nn.Module:
+    """A model of diffusers with the layer where a Stable Diffusion model has its first to_q."""
+    from diffusers.configuration_utils import ConfigMixin, register_to_config
+    from diffusers.loaders import PeftAdapterMixin
+    from diffusers.models.modeling_utils import ModelMixin
+
+    class Unet(ModelMixin, ConfigMixin, PeftAdapterMixin):
+        @register_to_config
+        def __init__(self):
+            super().__init__()
+            inner: nn.Module = base(layer)
+            for name in reversed(UNET.split(".")[1:]):
+                inner = nn.ModuleDict({name: inner})
+            self.down_blocks = inner
+
+        def forward(self, x):
+            return self.get_submodule(UNET)(x)
+
+    return Unet()
+
+
+def under_unet(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names of a file for that layer, whatever model it was written for; `dora_scale` brings kohya's names with it."""
+    if any(key.endswith("dora_scale") for key in tensors):
+        return {f"lora_unet_{UNET.replace('.', '_')}.{key.split('.', 1)[1]}": t for key, t in tensors.items()}
+    return {f"unet.{UNET}.{key.split('to_q.', 1)[1]}": tensor for key, tensor in tensors.items()}
+
+
 class Diffusers:
     """What a pipeline does with the file of one layer: it sorts the names, and hands what is left to the model."""
 
-    PATH = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
-
     def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
-        from diffusers.configuration_utils import ConfigMixin, register_to_config
-        from diffusers.loaders import PeftAdapterMixin, StableDiffusionLoraLoaderMixin
-        from diffusers.models.modeling_utils import ModelMixin
+        from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
-        class Unet(ModelMixin, ConfigMixin, PeftAdapterMixin):
-            @register_to_config
-            def __init__(self):
-                super().__init__()
-                inner: nn.Module = base(layer)
-                for name in reversed(Diffusers.PATH.split(".")[1:]):
-                    inner = nn.ModuleDict({name: inner})
-                self.down_blocks = inner
-
-            def forward(self, x):
-                return self.get_submodule(Diffusers.PATH)(x)
-
+        alphas = {f"unet.{UNET}.alpha": torch.tensor(parts.scaling * parts.A.shape[0])}
         if tensors is None:
-            stem = f"unet.{self.PATH}."
+            stem = f"unet.{UNET}."
             tensors = {f"{stem}lora_A.weight": parts.A, f"{stem}lora_B.weight": parts.B}
             tensors[f"{stem}lora_magnitude_vector"] = parts.m
-            alphas = {f"{stem}alpha": torch.tensor(parts.scaling * parts.A.shape[0])}
-        elif any(key.endswith("dora_scale") for key in tensors):
-            under = f"lora_unet_{self.PATH.replace('.', '_')}."
-            tensors, alphas = {under + key.split(".", 1)[1]: tensor for key, tensor in tensors.items()}, {}
         else:
-            tensors = {f"unet.{self.PATH}.{key.split('to_q.', 1)[1]}": tensor for key, tensor in tensors.items()}
-            alphas = {f"unet.{self.PATH}.alpha": torch.tensor(parts.scaling * parts.A.shape[0])}
+            tensors = under_unet(tensors)
         left, found = StableDiffusionLoraLoaderMixin.lora_state_dict(dict(tensors))
-        unet = Unet()
+        unet = one_layer_unet(layer)
         unet.load_lora_adapter(left, network_alphas=found or alphas, prefix="unet")
-        inside = unet.get_submodule(self.PATH)
+        inside = unet.get_submodule(UNET)
         if not hasattr(inside, "lora_A"):
-            raise Refused("none of its names is known: nothing is loaded")
+            raise Refused(UNKNOWN)
         magnitudes = list(inside.lora_magnitude_vector.values()) if len(inside.lora_magnitude_vector) else []
         return unet.eval(), magnitudes[0].weight if magnitudes else None
 
@@ -475,13 +663,20 @@ class Rebuilt(nn.Module):
         )
 
 
+NAMES = {
+    "ai-toolkit": ("to_q", "lora_down.weight", "lora_up.weight", "magnitude"),
+    "parametrization": ("to_q.parametrizations.weight.0", "lora_A", "lora_B", "magnitude"),
+    "authors": ("base_model.model.to_q", "lora_A.weight", "lora_B.weight", "weight_m_wdecomp.weight"),
+}
+
+
 class Writes:
     def __init__(self, per: str, names: str, is_bare: bool = False):
         self.per, self.names, self.is_bare = per, names, is_bare
 
     def write(self, layer: str):
-        if layer == "convolution" and self.is_bare:
-            raise Refused("its layer is linear only")
+        if layer == "convolution" and self.names in NAMES:
+            raise Refused(LINEAR)
         made = Rebuilt(layer, self.per, self.is_bare)
         start(made.A)
         parts = Parts(made.A, made.B, made.m, ALPHA / RANK)
@@ -489,9 +684,8 @@ class Writes:
         def stored():
             if self.names == "dora_scale":
                 return named_dora_scale(parts)
-            down, up = ("lora_down.weight", "lora_up.weight") if self.names == "ai-toolkit" else ("lora_A", "lora_B")
-            stem = "to_q" if self.names == "ai-toolkit" else "to_q.parametrizations.weight.0"
-            return {f"{stem}.{down}": made.A, f"{stem}.{up}": made.B, f"{stem}.magnitude": made.m}
+            stem, *ends = NAMES[self.names]
+            return {f"{stem}.{end}": tensor for end, tensor in zip(ends, (made.A, made.B, made.m), strict=True)}
 
         return made, stored, lambda: parts, [made.A, made.B, made.m]
 
@@ -519,6 +713,53 @@ class Reads:
         return forward, m
 
 
+class Unnormed:
+    """TensorRT-LLM: its script divides a bare m by the norms of the outputs once, and the engine scales the outputs by what comes out."""
+
+    MAGNITUDES = ("lora_magnitude_vector", "weight_m_wdecomp.weight")
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        if layer == "convolution":
+            raise Refused(LINEAR)
+        known, m = base(layer), parts.m.flatten().clone()
+        if tensors is not None:
+            stem = "base_model.model.to_q."
+            if tensors.keys() - {f"{stem}{name}" for name in ("lora_A.weight", "lora_B.weight", *self.MAGNITUDES)}:
+                raise Refused("it stops at a name that it does not know")
+        adapted = known.weight + parts.delta(known.weight)
+
+        def forward(x: Tensor) -> Tensor:
+            scale = m / torch.linalg.vector_norm(adapted, dim=1)
+            return torch.func.functional_call(known, {"weight": adapted}, (x,)) * scale
+
+        return forward, m
+
+
+class OfLora:
+    """stable-diffusion.cpp: the factors by many names and alpha by one; whatever else the file holds is named in its log and left out."""
+
+    NAMES = (("lora_down.weight", "lora_up.weight"), ("lora_A.weight", "lora_B.weight"), ("lora_A", "lora_B"))
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        known, scaling = base(layer), parts.scaling
+        if tensors is not None:
+            ends = {key.split("to_q.", 1)[1] for key in tensors}
+            if not any(ends >= {*pair} for pair in self.NAMES):
+                raise Refused(UNKNOWN)
+            scaling = parts.scaling if "alpha" in ends else 1.0
+        weight = known.weight + scaling / parts.scaling * parts.delta(known.weight)
+        return lambda x: torch.func.functional_call(known, {"weight": weight}, (x,)), None
+
+
+class Refuses:
+    """A reader of peft's folders that stops at `use_dora` in the configuration. What it makes of another's file was not read."""
+
+    def read(self, layer: str, tensors: dict[str, Tensor] | None, parts: Parts):
+        if tensors is not None and not any(key.startswith("base_model.model.") for key in tensors):
+            raise NotTold
+        raise Refused("its check of the configuration stops at use_dora")
+
+
 class NotTold(Exception):
     """Nothing was read in the source that says what happens to this file."""
 
@@ -531,31 +772,44 @@ def kept_or_longer(m: Tensor, W: Tensor) -> bool:
     return first_side(m, W) and (m.ndim > 1 or W.shape[0] != W.shape[1])
 
 
-LIBRARIES = {
+RAN = {
     "peft": Peft,
+    "ms-swift": Swift,
+    "SimpleTuner": SimpleTuner,
+    "SimpleTuner, lora_format=comfyui": lambda: SimpleTuner(comfyui=True),
     "diffusers": Diffusers,
+    "axolotl": Axolotl,
+    "unsloth": Unsloth,
+    "unsloth-zoo, MLX": UnslothMlx,
     "LyCORIS": Lycoris,
     "LyCORIS, wd_on_output=False": lambda: Lycoris(False),
     "LyCORIS, from weights": lambda: Lycoris(from_weights=True),
     "torchtune": Torchtune,
     "mlx-lm": lambda: Mlx("mlx_lm.tuner.dora"),
     "mlx-vlm": lambda: Mlx("mlx_vlm.trainer.peft.dora_layers"),
+    "AdapterHub adapters": lambda: Own(adapterhub, ("loras.a.lora_A", "loras.a.lora_B"), "loras.a.m.weight"),
+    "Megatron-Bridge": lambda: Own(Megatron, MEGATRON[:2], MEGATRON[2]),
     "bidora": lambda: Own(bidora, ("lora_A", "lora_B")),
     "omg-hybridomga": lambda: Own(omg, ("lora_A.weight", "lora_B.weight")),
     "InvokeAI": Invoke,
+}
+REBUILT = {
     "OneTrainer": lambda: Writes("input", "dora_scale"),
     "OneTrainer, lora_decompose_output_axis": lambda: Writes("output", "dora_scale"),
+    "NVlabs/DoRA": lambda: Writes("output", "authors"),
     "ai-toolkit": lambda: Writes("output", "ai-toolkit", is_bare=True),
     "Stable Audio 3, dora-rows": lambda: Writes("output", "parametrization", is_bare=True),
     "Stable Audio 3, dora-cols": lambda: Writes("input", "parametrization", is_bare=True),
     "ComfyUI, Forge": lambda: Reads(first_side, whole=False),
     "SD.Next": lambda: Reads(kept_or_longer),
     "reForge": lambda: Reads(lambda m, W: False),
+    "TensorRT-LLM": Unnormed,
+    "stable-diffusion.cpp": OfLora,
+    "vLLM": Refuses,
+    "SGLang": Refuses,
+    "mistral.rs": Refuses,
 }
-
-
-SOURCE = {"OneTrainer", "OneTrainer, lora_decompose_output_axis", "ai-toolkit", "Stable Audio 3, dora-rows"}
-SOURCE |= {"Stable Audio 3, dora-cols", "ComfyUI, Forge", "SD.Next", "reForge"}
+LIBRARIES = RAN | REBUILT
 
 
 def write(library: str, layer: str) -> dict[str, tuple[dict, Parts, Tensor]]:
@@ -576,7 +830,7 @@ def write(library: str, layer: str) -> dict[str, tuple[dict, Parts, Tensor]]:
 def read(library: str, layer: str, tensors: dict[str, Tensor] | None, parts: Parts) -> dict:
     """What the library answers, and how many outputs move when one number of its m is half as large again."""
     try:
-        with torch.set_grad_enabled(library not in SOURCE):
+        with torch.set_grad_enabled(library not in REBUILT):
             forward, m = LIBRARIES[library]().read(layer, tensors, parts)
         with torch.no_grad():
             answer, moved = forward(batch(layer)).detach().clone(), None

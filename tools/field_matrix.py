@@ -66,7 +66,7 @@ class Library:
 
     @property
     def evidence(self) -> str:
-        return "source" if self.name in field_cells.SOURCE else "ran"
+        return "source" if self.name in field_cells.REBUILT else "ran"
 
 
 def lycoris(version: str, name: str = "LyCORIS") -> Library:
@@ -74,15 +74,26 @@ def lycoris(version: str, name: str = "LyCORIS") -> Library:
 
 
 TORCHTUNE = Library("torchtune", ("torchtune==0.6.1", "torchao==0.10.0"))
-MLX_LM = Library("mlx-lm", ("mlx-lm==0.32.2", "mlx==0.32.4", "mlx-cpu==0.32.4"))
-MLX_VLM = Library("mlx-vlm", ("mlx-vlm==0.7.10", "mlx==0.32.4", "mlx-cpu==0.32.4"))
+MLX = ("mlx==0.32.4", "mlx-cpu==0.32.4")
+MLX_LM, MLX_VLM = Library("mlx-lm", ("mlx-lm==0.32.2", *MLX)), Library("mlx-vlm", ("mlx-vlm==0.7.10", *MLX))
 BIDORA, OMG = Library("bidora", ("bidora==0.1.2",)), Library("omg-hybridomga", ("omg-hybridomga==1.0.1",))
+TRANSFORMERS = ("transformers==4.57.6", "huggingface_hub==0.36.0", "tokenizers==0.22.1")
+ADAPTERHUB = Library("AdapterHub adapters", ("adapters==1.3.0", *TRANSFORMERS))
+MEGATRON = Library("Megatron-Bridge", ("megatron-bridge==0.3.1", "megatron-core==0.16.1"))
+DIFFUSERS = ("diffusers==0.42.1", "importlib_metadata==10.2.0", "zipp==4.1.2")
+SIMPLETUNER = ("simpletuner==3.1.6", *DIFFUSERS)
 WRITERS = {
     "peft": Library("peft"),
+    "ms-swift": Library("ms-swift", ("ms-swift==4.6.0", "peft==0.20.0")),
+    "SimpleTuner": Library("SimpleTuner", SIMPLETUNER),
+    "SimpleTuner, lora_format=comfyui": Library("SimpleTuner, lora_format=comfyui", SIMPLETUNER),
     "torchtune": TORCHTUNE,
     "mlx-lm": MLX_LM,
     "mlx-vlm": MLX_VLM,
+    "AdapterHub adapters": ADAPTERHUB,
+    "Megatron-Bridge": MEGATRON,
     "omg-hybridomga": OMG,
+    "NVlabs/DoRA": Library("NVlabs/DoRA"),
     "ai-toolkit": Library("ai-toolkit"),
     "Stable Audio 3, dora-rows": Library("Stable Audio 3, dora-rows"),
     "LyCORIS 3.2.0": lycoris("3.2.0"),
@@ -97,10 +108,18 @@ WRITERS = {
 }
 READERS = {
     "peft": Library("peft"),
-    "diffusers": Library("diffusers", ("diffusers==0.42.1", "importlib_metadata==10.2.0", "zipp==4.1.2")),
+    "axolotl": Library("axolotl", ("axolotl==0.19.0", "peft==0.20.0")),
+    "unsloth": Library("unsloth", ("unsloth_zoo==2026.10.9",)),
+    "unsloth-zoo, MLX": Library("unsloth-zoo, MLX", ("unsloth_zoo==2026.10.9", *MLX_LM.packages)),
+    "SimpleTuner": Library("SimpleTuner", SIMPLETUNER),
+    "diffusers": Library("diffusers", DIFFUSERS),
     "torchtune": TORCHTUNE,
     "mlx-lm": MLX_LM,
+    "mlx-vlm": MLX_VLM,
+    "AdapterHub adapters": ADAPTERHUB,
+    "Megatron-Bridge": MEGATRON,
     "omg-hybridomga": OMG,
+    "TensorRT-LLM": Library("TensorRT-LLM"),
     "LyCORIS 4.1.3": lycoris("4.1.3"),
     "LyCORIS 4.1.3, from weights": lycoris("4.1.3", "LyCORIS, from weights"),
     "LyCORIS 4.1.3, wd_on_output=False": lycoris("4.1.3", "LyCORIS, wd_on_output=False"),
@@ -110,6 +129,10 @@ READERS = {
     "ComfyUI, Forge": Library("ComfyUI, Forge"),
     "SD.Next": Library("SD.Next"),
     "reForge": Library("reForge"),
+    "stable-diffusion.cpp": Library("stable-diffusion.cpp"),
+    "vLLM": Library("vLLM"),
+    "SGLang": Library("SGLang"),
+    "mistral.rs": Library("mistral.rs"),
 }
 
 
@@ -163,13 +186,17 @@ def judged(seen: dict, trained: torch.Tensor) -> tuple[str, str]:
     return ("right", "0") if difference < RIGHT else ("silently wrong", f"{difference:.3g}")
 
 
+def in_folder(writer: str) -> str:
+    return writer.replace("/", " of ")
+
+
 def cells(writers: dict[str, Library], readers: dict[str, Library], folder: Path) -> tuple[list[dict], dict[str, str]]:
     """A row for each file that a reader was given, and why a library has none."""
     rows, grey = [], {}
     for name, library in writers.items():
-        (folder / name).mkdir()
+        (folder / in_folder(name)).mkdir()
         try:
-            asked("write", library, folder / name)
+            asked("write", library, folder / in_folder(name))
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             grey[name] = str(error)
     for name, library in readers.items():
@@ -180,6 +207,7 @@ def cells(writers: dict[str, Library], readers: dict[str, Library], folder: Path
             continue
         for seen in map(json.loads, lines):
             stem = folder / seen["writer"] / f"{seen['layer']}-{seen['state']}.parts"
+            seen["writer"] = next(writer for writer in writers if in_folder(writer) == seen["writer"])
             answer = load_file(stem)["answer"]
             verdict, difference = judged(seen, answer)
             outputs = answer.shape[1]
@@ -219,6 +247,8 @@ def axis(name: str) -> str:
         if (row["library"] == library and row["role"] != "reads") or row["library"] == wanted
     ]
     row = next((row for row in rows if "default" in row), rows[0])
+    if row["axis"] == "theirs":
+        return axis("peft")  # the layer of peft that it takes
     if "default" not in row:
         return row["axis"]
     number = [int(part) for part in version.split(".")] if version else [10**6]
