@@ -241,3 +241,63 @@ def test_the_table_is_stored_as_it_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(field_guide, "TABLE", tmp_path / "field_guide.json")
     field.store(table())
     assert json.loads(field_guide.TABLE.read_text(encoding="utf-8")) == field_guide.rows()
+
+
+# ---- the small tables, and prose that names a library
+
+
+def test_the_small_tables_say_of_every_library_what_its_row_says():
+    small = {name: per for names, per, _ in field_guide.in_short() for name in names.split(", ")}
+    for row in (row for row in field_guide.rows() if "short" in row):
+        per = small[field_guide.called(row).partition(",")[0]]
+        axes = [*row.get("default", {"": row["axis"]}).values()]
+        assert re.findall("output|input", per) == axes, row["id"]
+        line = f"| {field_guide.called(row)} | {row['linear']} | `{row['key']}` |"
+        assert line in field_guide.markdown("Names").splitlines()
+    assert {row["library"] for row in field_guide.of_section("Through another library")} < {
+        name.removeprefix("and with it ") for name in small
+    }
+
+
+def test_the_index_and_the_glossary_show_the_small_tables_and_write_none_of_it_again():
+    for page, table in (("index.md", "In short"), ("back/glossary.md", "Names")):
+        text = (field_guide.TABLE.parents[1] / page).read_text(encoding="utf-8")
+        assert f"```{{field-guide}} {table}\n" in text
+        assert not re.search(r"^\|[^\n]*(LyCORIS|torchtune|OneTrainer)", text, re.M)
+
+
+PROSE = {  # chapters are notebooks that others read without this book's directives: their sentences are held to the rows instead
+    "6-what-the-gradient-sees.ipynb": {
+        "detaches, and so do torchtune and mlx-lm": ("constant", ["peft-linear", "torchtune", "mlx-lm-linear"]),
+        "layer keeps the norm in the graph, and so do": (
+            "in the gradient",
+            ["raschka", "catid", "adapters", "lycoris"],
+        ),
+    },
+    "7-which-axis.ipynb": {
+        "peft adds no epsilon, LyCORIS and OneTrainer": ("epsilon", ["peft-linear", "lycoris", "onetrainer"]),
+    },
+}
+
+
+@pytest.mark.parametrize(("page", "sentence"), [(page, each) for page, found in PROSE.items() for each in found])
+def test_a_chapters_sentence_about_libraries_says_what_their_rows_say(page, sentence):
+    text = (field_guide.TABLE.parents[1] / page).read_text(encoding="utf-8")
+    assert sentence in text, "the sentence has changed: hold the new one to the rows"
+    says, ids = PROSE[page][sentence]
+    found = [named(id) for id in ids]
+    if says == "epsilon":
+        assert [row["epsilon"] == "none" for row in found] == [True, False, False]
+    else:
+        assert all(row["gradient"].startswith(says) for row in found)
+
+
+def test_chapter_6_says_which_of_the_four_that_keep_the_norm_in_the_graph_are_per_output():
+    text = (field_guide.TABLE.parents[1] / "6-what-the-gradient-sees.ipynb").read_text(encoding="utf-8")
+    assert "these four are per output, by default, and two are per input" in text
+    four = [named(id) for id in ("raschka", "catid", "adapters", "lycoris")]
+    assert (
+        sorted([*row.get("default", {"": row["axis"]}).values()][-1] for row in four) == ["input"] * 2 + ["output"] * 2
+    )
+    assert "per input and detached, is OneTrainer's default" in text
+    assert named("onetrainer")["default"][""] == "input" and named("onetrainer")["gradient"].startswith("constant")

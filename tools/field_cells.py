@@ -1,14 +1,10 @@
 """Writers and readers of DoRA adapters, run by field_matrix.py, each in its library's own environment.
 
-    python tools/field_cells.py write WRITER FOLDER
-    python tools/field_cells.py read READER FOLDER
-
 `write` trains a small adapter with the library's own layer and stores the file as that library names things, its parts, and what the
 trained layer answers. `read` gives every stored file to a library, as it was written and with its names translated, and prints a line
 of JSON for each: what the library answers, how many outputs move when one number of its m is poked, or why it refuses.
 """
 
-import contextlib
 import importlib
 import io
 import json
@@ -20,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -847,7 +844,12 @@ def read(library: str, layer: str, tensors: dict[str, Tensor] | None, parts: Par
     return {"answer": answer.flatten().tolist(), "moved": moved}
 
 
-def main(do: str, library: str, folder: Path) -> None:
+def apart(do: str, library: str, folder: Path, out: TextIO) -> None:
+    """Write the files of a library into its folder, or read those of all the folders and print what it answers: in a process of its own."""
+    sys.stdout = io.StringIO()  # what libraries print is theirs
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    torch.set_num_threads(1)
     for layer in LAYERS:
         if do == "write":
             try:
@@ -866,7 +868,7 @@ def main(do: str, library: str, folder: Path) -> None:
                     found = read(library, layer, tensors, parts)
                     state = place.stem.removeprefix(f"{layer}-")
                     seen = {"writer": place.parent.name, "layer": layer, "state": state, "route": route, **found}
-                    print(json.dumps(seen), file=OUT, flush=True)
+                    print(json.dumps(seen), file=out)
 
 
 def load_parts(path: Path) -> Parts:
@@ -875,12 +877,3 @@ def load_parts(path: Path) -> Parts:
     with safe_open(path, "pt") as file:
         scaling = float(file.metadata()["scaling"])
         return Parts(*(file.get_tensor(name) for name in ("A", "B", "m")), scaling)
-
-
-if __name__ == "__main__":
-    OUT, sys.stdout = sys.stdout, io.StringIO()  # what libraries print is theirs
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    torch.set_num_threads(1)
-    with contextlib.redirect_stderr(sys.stderr):
-        main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -10,15 +10,20 @@ is replaced at the end and only whole. A library that does not install or import
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import re
 import subprocess
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from threading import Lock
 
 sys.path.append(str(Path(__file__).parents[1] / "book" / "_ext"))
 
@@ -49,7 +54,8 @@ FIELDS = (
 )
 HARM = ("right", "refused", "m dropped", "silently wrong")
 RIGHT = 1e-4  # float32 leaves a thousandth of this, and the least harm seen is a hundred times as much
-SECONDS = 600
+SECONDS, AT_ONCE = 1800, 8
+INSTALLING = Lock()
 LYCORIS = ("einops==0.8.2", "toml==0.10.2")
 
 
@@ -138,8 +144,13 @@ READERS = {
 
 def install(library: Library) -> None:
     """The library without what it depends on, once; the folder is there only when all of it is."""
-    if not library.packages or library.folder.exists():
-        return
+    with INSTALLING:
+        if library.packages and not library.folder.exists():
+            download(library)
+
+
+def download(library: Library) -> None:
+    """RuntimeError with what pip says last where one of its packages does not install."""
     OVERLAYS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=OVERLAYS) as half:
         command = [
@@ -164,14 +175,33 @@ def last_line(text: str) -> str:
 
 
 def asked(do: str, library: Library, folder: Path) -> str:
-    """What field_cells.py prints in the library's environment. RuntimeError with its last line where it stops."""
+    """What the library's cells print in its environment. RuntimeError with the last line where they stop."""
     install(library)
-    environment = os.environ | {"PYTHONPATH": str(library.folder) if library.packages else "", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", str(ROOT / "tools" / "field_cells.py"), do, library.name, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=SECONDS)
-    if done.returncode:
-        raise RuntimeError(f"{(library.packages or [library.name])[0]} does not run: {last_line(done.stderr)}")
-    return done.stdout
+    name = (library.packages or [library.name])[0]
+    with tempfile.TemporaryDirectory() as place:
+        process = multiprocessing.get_context("fork").Process(target=apart, args=(do, library, folder, Path(place)))
+        process.start()
+        process.join(SECONDS)
+        if process.is_alive():
+            process.kill()
+            raise RuntimeError(f"{name} does not end within {SECONDS} seconds")
+        if process.exitcode:
+            raise RuntimeError(f"{name} does not run: {last_line(Path(place, 'error').read_text())}")
+        return Path(place, "said").read_text()
+
+
+def apart(do: str, library: Library, folder: Path, place: Path) -> None:
+    """The cells in a copy of this process, with the library before .venv on the path: torch is loaded once for all of them."""
+    if library.packages:
+        sys.path.insert(0, str(library.folder))
+    os.chdir(place)  # some leave a folder where they run
+    with open("said", "w") as said, open("error", "w") as error:
+        try:
+            field_cells.apart(do, library.name, folder, said)
+        except BaseException:
+            traceback.print_exc(file=error)
+            error.flush()
+            os._exit(1)
 
 
 def judged(seen: dict, trained: torch.Tensor) -> tuple[str, str]:
@@ -186,6 +216,21 @@ def judged(seen: dict, trained: torch.Tensor) -> tuple[str, str]:
     return ("right", "0") if difference < RIGHT else ("silently wrong", f"{difference:.3g}")
 
 
+def at_once(
+    do: str, libraries: dict[str, Library], folder: Callable[[str], Path]
+) -> Iterator[tuple[str, str | Exception]]:
+    """What each library's run printed, or why there is none, in their order: some run side by side, since each spends its time on imports."""
+
+    def one(name: str) -> str | Exception:
+        try:
+            return asked(do, libraries[name], folder(name))
+        except RuntimeError as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from zip(libraries, pool.map(one, libraries), strict=True)
+
+
 def in_folder(writer: str) -> str:
     return writer.replace("/", " of ")
 
@@ -193,18 +238,16 @@ def in_folder(writer: str) -> str:
 def cells(writers: dict[str, Library], readers: dict[str, Library], folder: Path) -> tuple[list[dict], dict[str, str]]:
     """A row for each file that a reader was given, and why a library has none."""
     rows, grey = [], {}
-    for name, library in writers.items():
+    for name in writers:
         (folder / in_folder(name)).mkdir()
-        try:
-            asked("write", library, folder / in_folder(name))
-        except (RuntimeError, subprocess.TimeoutExpired) as error:
-            grey[name] = str(error)
-    for name, library in readers.items():
-        try:
-            lines = asked("read", library, folder).splitlines()
-        except (RuntimeError, subprocess.TimeoutExpired) as error:
-            grey[name] = str(error)
+    for name, said in at_once("write", writers, lambda name: folder / in_folder(name)):
+        if isinstance(said, Exception):
+            grey[name] = str(said)
+    for name, said in at_once("read", readers, lambda name: folder):
+        if isinstance(said, Exception):
+            grey[name] = str(said)
             continue
+        library, lines = readers[name], said.splitlines()
         for seen in map(json.loads, lines):
             stem = folder / seen["writer"] / f"{seen['layer']}-{seen['state']}.parts"
             seen["writer"] = next(writer for writer in writers if in_folder(writer) == seen["writer"])
@@ -308,9 +351,15 @@ def provenance(grey: dict[str, str]) -> dict:
 
 
 def store(rows: list[dict], grey: dict[str, str]) -> None:
-    kept.write(TABLE, FIELDS, rows)
-    disk.replace(DRAWN, json.dumps(drawn(kept.rows(TABLE), grey), ensure_ascii=False, separators=(",", ":")) + "\n")
-    disk.replace(PROVENANCE, json.dumps(provenance(grey), indent=1) + "\n")
+    """What can fail is made before the first file is replaced."""
+    told = [{field: str(row[field]) for field in FIELDS} for row in rows]  # as the table gives them back
+    made = {
+        DRAWN: json.dumps(drawn(told, grey), ensure_ascii=False, separators=(",", ":")),
+        PROVENANCE: json.dumps(provenance(grey), indent=1),
+    }
+    kept.write(TABLE, FIELDS, told)
+    for path, text in made.items():
+        disk.replace(path, text + "\n")
 
 
 def main(writer: str | None, reader: str | None) -> None:

@@ -1,6 +1,8 @@
 """The field guide's one table, book/data/field_guide.json, and what pages show of it.
 
     {field-guide} Per output          the libraries of that section, a row each
+    {field-guide} In short            who keeps which axis: the rows that have a `short`, those that say the same together
+    {field-guide} Names               what m is called, and its shape, by the same rows
 
 A row is a claim about one library: which axis it keeps, what it calls m and in which shape, and where that was read, in files whose SHA-256
 and a few words (`anchor`) are kept, so that `make field` can say when one has changed. `rows()` is the only way in: it refuses a row that
@@ -28,6 +30,7 @@ SECTIONS = {
     "No m at all": "none",
 }
 SIDES = {"output": r"\bout\b|features", "input": r"\bin\b|tokens"}
+SHOWN = {"output": "output", "input": "**input**"}
 OTHER = {"output": "input", "input": "output"}
 TEXTS = (
     "key",
@@ -45,7 +48,11 @@ TEXTS = (
     "standing",
 )
 FIELDS = {"id", "library", "part", "role", "axis", *TEXTS, "evidence", "source", "committed", "read", "files"}
-MORE = {"default", "pinned"}  # the default by the version it came with; a claim about one version alone
+MORE = {
+    "default",
+    "pinned",
+    "short",
+}  # the default by the version it came with; a claim about one version alone; in the small tables
 
 
 @cache
@@ -116,7 +123,8 @@ def where(row: dict) -> str:
             place += "" if file["path"].endswith(".ipynb") else f"#L{file['line']}"
             shown = f"[{shown}]({place})"
         parts.append(shown)
-    version = day(row["committed"]) if "repository" in source else f"{source['package']} {source['version']}"
+    committed = day(row["committed"]) if row["committed"] else source.get("commit", "")[:7]
+    version = committed if "repository" in source else f"{source['package']} {source['version']}"
     stands = f", **{row['standing']}**" if row["standing"] else ""
     return f"{', '.join(parts)}, {version}{stands}"
 
@@ -131,8 +139,13 @@ def of_section(name: str) -> list[dict]:
 
 
 def markdown(name: str) -> str:
-    """The table of a section, of "How a reader decides" or of "In words", in Markdown."""
-    if name == "In words":
+    """The table of a section, of "How a reader decides", of "In words", "In short" or "Names", in Markdown."""
+    if name == "In short":
+        head, lines = ["library", "one magnitude per", "what to know"], in_short()
+    elif name == "Names":
+        head = ["where", "shape of m", "its name"]
+        lines = [[called(row), row["linear"], f"`{row['key']}`"] for row in rows() if "short" in row and row["key"]]
+    elif name == "In words":
         head, lines = ["written by", "read rightly by", "m is dropped by", "silently wrong in"], in_words()
     elif name == "How a reader decides":
         head = ["reader", "looks at", "a bare m on a square layer", "norm of"]
@@ -149,6 +162,27 @@ def markdown(name: str) -> str:
         ]
         lines = [[f"{library}<br>{place}", *rest] for library, place, *rest in map(cells, found)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *lines])
+
+
+def called(row: dict) -> str:
+    """A library by its name, and by its part where the small tables have two of it."""
+    twice = [other["library"] for other in rows() if "short" in other].count(row["library"]) > 1
+    return f"{row['library']} ({row['part']})" if twice else row["library"]
+
+
+def in_short() -> list[list[str]]:
+    """Libraries that say the same share a line, and with peft stand those that take its layer. Per input is bold: that is not DoRA's."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in (row for row in rows() if "short" in row):
+        default = row.get("default", {"": row["axis"]})
+        per = ", ".join(f"{SHOWN[axis]}{version and f' since {version}'}" for version, axis in default.items())
+        per += " by default" if row["option"] else ""
+        note = row["short"] or f"the option is `{row['option']}`"
+        names = found.setdefault((per, note), [])
+        names.append(called(row))
+        if row["id"] == "peft-linear":
+            names.append(f"and with it {', '.join(row['library'] for row in of_section('Through another library'))}")
+    return [[", ".join(names), per, note] for (per, note), names in found.items()]
 
 
 def in_words() -> list[list[str]]:
