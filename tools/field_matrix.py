@@ -202,6 +202,7 @@ def apart(do: str, library: Library, folder: Path, place: Path) -> None:
             traceback.print_exc(file=error)
             error.flush()
             os._exit(1)
+    os._exit(0)  # what the copy brought along of this process's threads has no end of its own
 
 
 def judged(seen: dict, trained: torch.Tensor) -> tuple[str, str]:
@@ -309,14 +310,14 @@ def brief(said: str) -> str:
 
 
 def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
-    """The table as the figure has it: for each writer, reader and route what happens, of which each kind is kept once."""
+    """The table as the figure has it: for each route, writer and reader the number of what happens, each kind of which is kept once."""
     said = [""]
     found: dict[str, dict] = {"as written": {}, "translated": {}}
     for row in rows:
         words = brief(row["said"]) if row["said"] else ""
         said += [words] if words not in said else []
         place = list(WRITERS).index(row["writer"]), list(READERS).index(row["reader"])
-        layers = found[row["route"]].setdefault((*place, row["evidence"]), {})
+        layers = found[row["route"]].setdefault(place, {})
         layer = layers.setdefault(row["layer"], [row["layer"], "", 0, 0, None, int(row["outputs"]), 0])
         if (off := float(row["difference"] or 0)) > 0:
             layer[2 + field_cells.STATES.index(row["state"])] = off
@@ -326,16 +327,16 @@ def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
     happens = [[*layers.values()] for each in found.values() for layers in each.values()]
     outcomes = [one for at, one in enumerate(happens) if one not in happens[:at]]
     kept = {
-        route: [[*key, outcomes.index([*layers.values()])] for key, layers in each.items()]
+        route: [
+            [outcomes.index([*each[w, r].values()]) if (w, r) in each else None for r in range(len(READERS))]
+            for w in range(len(WRITERS))
+        ]
         for route, each in found.items()
     }
     names = {"writers": WRITERS, "readers": READERS}
-    return {kind: [[name, axis(name)] for name in each] for kind, each in names.items()} | {
-        "said": said,
-        "grey": grey,
-        "outcomes": outcomes,
-        "cells": kept,
-    }
+    return {
+        kind: [[name, axis(name), library.evidence] for name, library in each.items()] for kind, each in names.items()
+    } | {"said": said, "grey": grey, "outcomes": outcomes, "cells": kept}
 
 
 def provenance(grey: dict[str, str]) -> dict:

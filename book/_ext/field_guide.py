@@ -188,15 +188,16 @@ def in_short() -> list[list[str]]:
 def in_words() -> list[list[str]]:
     """For each writer of the matrix the readers of its files as they were written, by what happens; the rest refuse them."""
     drawn = json.loads(MATRIX.read_text(encoding="utf-8"))
-    lines = [[name, set(), set(), set()] for name, _ in drawn["writers"]]
+    lines = []
     kinds = ["right", "m dropped", "silently wrong"]
-    for writer, reader, evidence, outcome in drawn["cells"]["as written"]:
-        verdicts = {layer[1] for layer in drawn["outcomes"][outcome]}
-        worst = next((kind for kind in reversed(kinds) if kind in verdicts), None)
-        if worst:
-            name = drawn["readers"][reader][0]
-            lines[writer][1 + kinds.index(worst)].add((reader, f"*{name}*" if evidence == "source" else name))
-    return [[name, *("; ".join(each for _, each in sorted(cell)) for cell in cells)] for name, *cells in lines]
+    for (writer, _, known), outcomes in zip(drawn["writers"], drawn["cells"]["as written"], strict=True):
+        found: list[list[str]] = [[], [], []]
+        for (reader, _, read), outcome in zip(drawn["readers"], outcomes, strict=True):
+            verdicts = {layer[1] for layer in drawn["outcomes"][outcome]} if outcome is not None else set()
+            if worst := next((kind for kind in reversed(kinds) if kind in verdicts), None):
+                found[kinds.index(worst)].append(f"*{reader}*" if "source" in (known, read) else reader)
+        lines.append([writer, *map("; ".join, found)])
+    return lines
 
 
 class FieldGuide(FromBook):

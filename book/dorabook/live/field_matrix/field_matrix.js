@@ -14,13 +14,16 @@ const NAMES = { "as written": "under its own names", translated: "with its names
 
 /** The cells of a state, sorted: { writer, reader, verdict, off, layers, evidence, remedy }. */
 function chosen({ writer, reader, route, order }) {
-  const found = ROUTES[route].map(([w, r, evidence, outcome]) => {
-    const told = OUTCOMES[outcome].map((layer) => [...layer.slice(0, 6), SAID[layer[6]] ?? ""]);
-    const cell = { writer: WRITERS[w][0], reader: READERS[r][0], route, evidence, layers: told, ...worst(told) };
-    return { ...cell, remedy: remedy(cell, { writer: WRITERS[w][1], reader: READERS[r][1] }) };
-  }).filter((cell) => [EVERY, cell.writer].includes(writer) && [EVERY, cell.reader].includes(reader));
+  const found = ROUTES[route].flatMap((line, w) => line.map((outcome, r) => outcome === null ? null : cellAt(route, WRITERS[w], READERS[r], OUTCOMES[outcome])))
+    .filter((cell) => cell && [EVERY, cell.writer].includes(writer) && [EVERY, cell.reader].includes(reader));
   const harm = (cell) => 10 * HARM.indexOf(cell.verdict) + Math.min(9, cell.off);
   return order === "harm" ? found.sort((one, two) => harm(two) - harm(one)) : found;
+}
+
+function cellAt(route, [writer, kept, one], [reader, read, other], outcome) {
+  const layers = outcome.map((layer) => [...layer.slice(0, 6), SAID[layer[6]] ?? ""]);
+  const cell = { writer, reader, route, evidence: one === other ? one : "source", layers, ...worst(layers) };
+  return { ...cell, remedy: remedy(cell, { writer: kept, reader: read }) };
 }
 
 export function describe(state) {

@@ -8,7 +8,7 @@ from ..traits import Choice
 
 CELLS = json.loads(__loader__.get_data(str(Path(__file__).with_name("cells.json"))))
 EVERY = "all"
-WRITERS, READERS = ((EVERY, *(name for name, _ in CELLS[kind])) for kind in ("writers", "readers"))
+WRITERS, READERS = ((EVERY, *(name for name, *_ in CELLS[kind])) for kind in ("writers", "readers"))
 
 
 class FieldMatrix(LiveFigure):
