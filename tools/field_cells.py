@@ -167,7 +167,7 @@ class Peft:
         elif not any("lora_A" in key and key.startswith("base_model.model.") for key in tensors):
             raise Refused(UNKNOWN)
         set_peft_model_state_dict(model, tensors)
-        return model, m
+        return model, m if any("lora_magnitude_vector" in key for key in tensors) else None  # else it stays W's norm
 
 
 class Lycoris:
