@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import zipfile
@@ -15,8 +17,10 @@ import pytest
 import standalone
 import torch
 from dorabook.checkpoint import Refused, judge
+from dorabook.checkpoint.__main__ import main
 from playwright.sync_api import expect
 from safetensors.torch import save_file
+from support import processes
 
 BOOK = Path(__file__).parents[1] / "book"
 
@@ -92,14 +96,67 @@ def test_a_pipe_and_a_device_are_not_waited_for(tmp_path):
     index.write_text(json.dumps({"weight_map": {"a": "one.safetensors"}}))
     with pytest.raises(Refused, match=r"^one.safetensors is no file but"):
         judge(index)
+    index.unlink()
+    os.mkfifo(index)
+    done = command(tmp_path, capture_output=True)  # which would wait for a writer
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("m.safetensors.index.json is no file but a folder, a pipe or a device: ")
 
 
-def test_links_that_lead_nowhere_and_names_too_long_are_not_there(tmp_path):
+LOST = " is not there: give the path of a .safetensors file"
+INDEX = "m.safetensors.index.json"
+ODD_INDEXES = {
+    "a folder": (Path.mkdir, " is no file but a folder, a pipe or a device: give the path of a .safetensors file"),
+    "a broken link": (lambda index: index.symlink_to("nowhere"), LOST),
+    "a link to itself": (lambda index: index.symlink_to(INDEX), LOST),
+    "no text": (lambda index: index.write_bytes(b"\xff\x00"), " has no weight_map of tensor names to file names"),
+    "a name of 300 letters": (lambda index: index.write_text(json.dumps({"weight_map": {"a": "x" * 300}})), f" names the file {'x' * 120}…, which is not there"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lay", "says"), ODD_INDEXES.values(), ids=ODD_INDEXES)
+def test_an_index_that_is_none_is_said_to_be_none_in_a_folder_too(adapter, tmp_path, capsys, lay, says):
+    (tmp_path / "base").mkdir()
+    lay(tmp_path / "base" / INDEX)
+    for given in ([tmp_path / "base"], [adapter, "--base", tmp_path / "base"]):
+        assert main([str(one) for one in given]) == 2
+        out, [said] = (text if not at else text.splitlines() for at, text in enumerate(capsys.readouterr()))
+        assert not out and said.startswith(INDEX + says)
+
+
+def test_what_may_not_be_read_is_named(adapter, tmp_path, capsys, monkeypatch):
+    """A superuser may read everything, so the system's answer is put in."""
+
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / INDEX).write_text("{}")
+    for call, name, given in (
+        ("read_text", INDEX, tmp_path / INDEX),
+        ("open", "a.safetensors", adapter),
+        ("iterdir", tmp_path.name, tmp_path),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, call, refuse)
+            assert main([str(given)]) == 2
+        says = f"{name} cannot be read (Permission denied): check that it is yours to read"
+        assert capsys.readouterr() == ("", f"{says}\n")
+
+
+def test_links_that_lead_nowhere_and_names_too_long_are_not_there(adapter, tmp_path, capsys):
     (tmp_path / "gone.safetensors").symlink_to("nowhere")
     (tmp_path / "round.index.json").symlink_to("round.index.json")
-    for name in ("gone.safetensors", "round.index.json", "x" * 300 + ".safetensors", "a\0b"):
-        with pytest.raises(Refused, match=r" is not there: give the path of a .safetensors file$"):
-            judge(tmp_path / name)
+    for name in ("gone.safetensors", "round.index.json", "x" * 300 + ".safetensors", "x" * 300, "/".join(["x" * 200] * 30), "a\0b"):  # fmt: skip
+        for given in ([tmp_path / name], [adapter, "--base", tmp_path / name]):
+            assert main([str(one) for one in given]) == 2
+            assert re.fullmatch(rf"[^\n\0]{{1,121}}{LOST}\n", capsys.readouterr().err)
+
+
+def test_a_folder_that_has_no_name_of_its_own_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, name in (("", "."), (".", "."), ("/proc/self/..", "..")):
+        assert main([given]) == 2
+        assert capsys.readouterr().err.startswith(f"{name} has no .safetensors files")
 
 
 def test_json_says_a_refusal_too(tmp_path):
@@ -112,7 +169,9 @@ def test_json_says_a_refusal_too(tmp_path):
 def test_an_answer_that_cannot_be_written_is_one_sentence(adapter):
     with open("/dev/full", "w") as full:
         done = command(adapter, stdout=full, stderr=subprocess.PIPE)
+        refused = command("lost", stdout=subprocess.PIPE, stderr=full)
     assert (done.returncode, done.stderr) == (2, "The answer could not be written (No space left on device).\n")
+    assert (refused.returncode, refused.stdout) == (2, "")
     done = subprocess.run(
         f'"{sys.executable}" -m dorabook.checkpoint "{adapter}" >&-',
         shell=True,
@@ -124,15 +183,31 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(adapter):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_terminal_of_one_language_gets_what_it_can_show(tmp_path):
-    save_file({"\u6743\u91cd.dora_scale": torch.ones(1, 3)}, tmp_path / "a.safetensors")
-    for encoding in ("ascii", "cp437", "latin-1"):
-        done = command(
-            tmp_path / "a.safetensors",
-            capture_output=True,
-            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
-        )
-        assert (done.returncode, done.stderr) == (0, "") and "\n??" in done.stdout
+@pytest.mark.parametrize(
+    ("encoding", "size"),
+    [("ascii", "2 x 3"), ("cp437", "2 x 3"), ("cp1252", "2 × 3"), ("latin-1", "2 × 3"), ("utf-8", "2 × 3")],
+)
+def test_a_terminal_of_one_language_gets_what_it_can_show(tmp_path, encoding, size):
+    """And no number loses its sign."""
+    draw = torch.Generator().manual_seed(0)
+    weight = torch.randn(64, 64, generator=draw) * torch.rand(64, 1, generator=draw).exp()
+    square = {
+        "s.lora_A.weight": torch.ones(1, 64),
+        "s.lora_B.weight": torch.ones(64, 1),
+        "s.dora_scale": 1 / weight.norm(dim=1),
+    }
+    other = {
+        f"\u6743.{end}": torch.ones(*shape)
+        for end, shape in (("lora_A.weight", (1, 3)), ("lora_B.weight", (2, 1)), ("dora_scale", (2, 1)))
+    }
+    save_file(square | other, tmp_path / "a.safetensors")
+    save_file({"s.weight": weight}, tmp_path / "b.safetensors")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    given = [tmp_path / "a.safetensors", "--base", tmp_path / "b.safetensors"]
+    done = command(*given, capture_output=True, env=environment, encoding=encoding)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert size in done.stdout and ("\n?" in done.stdout) == (encoding != "utf-8")
+    assert re.search(r"slope\s+(-|\u2212)1\s+(\+-|±)\s", done.stdout)
 
 
 def test_no_name_reaches_the_terminal_as_an_escape(tmp_path):
@@ -144,15 +219,49 @@ def test_no_name_reaches_the_terminal_as_an_escape(tmp_path):
         assert "\x1b" not in done.stdout + done.stderr and "\x07" not in done.stdout and "Traceback" not in done.stderr
 
 
-def test_a_command_that_is_stopped_says_so(adapter, monkeypatch, capsys):
-    from dorabook.checkpoint import __main__
+def test_no_name_reaches_the_terminal_through_the_library_s_message(tmp_path, capsys):
+    header = b'{"\\u001b[31mx":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}'
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(12))
+    assert main([str(tmp_path / "a.safetensors")]) == 2
+    assert "a.safetensors cannot be read (invalid offset for tensor `?[31mx`): " in capsys.readouterr().err
 
-    def stop(*_, **__):
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(__main__, "judge", stop)
-    assert __main__.main([str(adapter)]) == 130
-    assert capsys.readouterr().err == "Stopped: nothing was written.\n"
+def test_a_base_that_is_cut_while_it_is_read_is_one_sentence(tmp_path):
+    """A file that is mapped into memory would end the process without a word."""
+    side = 1 << 10
+    save_file(
+        {
+            "q.lora_A.weight": torch.ones(1, side),
+            "q.lora_B.weight": torch.ones(side, 1),
+            "q.dora_scale": torch.ones(side),
+        },
+        tmp_path / "a",
+    )
+    save_file({"q.weight": torch.ones(side, side)}, tmp_path / "b")
+    with pytest.raises(Refused, match=r"^b is shorter than it was a moment ago: let whatever writes it finish"):
+        judge(tmp_path / "a", tmp_path / "b", progress=lambda done, size: os.truncate(tmp_path / "b", done))
+
+
+def test_ctrl_c_stops_a_command_in_one_sentence(tmp_path):
+    """In a terminal, where a base of some GB is read or written and a percent is shown."""
+    side = 1 << 14
+    factors = {"q.lora_A.weight": torch.ones(1, side), "q.lora_B.weight": torch.ones(side, 1), "q.alpha": torch.ones(1)}
+    save_file(factors | {"q.dora_scale": torch.ones(side, 1)}, tmp_path / "a.safetensors")
+    weight = {"q.weight": {"dtype": "F32", "shape": [side, side], "data_offsets": [0, 4 * side * side]}}
+    text = json.dumps(weight).encode()
+    with (tmp_path / "b.safetensors").open("wb") as base:
+        base.write(struct.pack("<Q", len(text)) + text)
+        base.truncate(8 + len(text) + 4 * side * side)  # a gigabyte that takes no room
+    judging = [
+        sys.executable,
+        "-m",
+        "dorabook.checkpoint",
+        str(tmp_path / "a.safetensors"),
+        "--base",
+        str(tmp_path / "b.safetensors"),
+    ]
+    code, said = processes.interrupted(judging, "reading the base: ", cwd=BOOK)
+    assert code == 130 and said.splitlines()[-1].endswith("Stopped: nothing was written.") and "Traceback" not in said
 
 
 # What merges and extracts, where a system or a file plays tricks on it
@@ -178,8 +287,6 @@ def written(folder: Path) -> list[str]:
 
 
 def test_no_place_but_a_new_name_is_written_to(writing, tmp_path, monkeypatch, capsys):
-    from dorabook.checkpoint.__main__ import main
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cut.safetensors.part").write_bytes(b"")
     for out, says in (
@@ -198,8 +305,6 @@ def test_no_place_but_a_new_name_is_written_to(writing, tmp_path, monkeypatch, c
 
 
 def test_pipes_devices_and_an_index_that_points_outside_are_not_read(writing, tmp_path, capsys):
-    from dorabook.checkpoint.__main__ import main
-
     os.mkfifo(tmp_path / "pipe.safetensors")
     (tmp_path / "m.safetensors.index.json").write_text('{"weight_map": {"q.weight": "../b.safetensors"}}')
     what, adapter, _, base = writing[:-3], *writing[-3:]
@@ -220,8 +325,6 @@ def test_pipes_devices_and_an_index_that_points_outside_are_not_read(writing, tm
 
 
 def test_names_reach_no_terminal_as_escapes_where_something_is_written(writing, tmp_path, capsys):
-    from dorabook.checkpoint.__main__ import main
-
     name = "\x1b[31mq\x07"
     adapter, base = tmp_path / "\x1b[2Ja.safetensors", tmp_path / "f.safetensors"
     factors = {f"{name}.lora_A.weight": torch.ones(2, 12), f"{name}.lora_B.weight": torch.ones(12, 2)}
@@ -254,8 +357,6 @@ def test_a_full_disk_leaves_nothing_and_a_closed_answer_what_was_written(writing
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_the_middle_leaves_nothing(writing, tmp_path, monkeypatch, capsys, end):
     """Sent where half is written, by the last step before the file takes its name."""
-    from dorabook.checkpoint.__main__ import main
-
     seen = []
 
     def stopped(half, _out):

@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from support.adapters import ENDS, drawn, moved, partners, spread
 from support.broken_files import AGAIN, BAD, packed
 from support.fuzz_headers import mutants
+from support.hostile_headers import header
 from support.peft_adapter import kept, trained
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -96,6 +98,19 @@ def test_ten_thousand_tensors_are_judged(tmp_path):
     verdict = judge(path)
     assert verdict.counts == {"per output": 2_500, "per input": 7_500}
     assert "and 9,960 more" in str(verdict)
+
+
+def test_a_base_of_many_long_names_takes_memory_for_its_names_alone(tmp_path, saved):
+    """Not for every end of every name, of which one with twelve words has thirteen."""
+    raw = header("names of many words", 500_000)
+    base = tmp_path / "base.safetensors"
+    base.write_bytes(len(raw).to_bytes(8, "little") + raw)
+    adapter = saved(**{f"layers.{n}.q.dora_scale": drawn(1, 3) for n in range(2)})
+    tracemalloc.start()
+    judge(adapter, base)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * len(raw)
 
 
 # Shapes

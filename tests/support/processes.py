@@ -1,7 +1,12 @@
 """Programs that run beside a test: started and ended, waited for, on a port of their own."""
 
+import fcntl
+import os
+import pty
+import signal
 import socket
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +27,34 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def interrupted(command: list[str], when: str, **options: object) -> tuple[int, str]:
+    """Its exit code and what stood on its terminal, where Ctrl-C is pressed as soon as `when` stands there."""
+    ours, its = pty.openpty()
+
+    def in_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a command in the background, as these tests may be, hears none
+
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, preexec_fn=in_terminal, **options) as process:
+        os.close(its)
+        said, pressed = b"", False
+        while piece := read_terminal(ours):
+            said += piece
+            if not pressed and when in said.decode(errors="replace"):
+                os.write(ours, b"\x03")
+                pressed = True
+        os.close(ours)
+        return process.wait(STARTING), said.decode()
+
+
+def read_terminal(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # nobody is left who writes to it
+        return b""
 
 
 def waited(found: Callable[[], object]) -> object:

@@ -9,28 +9,41 @@ with it or the base, 2 where a file is refused or the command is wrong, 130 wher
 """
 
 import argparse
+import codecs
 import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from ..text import clipped, number
 from . import Refused, judge
+from .safetensors import shown_path
 
 LARGE = 200_000_000  # bytes of base weights, from which on a pipe is told of progress too
 STEP = 0.1  # of all bytes, between two lines of a pipe
 SHOWN = 40  # layers whose error is listed
 
 
+SIGNS = {"\u2212": "-", "\u00d7": "x", "\u00b1": "+-", "\u2026": "..."}
+
+
+def in_other_signs(error: UnicodeError) -> tuple[str, int]:
+    """A terminal of one language has no sign for a name of another, and may have none for a minus: "?" would leave out the sign of a number."""
+    return "".join(SIGNS.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("in_other_signs", in_other_signs)
+
+
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal of one language has no sign for a name of another
+            stream.reconfigure(errors="in_other_signs")
     try:
         run, parse = next((work for name, *work in WORK if arguments[:1] == [name]), (judging, judge_parser))
         with ends_as_stops():
@@ -42,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         leave_unflushed()
         return 0
     except OSError as error:
-        print(f"The answer could not be written ({error.strerror}).", file=sys.stderr)
+        with suppress(OSError):  # what could not be written may have been a refusal
+            print(f"The answer could not be written ({error.strerror}).", file=sys.stderr)
         leave_unflushed()
         return 2
 
@@ -144,9 +158,7 @@ def extracting(options: argparse.Namespace) -> int:
 
 def refuse(refused: Refused, options: argparse.Namespace) -> int:
     if options.json:
-        print(
-            json.dumps({"adapter": clipped(Path(options.adapter).name), "refused": str(refused)}, indent=1), flush=True
-        )
+        print(json.dumps({"adapter": shown_path(Path(options.adapter)), "refused": str(refused)}, indent=1), flush=True)
     else:
         print(refused, file=sys.stderr)
     return 2

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from .families import Layer, part
@@ -92,9 +93,8 @@ class Finder:
             return held[component]
         if component:
             return held.get("", [])
-        return held.get(NAMES["main"]) or [
-            key for one, keys in held.items() if one not in NAMES["aside"] for key in keys
-        ]
+        every = (key for one, keys in held.items() if one not in NAMES["aside"] for key in keys)
+        return held.get(NAMES["main"]) or list(islice(every, 2))  # two are as good as many
 
     def _fused(self, layer: Layer) -> Found | None:
         """Its rows of a weight that holds several layers in one; the whole one where their order is not known."""

@@ -2,12 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from math import prod
 
-from .names import canonical
+from .names import NAMES, canonical
 from .rules import RULES, matched
 from .safetensors import Entry
 
@@ -69,14 +70,14 @@ class Adapter:
 
     def names(self, layer: str) -> list[str]:
         """The layer's own name, and the one other that differs in "." and "_" alone or, failing this, in words before it."""
-        others = self.stems.get(layer.replace(".", "_"), set()) - {layer}
+        others = two_of(self.stems.get(layer.replace(".", "_"), ()), but=layer)
         if not others and layer not in self.adapters and layer:
-            others = self.same.get(canonical(layer), set())
+            others = two_of(self.same.get(canonical(layer), ()), but=layer)
         return [layer, *others] if len(others) == 1 else [layer]
 
     def named(self, stem: str, named: str) -> list[str]:
-        """The adapter's name in a magnitude's key, and what may stand for it in those of A and B: none, or any for none."""
-        return [named, ""] if named else ["", *self.adapters.get(stem, ())]
+        """The adapter's name in a magnitude's key, and what may stand for it in those of A and B: none, or one of the first for none."""
+        return [named, ""] if named else ["", *islice(self.adapters.get(stem, ()), NAMES["most_adapters"])]
 
     @cached_property
     def under(self) -> dict[str, list[str]]:
@@ -89,8 +90,13 @@ class Adapter:
         return found
 
     def beside(self, layer: Layer) -> list[str]:
-        """Keys of the layer's other tensors."""
-        return [key for key in self.under.get(layer.name, ()) if key != layer.magnitude.key] if layer.name else []
+        """Keys of the layer's other tensors, two at most."""
+        return two_of(self.under.get(layer.name, ()) if layer.name else (), but=layer.magnitude.key)
+
+
+def two_of(names: Iterable[str], *, but: str) -> list[str]:
+    """The first two others, since of hostile files there are hundreds of thousands for each of as many layers."""
+    return list(islice((name for name in names if name != but), 2))
 
 
 def is_read(key: str) -> bool:

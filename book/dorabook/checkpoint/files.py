@@ -10,7 +10,7 @@ from pathlib import Path
 from ..text import clipped
 from .families import layers_of
 from .rules import RULES, matched, say
-from .safetensors import Entry, Refused, read_header, refuse_special
+from .safetensors import Entry, Refused, read_header, refuse_special, shown_path
 
 LONGEST_INDEX = RULES["files"]["longest_header"]  # bytes
 CONFIG = "adapter_config.json"
@@ -71,12 +71,12 @@ def held(folder: Path, end: str) -> list[Path]:
     try:
         return sorted(file for file in folder.iterdir() if file.name.endswith(end))
     except OSError as error:
-        raise Refused(say("unreadable", name=clipped(folder.name), why=error.strerror)) from None
+        raise Refused(say("unreadable", name=shown_path(folder), why=error.strerror)) from None
 
 
 def read_folder(folder: Path) -> Checkpoint:
     """A folder's only index; or all its .safetensors files together; or those of its folders, as a diffusers model has them."""
-    name, indexes = clipped(folder.name), held(folder, ".safetensors.index.json")
+    name, indexes = shown_path(folder), held(folder, ".safetensors.index.json")
     if len(indexes) == 1:
         return read_index(indexes[0])
     files = held(folder, ".safetensors")
@@ -121,6 +121,7 @@ def read_index(index: Path) -> Checkpoint:
 def weight_map(index: Path) -> dict[str, str]:
     """The names of tensors, and of the files beside the index that hold them."""
     name = clipped(index.name)
+    refuse_special(index)
     shards = as_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
         raise Refused(say("no map", name=name))

@@ -164,12 +164,17 @@ def given_once(placed: list[Place]) -> list[Place]:
     for place in placed:
         if place.found and not place.found.rows:
             claims[place.found.entry].append(place)
-
-    def contested(place: Place) -> bool:
-        claim = claims[place.found.entry] if place.found and not place.found.rows else []
-        return names_of(claim) > 1 and names_of([one for one in claim if one.stored]) != 1
-
-    return [replace(place, stored="shared") if contested(place) else place for place in placed]
+    contested = {
+        entry
+        for entry, claim in claims.items()
+        if names_of(claim) > 1 and names_of([one for one in claim if one.stored]) != 1
+    }
+    return [
+        replace(place, stored="shared")
+        if place.found and not place.found.rows and place.found.entry in contested
+        else place
+        for place in placed
+    ]
 
 
 def names_of(placed: list[Place]) -> int:
@@ -291,7 +296,7 @@ def by_shape(layer: Layer, tensors: Adapter) -> LayerVerdict:
     kept = len(shape) > 1 and long in (0, 1)
     verdict = by_side(layer, long) if kept else by_length(layer, max(shape, default=1))
     if not kept and layer.outputs is None and not layer.factors and (beside := tensors.beside(layer)):
-        names = ", ".join(clipped(key) for key in beside[:2])
+        names = ", ".join(clipped(key) for key in beside)
         verdict = noted(verdict, say("beside", keys=names))
     return noted(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
 

@@ -49,14 +49,19 @@ class Entry:
         return replace(self, start=self.start + start * width, shape=(stop - start, *self.shape[1:]))
 
 
+def shown_path(path: Path) -> str:
+    """The last of its names; "." and "/" have none."""
+    return clipped(path.name or str(path))
+
+
 def refuse_special(path: Path) -> None:
     """A pipe would wait for ever, and a device never end."""
     try:
         if stat.S_ISREG(os.stat(path).st_mode):
             return
     except (OSError, ValueError):
-        raise Refused(say("lost", name=clipped(path.name))) from None
-    raise Refused(say("special", name=clipped(path.name)))
+        raise Refused(say("lost", name=shown_path(path))) from None
+    raise Refused(say("special", name=shown_path(path)))
 
 
 def read_header(path: Path) -> dict[str, Entry]:

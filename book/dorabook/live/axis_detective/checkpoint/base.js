@@ -29,7 +29,7 @@ export function* baseFinder(layers, adapter, base) {
     if (!held) return [];
     if (held.has(component)) return held.get(component);
     if (component) return held.get("") ?? [];
-    return held.get(rules.main) ?? [...held].flatMap(([one, keys]) => (rules.aside.includes(one) ? [] : keys));
+    return held.get(rules.main) ?? [...held].flatMap(([one, keys]) => (rules.aside.includes(one) ? [] : keys.slice(0, 2))); // two are as good as many
   }
 
   /** A layer of a model of several parts that says its own is under no words of the base's: they may say another part. */

@@ -1,5 +1,5 @@
 // Which tensors of an adapter are magnitudes, which library writes such names, and how large their layers are: by rules.json.
-import { families, files } from "../../../checkpoint/rules.json";
+import { families, files, names as rules } from "../../../checkpoint/rules.json";
 import { canonical } from "./names.js";
 import { each, matched } from "./rules.js";
 import { within } from "./text.js";
@@ -86,15 +86,25 @@ function reading(key, family, tensors) {
   return { layer, named: adapter ? `.${adapter}` : "" };
 }
 
+/** The first two others, since of hostile files there are hundreds of thousands for each of as many layers. */
+function twoOf(names, but) {
+  const found = [];
+  for (const name of names) {
+    if (name !== but) found.push(name);
+    if (found.length === 2) break;
+  }
+  return found;
+}
+
 /** The layer's own name, and the one other that differs in "." and "_" alone or, failing this, in words before it. */
 function names(layer, { plain, adapters, same }) {
-  let others = [...(plain.get(layer.replaceAll(".", "_")) ?? [])].filter((name) => name !== layer);
-  if (!others.length && !adapters.has(layer) && layer) others = [...same(layer)];
+  let others = twoOf(plain.get(layer.replaceAll(".", "_")) ?? [], layer);
+  if (!others.length && !adapters.has(layer) && layer) others = twoOf(same(layer), layer);
   return others.length === 1 ? [layer, ...others] : [layer];
 }
 
-/** The adapter's name in a magnitude's key, and what may stand for it in those of A and B: none, or any for none. */
-const namedAs = (stem, named, { adapters }) => (named ? [named, ""] : ["", ...(adapters.get(stem) ?? [])]);
+/** The adapter's name in a magnitude's key, and what may stand for it in those of A and B: none, or one of the first for none. */
+const namedAs = (stem, named, { adapters }) => (named ? [named, ""] : ["", ...[...(adapters.get(stem) ?? [])].slice(0, rules.most_adapters)]);
 
 /** Keys with a shape to speak of, by the one and by the two words before their ends. */
 export function* underOf(tensors) {
@@ -107,7 +117,7 @@ export function* underOf(tensors) {
 }
 
 /** Keys of a layer's other tensors, two at most. */
-export const besideOf = ({ name, key }, under) => (name ? (under.get(name) ?? []).filter((one) => one !== key).slice(0, 2) : []);
+export const besideOf = ({ name, key }, under) => twoOf(name ? (under.get(name) ?? []) : [], key);
 
 const product = (sides) => sides.reduce((all, side) => all * side, 1);
 
