@@ -266,6 +266,21 @@ def test_a_grouped_convolution_has_norms_of_a_group_s_inputs(tmp_path, groups, k
     assert row[2:5] == [f"8 × {8 // groups}", "per output", "certain"]
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("m", [(6, 1, 1, 1), (6,), (1, 8, 1, 1)])
+def test_a_transposed_convolution_is_said_to_be_one(tmp_path, groups, m):
+    """torch stores it (inputs, outputs / groups, kernel); norms along its first side would be those of inputs."""
+    weight = torch.nn.ConvTranspose2d(24, 6, 2, groups=groups).weight.data
+    down, up = some(4, 24, 2, 2), some(6, 4, 1, 1)
+    m = tuple(24 if side == 8 else side for side in m)
+    adapter = {"up.lora_down.weight": down, "up.lora_up.weight": up, "up.dora_scale": some(*m)}
+    [row] = both(tmp_path, adapter, {"up.weight": weight})["rows"]
+    assert row[3:5] == ["per input" if 24 in m else "per output", "certain"]
+    assert row[5].endswith(
+        f"is {tuple(weight.shape)}, inputs first, as a transposed convolution's is: its values are not read."
+    )
+
+
 # Names of the base's weights
 
 
@@ -299,6 +314,13 @@ SAME = [  # a layer of an adapter, a weight of a base, and what else the base ha
     ("transformer.transformer_blocks.0.attn.to_add_out", "model.diffusion_model.joint_blocks.0.context_block.attn.proj", ["model.diffusion_model.joint_blocks.0.x_block.attn.proj"]),
     ("transformer.transformer_blocks.0.ff.net.0.proj", "joint_blocks.0.x_block.mlp.fc1", ["joint_blocks.0.x_block.mlp.fc2"]),
     ("model.layers.0.to_q.parametrizations.weight.0", "model.layers.0.to_q", []),
+    ("decoder.layers.0.self_attention.linear_proj.adapter", "module.decoder.layers.0.self_attention.linear_proj.to_wrap", []),
+    ("base_model.model.model.layers.0.self_attn.o_proj", "decoder.layers.0.self_attention.linear_proj", ["decoder.layers.0.mlp.linear_fc2"]),
+    ("module.decoder.layers.0.mlp.linear_fc2.adapter", "model.layers.0.mlp.down_proj", ["model.layers.0.self_attn.o_proj"]),
+    ("diffusion_model.blocks.0.self_attn.q", "blocks.0.attn1.to_q", ["blocks.0.attn2.to_q"]),
+    ("transformer.blocks.0.attn2.to_out.0", "model.diffusion_model.blocks.0.cross_attn.o", ["model.diffusion_model.blocks.0.self_attn.o"]),
+    ("diffusion_model.blocks.0.cross_attn.k_img", "blocks.0.attn2.add_k_proj", ["blocks.0.attn2.to_k"]),
+    ("lora_unet_blocks_0_ffn_0", "transformer.blocks.0.ffn.net.0.proj", ["transformer.blocks.0.ffn.net.2"]),
 ]  # fmt: skip
 
 
@@ -373,6 +395,7 @@ FUSED = [  # a layer, its sizes, the weight that holds it, that weight's rows, a
     ("transformer.transformer_blocks.0.attn.to_k", 24, "joint_blocks.0.x_block.attn.qkv", 72, 24),
     ("transformer.transformer_blocks.0.attn.add_v_proj", 24, "joint_blocks.0.context_block.attn.qkv", 72, 48),
     ("transformer.transformer_blocks.0.attn.add_v_proj", 24, "double_blocks.0.txt_attn.qkv", 72, 48),
+    ("base_model.model.model.layers.0.mlp.up_proj", 24, "decoder.layers.0.mlp.linear_fc1", 48, 24),
     ("lora_te2_text_model_encoder_layers_0_self_attn_v_proj", 24, "conditioner.embedders.1.model.transformer.resblocks.0.attn.in_proj", 72, 48),
 ]  # fmt: skip
 
@@ -388,13 +411,53 @@ def test_the_rows_of_a_fused_weight_are_used_where_their_order_is_known(tmp_path
     assert f"Its weight is rows {first + 1} to {first + outputs} of {key}, which holds several layers in one." in row[5]
 
 
-def test_a_fused_weight_in_no_known_order_is_said_to_be_one(tmp_path):
-    [row] = both(tmp_path, peft("layers.0.attn.q_proj"), {"layers.0.attn.query_key_value.weight": some(96, 8)})["rows"]
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("layers.0.attn.q_proj", "layers.0.attn.query_key_value"),
+        ("base_model.model.model.layers.0.self_attn.q_proj", "decoder.layers.0.self_attention.linear_qkv"),
+    ],
+)
+def test_a_fused_weight_in_no_known_order_is_said_to_be_one(tmp_path, name, whole):
+    """Megatron puts the queries of a group before its key and value, and how many there are stands in no file."""
+    [row] = both(tmp_path, peft(name), {f"{whole}.weight": some(96, 8)})["rows"]
     assert row[3:5] == ["per output", "certain"]
-    assert (
-        "The base has it inside layers.0.attn.query_key_value.weight, fused with other layers in an order that is not known"
-        in row[5]
-    )
+    assert f"The base has it inside {whole}.weight, fused with other layers in an order that is not known" in row[5]
+
+
+PARTS = [  # a layer that holds several as one, and these
+    ("decoder.layers.0.self_attention.linear_qkv", [f"model.layers.0.self_attn.{one}_proj" for one in "qkv"]),
+    ("layers.0.self_attn.qkv_proj", [f"layers.0.self_attn.{one}_proj" for one in "qkv"]),
+    ("model.layers.0.mlp.gate_up_proj", ["layers.0.mlp.gate_proj", "layers.0.mlp.up_proj"]),
+    ("lora_unet_double_blocks_0_img_attn_qkv", [f"transformer_blocks.0.attn.to_{one}" for one in "qkv"]),
+    ("double_blocks.0.txt_attn.qkv", [f"transformer_blocks.0.attn.add_{one}_proj" for one in "qkv"]),
+    ("single_blocks.0.linear1", ["single_transformer_blocks.0.attn.to_q", "single_transformer_blocks.0.attn.to_k", "single_transformer_blocks.0.attn.to_v", "single_transformer_blocks.0.proj_mlp"]),
+    ("blocks.0.attn2.to_kv", ["blocks.0.attn2.to_k", "blocks.0.attn2.to_v"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "parts"), PARTS)
+def test_a_layer_that_the_base_has_in_parts_is_said_to_be_one(tmp_path, name, parts):
+    base = {f"{one}.weight": some(32, 8) for one in parts}
+    [row] = both(tmp_path, peft(name, 8, 96), base)["rows"]
+    assert row[3:5] == ["per output", "certain"]
+    assert f"The base has {', '.join(base)} in its place, which this layer holds as one: their values are not" in row[5]
+    base.popitem()
+    [row] = both(tmp_path, peft(name, 8, 96), base)["rows"]
+    assert "The base has no weight under this name: it may be one shard of several" in row[5]
+
+
+def test_parts_of_a_fused_layer_are_still_their_own_layers(tmp_path):
+    name = "layers.0.self_attn"
+    weights = {f"{name}.{one}_proj.weight": some(32, 8, seed=at) for at, one in enumerate("qkv")}
+    m = weights[f"{name}.q_proj.weight"].double().norm(dim=1)
+    rows = both(
+        tmp_path,
+        peft(f"{name}.qkv_proj", 8, 96) | peft(f"{name}.q_proj") | {f"{name}.q_proj.lora_magnitude_vector": m},
+        weights,
+    )["rows"]
+    said = {row[0]: row[5] for row in rows}
+    assert "in its place, which" in said[f"{name}.qkv_proj"] and "It is 0 % from" in said[f"{name}.q_proj"]
 
 
 # Folders and configurations

@@ -226,6 +226,8 @@ REFUSED = {
     "a weight that is not there": (flat(torch.ones(12, 1)), {"q.weight": None}, "The base has no weight under this name"),
     "a quantised weight": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12, dtype=torch.int8)}, "stores this weight quantised"),
     "scales of its own": (flat(torch.ones(12, 1)), {"q.weight": torch.ones(12, 12).to(torch.float8_e4m3fn), "q.weight_scale": torch.ones(1)}, "q cannot be merged, so nothing is: m is (12, 1), a shape that keeps its dimensions: one number per output. The base stores this weight as F8_E4M3 with scales"),
+    "a layer that the base has in parts": ({f"l.qkv_proj{key[1:]}": value for key, value in flat(torch.ones(12, 1)).items()}, {f"l.{one}_proj.weight": torch.ones(4, 12) for one in "qkv"}, "l.q_proj.weight, l.k_proj.weight, l.v_proj.weight in its place, which this layer holds as one: their values are not read. Give the base as the tool that trained the adapter has it."),
+    "a transposed convolution": ({"up.lora_down.weight": torch.ones(2, 8, 3, 3), "up.lora_up.weight": torch.ones(6, 2, 1, 1), "up.alpha": torch.tensor(2.0), "up.dora_scale": torch.ones(6, 1, 1, 1)}, {"up.weight": torch.ones(8, 6, 3, 3)}, "inputs first, as a transposed convolution's is: its values are not read."),
     "NaN": (flat(torch.full((12, 1), torch.nan)), {}, "12 numbers of m are NaN or infinity"),
     "no alpha": ({key: value for key, value in flat(torch.ones(12, 1)).items() if "alpha" not in key}, {}, "a.safetensors has no alpha, and no adapter_config"),
     "a layer without a magnitude": (flat(torch.ones(12, 1)) | {"k.lora_A.weight": torch.ones(2, 3)}, {}, "holds k.lora_A.weight, a factor of a layer without"),

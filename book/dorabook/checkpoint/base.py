@@ -21,17 +21,34 @@ from .safetensors import FLOATS, Entry
 LONGEST = NAMES["longest"]  # characters of a layer's name; no model has longer ones
 WEIGHT = re.compile(NAMES["weight"], re.DOTALL)
 
-Stored = Literal["out, in", "in, out", "square", "unknown", "quantised", "scaled", "unread", "empty", "fused", "shared"]
+Stored = Literal[
+    "out, in",
+    "in, out",
+    "square",
+    "unknown",
+    "quantised",
+    "scaled",
+    "unread",
+    "empty",
+    "fused",
+    "parts",
+    "transposed",
+    "shared",
+]
 READ = ("out, in", "in, out", "unknown")  # whose values are looked at
 
 
 @dataclass(frozen=True)
 class Found:
-    """A base weight, or the rows of one that holds several layers; `whole` is the key of that one."""
+    """A base weight, or the rows of one that holds several layers; `whole` is the key of that one.
+
+    `parts` are the keys of several weights that the layer holds as one, the first of which is `entry`.
+    """
 
     entry: Entry
     whole: str | None = None
     rows: tuple[int, int] | None = None
+    parts: tuple[str, ...] = ()
 
 
 class Finder:
@@ -61,7 +78,7 @@ class Finder:
         if self.base and len(layer.name) <= LONGEST:
             if keys := self._keys(layer.name):
                 return Found(self.base[keys[0]]) if len(keys) == 1 else None
-            if found := self._fused(layer):
+            if found := self._fused(layer) or self._parts(layer):
                 return found
         own = (self.own.get(part(layer.name, end)) for end in NAMES["own"])
         return next((Found(entry) for entry in own if entry and len(entry.shape) >= 2), None)
@@ -109,6 +126,16 @@ class Finder:
                     return of_whole(self.base[keys[0]], layer, rule.get("from"))
         return None
 
+    def _parts(self, layer: Layer) -> Found | None:
+        """The weights that the layer holds as one, where all of them are there."""
+        component, rest = canonical(layer.name)
+        for rule in NAMES["parts"]:
+            if found := matched(rule["whole"], rest):
+                every = [self._called(component, name.replace("$1", found[1])) for name in rule["are"]]
+                if all(len(keys) == 1 for keys in every):
+                    return Found(self.base[every[0][0]], parts=tuple(keys[0] for keys in every))
+        return None
+
 
 def may_be_weight(entry: Entry) -> bool:
     """A weight of a layer has two sides, unless it is packed or was saved empty."""
@@ -146,6 +173,8 @@ def of_whole(entry: Entry, layer: Layer, place: list[int] | None) -> Found:
 def stored(layer: Layer, found: Found, base: Checkpoint | None) -> Stored | None:
     """How a base weight holds the layer; None where it cannot be this layer's."""
     entry, shape = found.entry, found.entry.shape
+    if found.parts:
+        return "parts"
     if 0 in shape:
         return "empty"
     if entry.dtype not in FLOATS:
@@ -174,6 +203,8 @@ def sides(layer: Layer, shape: tuple[int, ...]) -> Stored | None:
     turned = len(shape) == 2 and (a, b) == (layer.inputs, layer.outputs)
     if fits and turned:
         return "square"
+    if len(shape) > 2 and not fits and a == layer.inputs and b > 0 and layer.outputs % b == 0:
+        return "transposed"
     return "out, in" if fits else "in, out" if turned else None
 
 

@@ -162,7 +162,7 @@ def given_once(placed: list[Place]) -> list[Place]:
     """A weight that layers of several names lead to is given to the one that it fits, or to none."""
     claims = defaultdict(list)
     for place in placed:
-        if place.found and not place.found.rows:
+        if place.found and not place.found.rows and not place.found.parts:
             claims[place.found.entry].append(place)
     contested = {
         entry
@@ -275,6 +275,7 @@ def about_base(place: Place, base: Checkpoint | None, broken: bool) -> str:
     if not found:
         return say("base without") if base else ""
     known = {"shape": found.entry.shape, "dtype": found.entry.dtype, "key": clipped(found.whole or found.entry.key)}
+    known["keys"] = ", ".join(clipped(key) for key in found.parts)
     if not place.stored:
         return say("base misfit", **known)
     if place.stored not in READ:

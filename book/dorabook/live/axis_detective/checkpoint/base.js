@@ -7,12 +7,13 @@ import { each, matched, ofNames } from "./rules.js";
 import { within } from "./text.js";
 
 const WEIGHT = ofNames(rules.weight);
+const ITSELF = { whole: null, rows: null, parts: [] };
 const isShort = (name) => within(name, rules.longest);
 
 /** How a weight is stored whose values are looked at. */
 export const READ = ["out, in", "in, out", "unknown"];
 
-/** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows }, or null. */
+/** Finds what belongs to each of `layers`: find(layer) gives { source, key, dtype, shape, start, end, whole, rows, parts }, or null. */
 export function* baseFinder(layers, adapter, base) {
   const { exact, named } = base ? yield* index(base.tensors) : { exact: new Map(), named: new Map() };
   const short = layers.filter(({ name }) => isShort(name));
@@ -56,16 +57,28 @@ export function* baseFinder(layers, adapter, base) {
     return null;
   }
 
+  /** The weights that the layer holds as one, where all of them are there. */
+  function parts(layer) {
+    const [component, rest] = canonical(layer.name);
+    for (const rule of rules.parts) {
+      const found = matched(rule.whole, rest);
+      if (!found) continue;
+      const every = rule.are.map((name) => called(component, name.replace("$1", () => found[1])));
+      if (every.every(({ length }) => length === 1)) return { ...base.tensors.get(every[0][0]), ...ITSELF, parts: every.flat() };
+    }
+    return null;
+  }
+
   return function find(layer) {
     if (base && isShort(layer.name)) {
       const keys = exact.get(layer.name.replaceAll(".", "_")) ?? called(...canonical(layer.name));
-      if (keys.length) return keys.length === 1 ? { ...base.tensors.get(keys[0]), whole: null, rows: null } : null;
-      const rows = fused(layer);
-      if (rows) return rows;
+      if (keys.length) return keys.length === 1 ? { ...base.tensors.get(keys[0]), ...ITSELF } : null;
+      const found = fused(layer) ?? parts(layer);
+      if (found) return found;
     }
     for (const end of rules.own) {
       const own = part(layer.name, end), tensor = adapter.tensors.get(own);
-      if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor, whole: null, rows: null };
+      if (tensor?.shape.length > 1) return { source: adapter.source, key: own, ...tensor, ...ITSELF };
     }
     return null;
   };
@@ -126,7 +139,7 @@ function most(counts, least) {
 
 /** place: the first row is that many times the layer's outputs, and that many times all rows. */
 function ofWhole(tensor, { outputs, inputs, embedding }, place) {
-  const [rows, width] = tensor.shape, whole = { ...tensor, whole: tensor.key, rows: null };
+  const [rows, width] = tensor.shape, whole = { ...tensor, ...ITSELF, whole: tensor.key };
   if (!place || outputs === null || embedding || !files.floats.includes(tensor.dtype) || tensor.shape.length !== 2) return whole;
   const from = place[0] * outputs + place[1] * rows, to = from + outputs;
   if (from < 0 || to > rows || width !== inputs) return whole;
@@ -137,6 +150,7 @@ function ofWhole(tensor, { outputs, inputs, embedding }, place) {
 /** How a base weight holds a layer: one of READ, a word for why it is not read, "square" where nothing tells, null where it does not fit. */
 export function storage(layer, weight, base) {
   const { shape, dtype, key } = weight;
+  if (weight.parts.length) return "parts";
   if (shape.includes(0)) return "empty";
   if (!files.floats.includes(dtype)) return "IU".includes(dtype[0]) ? "quantised" : "unread";
   if (base && rules.states.some((end) => base.tensors.has(part(key, end)))) return "quantised"; // four bits may be stored as another dtype's
@@ -155,6 +169,7 @@ function sides({ name, outputs, inputs, embedding, turned: factors }, shape) {
   const fits = a === outputs && (b === inputs || (shape.length > 2 && inputs % b === 0));
   const turned = shape.length === 2 && a === inputs && b === outputs;
   if (fits && turned) return "square";
+  if (shape.length > 2 && !fits && a === inputs && b > 0 && outputs % b === 0) return "transposed";
   return fits ? "out, in" : turned ? "in, out" : null;
 }
 

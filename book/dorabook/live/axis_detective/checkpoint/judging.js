@@ -75,7 +75,7 @@ function* placeInBase(layers, adapter, base) {
 /** A weight that layers of several names lead to is given to the one that it fits, or to none. */
 function giveOnce(layers) {
   const claims = new Map();
-  for (const layer of layers.filter(({ weight }) => weight && !weight.rows)) {
+  for (const layer of layers.filter(({ weight }) => weight && !weight.rows && !weight.parts.length)) {
     const at = `${layer.weight.source.name}\0${layer.weight.key}`;
     if (!claims.has(at)) claims.set(at, []);
     claims.get(at).push(layer);
@@ -151,7 +151,7 @@ function addNumbers(layer, { dtype }, magnitude) {
 
 function aboutBase({ weight, stored }, base, broken) {
   if (!weight) return base ? say("base without") : "";
-  const { shape, dtype, rows } = weight, known = { shape, dtype, key: clipped(weight.whole ?? weight.key) };
+  const { shape, dtype, rows } = weight, key = clipped(weight.whole ?? weight.key), keys = weight.parts.map(clipped).join(", "), known = { shape, dtype, key, keys };
   if (!stored) return say("base misfit", known);
   if (!READ.includes(stored)) return say(`base ${stored}`, known);
   return (rows ? say("base rows", { ...known, from: rows[0] + 1, to: rows[1] }) : "") + (broken ? say("base broken") : "");
