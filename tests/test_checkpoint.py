@@ -1126,7 +1126,9 @@ def sizes(layer: families.Layer) -> tuple:
         (4, 3, (4, 2, 5), None),  # 3 inputs are no groups of 2
         (4, 6, (4, 2), None),  # a Linear has no groups
         (4, 3, (4, 0, 5), None),
-        (4, 3, (3, 4, 5), None),  # and a convolution is not turned
+        (4, 3, (3, 4, 5), "transposed"),  # a convolution is turned where it is a transposed one
+        (4, 3, (3, 2, 5), "transposed"),  # in two groups
+        (4, 3, (3, 3, 5), None),
         (None, None, (7, 9), "out, in"),  # without A and B nothing is known against it
     ],
 )

@@ -208,6 +208,17 @@ def test_the_second_side_of_a_square_convolution_proves_nothing(tmp_path, kernel
     )
 
 
+@pytest.mark.parametrize("factors", [True, False])
+def test_the_first_side_of_a_convolution_under_pefts_names_proves_nothing_either(tmp_path, factors):
+    """peft keeps outputs on the second: who wrote this is not known, and no sentence has a size that is not."""
+    adapter = {"c.lora_magnitude_vector": some(8, 1, 1, 1)}
+    if factors:
+        adapter |= {"c.lora_A.weight": some(2, 8, 3, 3), "c.lora_B.weight": some(8, 2, 1, 1)}
+    [row] = both(tmp_path, adapter)["rows"]
+    assert row[3:5] == ["per output", "fair"]
+    assert row[5] == "m is (8, 1, 1, 1), a shape that keeps its dimensions: one number per output."
+
+
 def test_the_values_of_a_square_convolution_prove_it(tmp_path):
     weight = (spread(16)[:, :, None] * drawn(16, 16, 3).mul(0.1).exp()).float()
     factors = {"c.lora_A.weight": some(2, 16, 3), "c.lora_B.weight": some(16, 2, 1)}

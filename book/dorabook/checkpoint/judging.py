@@ -311,6 +311,10 @@ def by_side(layer: Layer, long: int) -> LayerVerdict:
     if long == 1 and len(shape) == 2 and in_doubt(layer):
         return replace(told(layer, axis_of(layer, False), "fair", "unusual"), open=True)
     side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0
+    if (
+        side == 1 and long == 0 and layer.outputs == layer.inputs in (n, None)
+    ):  # as others keep outputs, under these names
+        return replace(told(layer, axis_of(layer, True), "fair", "kept"), open=True)
     outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
     if layer.outputs is None and layer.turned and n not in (layer.turned[0][0], layer.turned[1][1]):

@@ -191,6 +191,9 @@ function bySide(layer, n, long) {
   }
   if (long === 1 && layer.shape.length === 2 && inDoubt(layer)) return { ...told(layer, axisOf(layer, false), "fair", "unusual"), open: true };
   const side = convolution ? second : 0, outward = long === side, [own, other] = outward ? [outputs, inputs] : [inputs, outputs];
+  if (side === 1 && long === 0 && outputs === inputs && (outputs === null || outputs === n)) { // as others keep outputs, under these names
+    return { ...told(layer, axisOf(layer, true), "fair", "kept"), open: true };
+  }
   const { turned } = layer;
   if (outputs === null && turned.length && n !== turned[0][0] && n !== turned[1][1]) return untold(layer, "turned", { n });
   if (own === null || own === n) return told(layer, axisOf(layer, outward), "certain", side ? "length" : "kept", { n });
