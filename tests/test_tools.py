@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -29,6 +30,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from support.makefile import make
+from support.processes import free_port, interrupted
 
 ROOT = Path(__file__).parents[1]
 DRAWING = """import matplotlib.pyplot as plt
@@ -198,7 +200,7 @@ def test_a_taken_port_is_one_sentence_with_a_way_out(capfd):
 def test_a_room_may_ask_at_once_and_leave_before_the_answer(tmp_path, capfd):
     (tmp_path / "large.bin").write_bytes(bytes(5_000_000))
     with serve.server(0, tmp_path) as server, ExitStack() as room:
-        clients = [room.enter_context(socket.create_connection(server.server_address, timeout=0.5)) for _ in range(60)]
+        clients = [room.enter_context(socket.create_connection(server.server_address, timeout=0.5)) for _ in range(200)]
         for client in clients:
             client.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close without a word
@@ -208,6 +210,31 @@ def test_a_room_may_ask_at_once_and_leave_before_the_answer(tmp_path, capfd):
             assert len(answer.read()) == 5_000_000
         server.shutdown()
     assert capfd.readouterr().err == ""
+
+
+def test_two_hundred_clients_at_once_all_get_their_answer_and_ctrl_c_is_quiet(tmp_path):
+    """The recipe of `make serve` in a terminal: half of the clients have not read their answer when it is stopped."""
+    tools, site, port = tmp_path / "tools", tmp_path / "_build" / "html", free_port()
+    tools.mkdir()
+    site.mkdir(parents=True)
+    shutil.copy(serve.__file__, tools)
+    (site / "index.html").write_text("the book")
+    (site / "large.bin").write_bytes(bytes(5_000_000))
+    [recipe] = re.findall(r'\t@\$\(BIN\)/python (tools/serve.py) "\$\(PORT\)"', (ROOT / "Makefile").read_text("utf-8"))
+    (tmp_path / "Makefile").write_text(f"serve:\n\t@{sys.executable} {recipe} {port}\n")
+    answers = []
+
+    def visit() -> None:
+        clients = [room.enter_context(socket.create_connection((serve.HOST, port), timeout=20)) for _ in range(200)]
+        for at, client in enumerate(clients):
+            client.sendall(f"GET /{'large.bin' if at % 2 else 'index.html'} HTTP/1.0\r\n\r\n".encode())
+        answers.extend(client.makefile("rb").read() for client in clients[::2])
+
+    with ExitStack() as room:
+        code, said = interrupted(["make", "serve"], "Ctrl+C", visit, cwd=tmp_path)
+    assert len(answers) == 100 and all(answer.endswith(b"\r\n\r\nthe book") for answer in answers)
+    assert code in (0, 2, 130, -signal.SIGINT)  # as make ends where it is stopped
+    assert said.replace("\r", "") == f"The book is at http://127.0.0.1:{port}/ (stop with Ctrl+C)\n^C\n"
 
 
 def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, capsys):

@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import make_axis_page
+import make_wheel
+import make_zip
+import publish_notebooks
 import pytest
+import standalone
 import yaml
 from bench import pythons
 
@@ -308,3 +313,50 @@ def test_what_a_release_has_not_is_attached_and_what_it_has_is_never_replaced(th
     sent = [line.removeprefix("release upload v0.9.0 ") for line in asked if line.startswith("release upload")]
     assert sent == [file for file in ATTACHED if file not in there]
     assert done.stdout.count("stays as it is") == len(there)
+
+
+def test_a_release_is_rehearsed_with_what_the_tools_make(site, tmp_path, monkeypatch):
+    """From the built site to the branch and the attached files, twice; what GitHub itself does is all that is left out."""
+    build, version = tmp_path / "_build", standalone.version()
+    build.mkdir()
+    (build / "html").symlink_to(site)
+    monkeypatch.setattr(make_zip, "BUILD", build)
+    make_zip.main()
+    make_wheel.make(build)
+    make_axis_page.make(build)
+    publish_notebooks.main([str(build / "published")])
+    (build / "html").unlink()
+    [artifact] = [
+        step["with"]["path"].split()
+        for _, job in jobs(FOLDER / "publish.yml")
+        for step in job["steps"]
+        if step.get("with", {}).get("name") == "release" and "path" in step["with"]
+    ]
+    carried = {path for pattern in artifact for path in tmp_path.glob(pattern)}
+    assert carried == {path for path in build.iterdir() if path.name != ".lock"} and len(carried) == len(artifact)
+
+    subprocess.run(["git", "init", "--bare", "--quiet", "someone/book"], cwd=build, check=True)
+    where = {"GITHUB_SERVER_URL": str(build), "GITHUB_REPOSITORY": "someone/book", "GITHUB_REF_NAME": f"v{version}"}
+    sent = []
+    for there in ([], sent):
+        for name in ("Push the notebooks, once", "Attach the archive, the command and the page to the release, once"):
+            shutil.rmtree(build / "bin", ignore_errors=True)
+            (build / "asked").unlink(missing_ok=True)
+            done, asked = run_step(
+                FOLDER / "publish.yml", "release", name, build, answers={"release view": "\n".join(there)}, **where
+            )
+            assert done.returncode == 0, done.stderr
+        uploads = [line.split()[-1] for line in asked if line.startswith("release upload")]
+        assert uploads == ([] if there else sorted(path.name for path in carried if path.is_file()))
+        sent += uploads
+    said = ["git", "-C", "someone/book", "ls-tree", "--name-only", f"published-{version}"]
+    pushed = subprocess.run(said, cwd=build, capture_output=True, text=True, check=True).stdout.split()
+    assert pushed == sorted(path.name for path in (build / "published").iterdir() if path.name != ".git")
+
+
+def test_who_releases_is_told_to_let_the_tags_deploy():
+    """GitHub's own environment for Pages admits the default branch alone."""
+    [tags] = load(FOLDER / "publish.yml")["on"]["push"]["tags"]
+    [environment] = {job["environment"]["name"] for _, job in jobs(FOLDER / "publish.yml") if "environment" in job}
+    told = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    assert f"Settings, Environments, {environment}, add the tag rule `{tags}`" in told

@@ -29,8 +29,8 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen]
             process.wait()
 
 
-def interrupted(command: list[str], when: str, **options: object) -> tuple[int, str]:
-    """Its exit code and what stood on its terminal, where Ctrl-C is pressed as soon as `when` stands there."""
+def interrupted(command: list[str], when: str, before: Callable[[], None] = bool, **options: object) -> tuple[int, str]:
+    """Its exit code and what stood on its terminal, where Ctrl-C is pressed, after `before()`, as soon as `when` stands there."""
     ours, its = pty.openpty()
 
     def in_terminal() -> None:
@@ -44,6 +44,7 @@ def interrupted(command: list[str], when: str, **options: object) -> tuple[int, 
         while piece := read_terminal(ours):
             said += piece
             if not pressed and when in said.decode(errors="replace"):
+                before()
                 os.write(ours, b"\x03")
                 pressed = True
         os.close(ours)
