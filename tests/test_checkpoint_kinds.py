@@ -374,6 +374,13 @@ def test_a_beginning_is_left_out_only_where_most_layers_have_it(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("words", "size"), [(8, "8 × 5"), (9, "unknown")])
+def test_as_many_words_before_a_name_are_left_out_by_both_readers(tmp_path, words, size):
+    begin = ".".join("abcdefghi"[:words])
+    [row] = both(tmp_path, layer("layers.0.q"), {f"{begin}.layers.0.q.weight": some(8, 5)})["rows"]
+    assert row[2] == size
+
+
 def test_a_weight_is_not_given_to_layers_of_two_parts(tmp_path):
     names = [f"lora_te{i}_text_model_encoder_layers_0_mlp_fc1" for i in (1, 2)]
     rows = both(
