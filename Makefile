@@ -113,6 +113,7 @@ bench: .venv/all.done ## measure pages, figures, large and broken checkpoints, p
 	@$(CHECKS) -m bench.engines
 	@$(CHECKS) -m bench.checkpoint
 	@$(CHECKS) -m bench.detective
+	@$(CHECKS) -m bench.cancel
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.fuzz
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.links
 	@OMP_NUM_THREADS=1 $(CHECKS) -m bench.calibrate

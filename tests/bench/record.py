@@ -33,7 +33,8 @@ PARTS = {  # in the order of the page
     "norm": "The norm of W + sBA",
     "checkpoint": "An adapter and its base, 1 GB, judged and merged in Python",
     "detective": "The same, dropped on the page",
-    "fuzz": "Broken files",
+    "cancel": "How long a page that reads a hostile file cannot be told to stop",
+    "fuzz": "Files that are hard to read",
     "links": "Links that ask for anything",
 }
 
