@@ -41,11 +41,15 @@ KINDS = {
 }
 
 
+PARTS = {"fuzz": ("broken", "valid"), "odd": ("odd",)}  # of the record, which has all kinds of a part or none
+
+
 def main(kinds: list[str]) -> None:
-    found = [row for kind in kinds or KINDS for row in run(KINDS[kind])]
-    print(table([HEAD, *found]))
-    if not kinds:  # the record has all or none
-        keep("fuzz", found)
+    found = {kind: run(KINDS[kind]) for kind in kinds or KINDS}
+    print(table([HEAD, *(row for its in found.values() for row in its)]))
+    for part, its in PARTS.items():
+        if all(kind in found for kind in its):
+            keep(part, [row for kind in its for row in found[kind]])
 
 
 def run(kind: Kind) -> list[Row]:

@@ -34,7 +34,8 @@ PARTS = {  # in the order of the page
     "checkpoint": "An adapter and its base, 1 GB, judged and merged in Python",
     "detective": "The same, dropped on the page",
     "cancel": "How long a page that reads a hostile file cannot be told to stop",
-    "fuzz": "Files that are hard to read",
+    "fuzz": "Broken files",
+    "odd": "Odd valid files",
     "links": "Links that ask for anything",
 }
 
