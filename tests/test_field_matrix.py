@@ -3,7 +3,9 @@
 import json
 import re
 import subprocess
+import tempfile
 from collections import defaultdict
+from pathlib import PurePosixPath
 
 import field_cells
 import field_matrix
@@ -150,8 +152,15 @@ def test_a_cell_comes_out_again(writer, reader, route):
             assert float(difference or 0) == pytest.approx(float(stored[0]["difference"] or 0), rel=0.02)
 
 
+def test_what_a_library_said_names_no_place_of_the_machine_it_ran_on():
+    file = f"{tempfile.gettempdir()}/tmp_k3/peft"
+    for named in (repr(PurePosixPath(file)).replace("PurePosix", "Posix"), file):
+        assert field_cells.without_places(f"ValueError: {named}: no such key") == "ValueError: its file: no such key"
+    assert [row["said"] for row in ROWS if re.search(r"Path\(|/tmp|[A-Z]:\\", row["said"])] == []
+
+
 def test_an_unknown_name_is_refused_with_those_that_there_are():
-    with pytest.raises(SystemExit, match=r"There is no reader 'peff'. There are: peft; diffusers"):
+    with pytest.raises(SystemExit, match=r"There is no reader 'peff'. There are: peft; axolotl"):
         field_matrix.main("peft", "peff")
 
 

@@ -60,7 +60,7 @@ def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
 
 def test_the_switch_shows_what_is_near_and_gives_the_page_back(base, visit):
     page = visit(f"{base}{MISMATCH}", width=1280, height=800)
-    page.locator("#norms").scroll_into_view_if_needed()
+    page.locator("#norms").evaluate("(figure) => figure.scrollIntoView()")
     page.get_by_role("button", name="Room mode", exact=True).focus()
     page.keyboard.press("Enter")
     assert room.alone(page) == "norms"

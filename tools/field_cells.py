@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import logging
+import re
 import sys
 import tempfile
 import types
@@ -840,8 +841,15 @@ def read(library: str, layer: str, tensors: dict[str, Tensor] | None, parts: Par
     except Refused as error:
         return {"refused": str(error)}
     except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
-        return {"refused": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
+        return {"refused": f"{type(error).__name__}: {without_places(' '.join(str(error).split()))[:120]}"}
     return {"answer": answer.flatten().tolist(), "moved": moved}
+
+
+def without_places(said: str) -> str:
+    """A file's place is another one in each run, and nobody else's."""
+    return re.sub(
+        r"(?:Posix|Windows)Path\('[^']*'\)|" + re.escape(tempfile.gettempdir()) + r"[^\s'\":,)]*", "its file", said
+    )
 
 
 def apart(do: str, library: str, folder: Path, out: TextIO) -> None:

@@ -306,6 +306,7 @@ def brief(said: str) -> str:
         return "an error: m has another shape than the layer keeps"
     if "broadcast" in said or "must match the size" in said:
         return "an error: the shapes of m and of the norm do not go together"
+    said = said.partition(": dict_keys(")[0]  # the names of the file in hand
     return said if re.match("none|its|m has", said) else f"an error, {said[:80]}"
 
 
@@ -318,11 +319,11 @@ def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
         said += [words] if words not in said else []
         place = list(WRITERS).index(row["writer"]), list(READERS).index(row["reader"])
         layers = found[row["route"]].setdefault(place, {})
-        layer = layers.setdefault(row["layer"], [row["layer"], "", 0, 0, None, int(row["outputs"]), 0])
+        layer = layers.setdefault(row["layer"], [row["layer"], 0, 0, 0, None, int(row["outputs"]), 0])
         if (off := float(row["difference"] or 0)) > 0:
             layer[2 + field_cells.STATES.index(row["state"])] = off
-        if HARM.index(row["verdict"]) >= HARM.index(layer[1] or "right"):
-            layer[1], layer[6] = row["verdict"], said.index(words)
+        if (verdict := HARM.index(row["verdict"])) >= layer[1]:
+            layer[1], layer[6] = verdict, said.index(words)
         layer[4] = None if row["poked"] == "" else int(row["poked"])
     happens = [[*layers.values()] for each in found.values() for layers in each.values()]
     outcomes = [one for at, one in enumerate(happens) if one not in happens[:at]]
@@ -336,7 +337,7 @@ def drawn(rows: list[dict], grey: dict[str, str]) -> dict:
     names = {"writers": WRITERS, "readers": READERS}
     return {
         kind: [[name, axis(name), library.evidence] for name, library in each.items()] for kind, each in names.items()
-    } | {"said": said, "grey": grey, "outcomes": outcomes, "cells": kept}
+    } | {"verdicts": HARM, "said": said, "grey": grey, "outcomes": outcomes, "cells": kept}
 
 
 def provenance(grey: dict[str, str]) -> dict:

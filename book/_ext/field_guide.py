@@ -193,7 +193,8 @@ def in_words() -> list[list[str]]:
     for (writer, _, known), outcomes in zip(drawn["writers"], drawn["cells"]["as written"], strict=True):
         found: list[list[str]] = [[], [], []]
         for (reader, _, read), outcome in zip(drawn["readers"], outcomes, strict=True):
-            verdicts = {layer[1] for layer in drawn["outcomes"][outcome]} if outcome is not None else set()
+            happens = drawn["outcomes"][outcome] if outcome is not None else ()
+            verdicts = {drawn["verdicts"][layer[1]] for layer in happens}
             if worst := next((kind for kind in reversed(kinds) if kind in verdicts), None):
                 found[kinds.index(worst)].append(f"*{reader}*" if "source" in (known, read) else reader)
         lines.append([writer, *map("; ".join, found)])

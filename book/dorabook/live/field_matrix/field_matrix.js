@@ -21,7 +21,7 @@ function chosen({ writer, reader, route, order }) {
 }
 
 function cellAt(route, [writer, kept, one], [reader, read, other], outcome) {
-  const layers = outcome.map((layer) => [...layer.slice(0, 6), SAID[layer[6]] ?? ""]);
+  const layers = outcome.map(([layer, verdict, ...rest]) => [layer, HARM[verdict], ...rest.slice(0, 4), SAID[rest[4]] ?? ""]);
   const cell = { writer, reader, route, evidence: one === other ? one : "source", layers, ...worst(layers) };
   return { ...cell, remedy: remedy(cell, { writer: kept, reader: read }) };
 }

@@ -1,7 +1,8 @@
 // What a cell says: the verdict over its layers, a sentence for each, and what to do about it.
+import { verdicts } from "./cells.json";
 import { number, plural } from "../core/text.js";
 
-export const HARM = ["right", "refused", "m dropped", "silently wrong"];
+export const HARM = verdicts;
 export const SIGN = { right: "✓", refused: "✕", "m dropped": "m", "silently wrong": "≠" };
 const STATES = { start: "at the start", trained: "once trained" };
 
