@@ -240,6 +240,19 @@ def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
+        ({}, "155,520 magnitudes. Per input it would be 78,301,440."),
+        ({"per": "input"}, "149,760 magnitudes. Per output it would be 78,307,200."),
+        ({"modules": ["q_proj", "o_proj"]}, "34,560 magnitudes. Per input the total is the same."),
+        ({"per": "none"}, "all of them in A and B"),
+    ],
+)
+def test_the_total_that_stays_in_sight_says_whether_it_tells_the_axis(show, state, says):
+    assert show(ParameterCounter(**state)).locator(".dora-pc-headline span").inner_text().endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
         ({}, ["peft prints, with a frozen two-label head:", THE_LINE, "One per input would print 78,301,440"]),
         (
             {"per": "input"},

@@ -101,9 +101,15 @@ function headline() {
     update({ counted, layers }, { per }) {
       if (!layers.length) say(split, "choose a target module below");
       say(all, whole(counted.total[per]));
-      if (layers.length) say(split, per === "none" ? "all of them in A and B" : `${whole(counted.lowRank)} in A and B, ${whole(counted.magnitudes[per])} magnitudes`);
+      if (layers.length) say(split, per === "none" ? "all of them in A and B" : `${whole(counted.lowRank)} in A and B, ${whole(counted.magnitudes[per])} magnitudes. ${otherwise(counted.total, per)}`);
     },
   };
+}
+
+/** In sight while boxes are unticked: whether the total tells the axis. */
+function otherwise(total, per) {
+  const other = per === "output" ? "input" : "output";
+  return total.output === total.input ? `Per ${other} the total is the same.` : `Per ${other} it would be ${whole(total[other])}.`;
 }
 
 /** Three levels, each showing a part of the one above enlarged: weights, what is trained, magnitudes. */
