@@ -471,6 +471,15 @@ def test_stored_rows_have_the_planned_sizes_and_their_own_counts(stored):
         assert (row["m_least"] == "") == (row["arm"] == "lora")
 
 
+def test_stored_pairs_ran_on_one_processor(stored):
+    where = {}
+    for row in stored:
+        pair = tuple(row[name] for name in ("group", "bruise", "rank", "rate", "seed"))
+        where.setdefault(pair, set()).update([row["device"]] if row["arm"] != "lora" else [])
+    assert all(len(devices) <= 1 for devices in where.values())
+    assert len({row["device"] for row in stored}) > 1, "else there is nothing to say of it"
+
+
 def test_stored_pairs_start_from_one_loss(stored):
     """One seed, one first batch, one head and an adapter that changes nothing yet: one loss, whatever the axis and the rate."""
     start = {}
