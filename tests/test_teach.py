@@ -251,7 +251,7 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
         teach.quoted(SAID, which)
 
 
-@pytest.mark.parametrize("state", ["", "per:input", "storage:in%2Cout;fan_in_fan_out:true", "weight:0.0~3.5"])
+@pytest.mark.parametrize("state", ["", "per:input", "view:direction;poke:1.5", "weight:0.0~3.5"])
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
     page = show(explorer(), hash=f"#norms={state}")
     settle(page)
