@@ -556,6 +556,7 @@ def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):
     settle(page)
     assert page.locator(":focus").get_attribute("aria-valuenow") == "0"
     page.get_by_role("radio", name="(in, out)").check()
+    settle(page)  # it is drawn a frame later
     page.get_by_role("slider", name="weight of output 3 from input 0").focus()
     press(page, "ArrowRight", 1)
     assert page.locator(":focus").get_attribute("aria-label") == "weight of output 0 from input 1"
