@@ -48,11 +48,8 @@ TEXTS = (
     "standing",
 )
 FIELDS = {"id", "library", "part", "role", "axis", *TEXTS, "evidence", "source", "committed", "read", "files"}
-MORE = {
-    "default",
-    "pinned",
-    "short",
-}  # the default by the version it came with; a claim about one version alone; in the small tables
+# The default by the version it came with; a claim about one version alone; in the small tables.
+MORE = {"default", "pinned", "short"}
 
 
 @cache

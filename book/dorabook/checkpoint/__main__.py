@@ -26,9 +26,7 @@ from .safetensors import shown_path
 LARGE = 200_000_000  # bytes of base weights, from which on a pipe is told of progress too
 STEP = 0.1  # of all bytes, between two lines of a pipe
 SHOWN = 40  # layers whose error is listed
-
-
-SIGNS = {"\u2212": "-", "\u00d7": "x", "\u00b1": "+-", "\u2026": "..."}
+SIGNS = {"\u2212": "-", "\u00d7": "x", "\u00b1": "+-", "\u2026": "..."}  # in a terminal that has none of these
 
 
 def in_other_signs(error: UnicodeError) -> tuple[str, int]:
