@@ -478,6 +478,15 @@ def test_parts_of_a_fused_layer_are_still_their_own_layers(tmp_path):
     assert "in its place, which" in said[f"{name}.qkv_proj"] and "It is 0 % from" in said[f"{name}.q_proj"]
 
 
+def test_what_two_layers_contest_is_no_contest_for_a_layer_that_holds_it_with_others(tmp_path):
+    base = {f"layers.0.self_attn.{one}_proj.weight": some(32, 8) for one in "qkv"}
+    contesting = layer("layers.0.self_attn.q_proj") | layer("base_model.model.layers.0.self_attn.q_proj")
+    rows = both(tmp_path, contesting | peft("layers.0.self_attn.qkv_proj", 8, 96), base)["rows"]
+    said = [row[5] for row in rows]
+    assert sum("Several layers lead to layers.0.self_attn.q_proj.weight" in text for text in said) == 2
+    assert sum("in its place, which this layer holds as one" in text for text in said) == 1
+
+
 # Folders and configurations
 
 

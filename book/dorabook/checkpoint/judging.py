@@ -161,19 +161,21 @@ def places(layers: list[Layer], adapter: Checkpoint, base: Checkpoint | None) ->
 def given_once(placed: list[Place]) -> list[Place]:
     """A weight that layers of several names lead to is given to the one that it fits, or to none."""
     claims = defaultdict(list)
-    for place in placed:
-        if place.found and not place.found.rows and not place.found.parts:
-            claims[place.found.entry].append(place)
+    whole = [
+        place.found.entry if place.found and not place.found.rows and not place.found.parts else None
+        for place in placed
+    ]
+    for place, entry in zip(placed, whole, strict=True):
+        if entry:
+            claims[entry].append(place)
     contested = {
         entry
         for entry, claim in claims.items()
         if names_of(claim) > 1 and names_of([one for one in claim if one.stored]) != 1
     }
     return [
-        replace(place, stored="shared")
-        if place.found and not place.found.rows and place.found.entry in contested
-        else place
-        for place in placed
+        replace(place, stored="shared") if entry in contested else place
+        for place, entry in zip(placed, whole, strict=True)
     ]
 
 
