@@ -58,6 +58,21 @@ def test_a_link_opens_a_state_alone_from_disk_too_and_keys_turn(base, visit):
     assert page.problems == []
 
 
+def test_who_turns_the_page_at_once_stays_where_they_turned(address, visit):
+    """The address follows hands a moment after they were counted: by then it is another figure's."""
+    page = visit(f"{address}{MISMATCH}?room#which-check=room:votes", width=1280, height=800)
+    expect(page.locator(".alone .dora-predict")).to_be_focused()
+    page.keyboard.press("a")
+    page.evaluate("location.hash = '#norms'")
+    page.wait_for_timeout(400)
+    assert page.url.endswith("#norms")
+    assert room.alone(page) == "norms"
+    page.evaluate("location.hash = '#which-check'")
+    expect(page.locator(".alone .dora-predict")).to_be_focused()
+    page.keyboard.press("a")
+    page.wait_for_url(re.compile("#which-check=hands:0~2;room:votes$"))
+
+
 def test_the_switch_shows_what_is_near_and_gives_the_page_back(base, visit):
     page = visit(f"{base}{MISMATCH}", width=1280, height=800)
     page.locator("#norms").evaluate("(figure) => figure.scrollIntoView()")

@@ -34,7 +34,7 @@ export function start(modules) {
 function figure(node, modules, address) {
   const still = [...node.children];
   const module = modules[node.dataset.figure];
-  let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, following = 0, inAddress = false;
+  let authored = {}, allowed = {}, model = pageModel({}), mounted = false, quiet = false, inAddress = false;
   let linked = false, leave = null; // is the state that of a link? what ends the view
   let own = null, table = null; // the state that a phrase of the text has taken the place of; the rows of the state as it is
   const back = button("Back to before", () => goBack(), { class: "dora-button dora-back", hidden: true });
@@ -92,10 +92,7 @@ function figure(node, modules, address) {
       keep(node.id, module.memory.save(model.state()));
       showForget();
     }
-    if (inAddress || follows()) { // also the change that ends it
-      clearTimeout(following);
-      following = setTimeout(() => follow(address()), FOLLOW_AFTER);
-    }
+    if (inAddress || follows()) followSoon(address); // also the change that ends it
     inAddress = follows();
   };
   attempt(() => {
@@ -236,6 +233,15 @@ function linkButton(address) {
   });
   box.append(copy);
   return box;
+}
+
+let following = 0;
+
+/** Unless who turned to another figure meanwhile has an address already. */
+function followSoon(address) {
+  const { hash } = location;
+  clearTimeout(following);
+  following = setTimeout(() => { if (location.hash === hash) follow(address()); }, FOLLOW_AFTER);
 }
 
 /** The page's address becomes `address`. */
