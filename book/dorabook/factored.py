@@ -19,11 +19,12 @@ Road = Literal["factored", "formed"]
 
 EXACT = (torch.float32, torch.float64)  # others are computed in float32
 KEPT = 1e-3  # a squared norm below this share of |w|^2 has lost three digits to cancellation: form that row
-LARGE = 2**21  # elements of W: below, 8 MB in float32, nothing takes less time than to form it at once, in two calls
-FRESH = 2**22  # elements of W: the sum of a larger one, and what is made on the way, would be in fresh memory
+FRESH = (
+    2**22
+)  # elements of W: the sum of a larger one, above 16 MB in float32, and what is made on the way, would be in fresh memory
 SLICE = 2**18  # elements of W + sBA that are formed at a time, of a W above FRESH: a megabyte, which stays in the cache
 BLOCK = 2**20  # elements of W in one product with A: all of a tall W at once takes longer than its parts
-SHARES = (4, 40)  # factored while its extra work, rank^2 (out + in), is at most so many out * in; W up to FRESH, above
+SHARE = 4  # factored while its extra work, rank^2 (out + in), is at most so many out * in
 
 
 def adapted_norms(
@@ -49,7 +50,7 @@ def adapted_norms(
     >>> adapted_norms(W, A, B, scaling=2.0, per="output").item()  # of (3, 4)
     5.0
     """
-    if road is None and cross is None and weight.numel() < LARGE and weight.dtype in EXACT and lora_A.numel():
+    if road is None and cross is None and weight.numel() < FRESH and weight.dtype in EXACT and lora_A.numel():
         try:  # two calls: less time than to ask first whether they fit
             sums = torch.addmm(weight, lora_B, lora_A, alpha=scaling)
             if sums.shape == weight.shape and per in ("output", "input"):
@@ -84,8 +85,8 @@ def squared_norms(weight: Tensor, *, per: Per) -> Tensor:
 def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
     """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored for a large W, while the rank is small."""
     elements = out_features * in_features
-    share = SHARES[elements > FRESH]
-    return "factored" if elements >= LARGE and rank**2 * (out_features + in_features) <= share * elements else "formed"
+    small = rank**2 * (out_features + in_features) <= SHARE * elements
+    return "factored" if elements >= FRESH and small else "formed"
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
