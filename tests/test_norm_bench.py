@@ -5,8 +5,10 @@ import json
 import re
 
 import pytest
+import torch
 from bench import norm, norm_gpu
 from dorabook import factored, peft_norms
+from torch import nn
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # peft's and transformers' imports take seconds
 
@@ -27,7 +29,6 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(norm, "TABLE", tmp_path / "norm_cost.csv")
     for module in (factored, peft_norms):
         monkeypatch.setattr(module, "FRESH", 100)
-    monkeypatch.setattr(factored, "LARGE", 100)
     norm.TABLE.write_text(",".join(norm.Row.__dataclass_fields__) + "\n", encoding="utf-8")
     return shapes
 
@@ -93,6 +94,23 @@ def test_longer_is_in_turns_and_in_time(monkeypatch):
     monkeypatch.setattr(norm, "SECONDS", 0)
     times = norm.measure({"one": lambda: None}, longer=3)["one"][0]
     assert len(times) == 3 * norm.TURNS
+
+
+def test_again_is_right_after_the_pass_that_took_the_norm_whatever_the_order(monkeypatch):
+    monkeypatch.setattr(norm, "SECONDS", 0)
+    dora, lora = (
+        norm.adapted(nn.Sequential(nn.Linear(4, 6, bias=False)), ["0"], 2, dora=dora) for dora in (True, False)
+    )
+    ways, taken = norm.step_ways(lora, dora, torch.randn(3, 4).requires_grad_()), []
+    norms, again = ways["again"].args[0], ways["again"]
+
+    def counted():
+        before = norms.taken
+        again()
+        taken.append(norms.taken - before)
+
+    norm.measure(ways | {"again": counted}, longer=4)
+    assert taken[1:-1] == [0] * (4 * norm.TURNS), "but for the first to warm up and the last for its memory"
 
 
 def test_the_script_for_a_gpu_prints_every_line_on_a_cpu(monkeypatch, capsys):
