@@ -147,13 +147,6 @@ def test_answers_are_read_bit_by_bit_from_the_highest(monkeypatch):
     ]
 
 
-def test_a_comparison_takes_the_seeds_that_both_have():
-    found = {"a": {0: 80.0, 1: 82.0, 3: 84.0}, "b": {3: 83.0, 0: 80.5, 2: 10.0}}
-    contrast = paired.compare("a", "b", found)
-    assert (contrast.seeds, contrast.differences) == ((0, 3), (-0.5, 1.0))
-    assert contrast.over_seeds.mean == 0.25 and contrast.over_sentences is None
-
-
 # The second experiment
 
 

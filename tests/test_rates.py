@@ -9,15 +9,11 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from dorabook import paired
 from dorabook.decompose import norms
 from experiments import arms, rates, rates_analysis, records, train_both
 from experiments.rates import Run
 from experiments.rates_analysis import PER_INPUT, PER_OUTPUT, Incomplete, Results
 from experiments.tasks import BadInput
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 from support.planted import bench, tiny_bert
 
 SIZE = 400  # planted test sentences
@@ -493,57 +489,3 @@ def test_provenance_gives_the_stored_files_rows_and_checksum(stored):
     said = json.loads((rates_analysis.DATA / "rates.json").read_text())
     content = (rates_analysis.DATA / "rates.csv").read_bytes()
     assert (said["rows"], said["sha256"]) == (len(stored), hashlib.sha256(content).hexdigest())
-
-
-# The general parts against a second computation
-
-
-@given(st.lists(st.integers(-40, 40), min_size=2, max_size=9))
-@settings(max_examples=40, deadline=None)
-def test_the_sign_flip_counts_every_choice_of_signs(twentieths):
-    d = np.array(twentieths) / 20  # what accuracies on 2,000 sentences differ by
-    signs = np.array(list(product((1, -1), repeat=len(d))))
-    means, tolerance = (signs * d).mean(1), 1e-9
-    assert paired.sign_flip(d) == pytest.approx(
-        min(1, 2 * min((means >= d.mean() - tolerance).mean(), (means <= d.mean() + tolerance).mean()))
-    )
-    assert paired.sign_flip(d, alternative="greater") == pytest.approx((means >= d.mean() - tolerance).mean())
-
-
-def test_a_mean_of_nothing_says_nothing():
-    assert paired.sign_flip([0.05, 1.35, -1.4]) == 1.0
-
-
-def test_the_sign_flip_of_sixteen_equal_signs_is_the_smallest_there_is():
-    assert paired.sign_flip(np.arange(1.0, 17.0)) == pytest.approx(2 / 2**16)
-
-
-def test_the_t_interval_is_scipys():
-    d = [0.3, -0.1, 0.9, 0.4, 0.2]
-    low, high = stats.ttest_1samp(d, 0).confidence_interval(0.95)
-    found = paired.t_interval(d)
-    assert (found.low, found.high) == pytest.approx((low, high))
-
-
-def test_mcnemar_is_the_binomial_sum():
-    assert paired.mcnemar(1, 7) == pytest.approx(2 * (1 + 8) / 2**8)
-    assert paired.mcnemar(0, 0) == 1.0
-    assert paired.mcnemar(4, 4) == 1.0
-
-
-def test_the_two_way_bootstrap_has_the_spread_of_seeds_and_of_sentences():
-    """Independent effects a (seeds) and b (sentences): the mean's variance is var(a)/n + var(b)/m, up to the bootstrap's (n-1)/n."""
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(0, 3, 16), rng.normal(0, 20, 500)
-    drawn = paired.two_way(a[:, None] + b[None], draws=4000)[0]
-    assert drawn.std() == pytest.approx(np.sqrt(a.var() / 16 + b.var() / 500), rel=0.05)
-    only_seeds = paired.two_way(np.repeat(a[:, None], 500, 1), draws=4000)[0]
-    assert only_seeds.std() == pytest.approx(a.std() / 4, rel=0.05)
-
-
-def test_two_way_draws_are_shared_so_that_equal_effects_cancel():
-    each = np.random.default_rng(0).normal(size=(6, 50))
-    one, two = paired.two_way(each, 2 * each, draws=100)
-    np.testing.assert_allclose(two, 2 * one)
-    with pytest.raises(ValueError, match=r"all need one shape \(seeds, sentences\)"):
-        paired.two_way(each, each[:5])

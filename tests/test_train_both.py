@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from dorabook import paired
 from dorabook.decompose import norms
 from dorabook.layers import DoRALinear, LoRALinear
 from experiments import analysis, arms, deltas, records, tasks, train_both, training
@@ -19,7 +18,6 @@ from experiments.tasks import BadInput, Examples, Rows
 from experiments.train_both import FILES, KEY, Bench, Job, Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from support.planted import RECIPE, TASK, bench, draw, grid, job, tiny_bert, tokenizer
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
@@ -529,47 +527,6 @@ def test_moved_measures_equations_3_and_4_on_a_weight_small_enough_for_hand():
 
 
 # The analysis, on numbers with known answers
-
-
-def test_the_t_interval_is_the_textbooks():
-    interval = paired.t_interval([1.0, 2.0, 3.0])  # mean 2, standard error 1/sqrt(3), t(0.975, 2) = 4.30265
-    assert interval.mean == 2
-    assert interval.high - 2 == 2 - interval.low == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
-    with pytest.raises(ValueError, match="1 difference has no interval"):
-        paired.t_interval([1.0])
-
-
-@given(st.lists(st.floats(-5, 5, width=32), min_size=3, max_size=12).filter(lambda x: np.std(x) > 1e-3))
-@settings(deadline=None)
-def test_equivalence_is_claimed_exactly_where_the_90_percent_interval_lies_within_the_margin(differences):
-    narrow = paired.t_interval(differences, level=0.9)
-    inside = narrow.low > -1 and narrow.high < 1
-    assert (paired.two_one_sided(differences) < 0.05) == inside
-
-
-def test_the_t_interval_agrees_with_the_paired_test_of_two_samples():
-    first, second = [87.0, 88.5, 86.2, 87.7], [86.1, 88.9, 85.0, 87.0]
-    interval = paired.t_interval(np.subtract(first, second).tolist())
-    theirs = stats.ttest_rel(first, second).confidence_interval(0.95)
-    assert (interval.low, interval.high) == pytest.approx((theirs.low, theirs.high))
-
-
-def test_the_share_of_the_gap_counts_from_the_floor_and_is_not_read_off_a_small_gap():
-    assert paired.share_of_gap(70.0, floor=60.0, ceiling=100.0) == 0.25
-    assert paired.share_of_gap(59.0, floor=60.0, ceiling=70.0) == pytest.approx(-0.1)
-    assert paired.share_of_gap(65.0, floor=60.0, ceiling=69.9) is None
-
-
-def test_the_bootstrap_has_the_width_of_a_proportion_and_seeds_on_one_test_set_do_not_shrink_it():
-    always, half = np.ones((1, 400), bool), np.arange(400)[None] % 2 == 0
-    one = paired.bootstrap(always, half, draws=4000)
-    width = 2 * 1.96 * 100 * math.sqrt(0.25 / 400)
-    assert one.mean == 50 and one.high - one.low == pytest.approx(width, rel=0.06)
-    five = paired.bootstrap(always.repeat(5, 0), half.repeat(5, 0), draws=4000)
-    assert five == one
-    assert paired.bootstrap(half, half, draws=50) == paired.Interval(0, 0, 0)
-    with pytest.raises(ValueError, match="pairs need one shape"):
-        paired.bootstrap(always, half.repeat(5, 0))
 
 
 def plant(folder, differences, arms_missing=()):

@@ -38,7 +38,7 @@ TESTS = {  # none that drives a figure
     "dorabook/cost": ("test_cost.py",),
     "dorabook/factored": ("test_factored.py",),
     "dorabook/peft_norms": ("test_peft_norms.py",),
-    "dorabook/paired": ("test_rates.py", "test_train_both.py"),
+    "dorabook/paired": ("test_paired.py",),
     "dorabook/checkpoint": (
         "test_checkpoint.py",
         "test_checkpoint_kinds.py",
