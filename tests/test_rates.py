@@ -9,11 +9,14 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from dorabook import paired
 from dorabook.decompose import norms
+from dorabook.paired import Interval
 from experiments import arms, rates, rates_analysis, records, train_both
 from experiments.rates import Run
-from experiments.rates_analysis import PER_INPUT, PER_OUTPUT, Incomplete, Results
+from experiments.rates_analysis import PER_INPUT, PER_OUTPUT, Effect, Incomplete, Results
 from experiments.tasks import BadInput
+from scipy import stats
 from support.planted import bench, tiny_bert
 
 SIZE = 400  # planted test sentences
@@ -413,6 +416,112 @@ def test_signs_of_the_bruises_are_confirmed_in_the_predicted_direction_alone():
             rates_analysis.bruise_sign(random_answers(wrong, size=2000), bruise, draws=400).verdict == "not confirmed"
         )
         assert rates_analysis.bruise_sign(random_answers(by_axis(80.0)), bruise, draws=400).verdict == "not confirmed"
+
+
+def seeds_and_sentences(found, group, arm, rate, bruise=""):
+    """100 for each right answer of the group's seeds, straight from the planted ones."""
+    keys = [key for key in found.answers if (key[0], key[1], key[2], float(key[4])) == (group, arm, bruise, rate)]
+    return 100.0 * np.array([found.answers[key] for key in sorted(keys, key=lambda key: int(key[5]))])
+
+
+def quantiles(drawn, low, mean):
+    return Interval(pytest.approx(mean), *map(pytest.approx, np.quantile(drawn, [low, 1 - low])))
+
+
+def students(by_seed):
+    return Interval(
+        pytest.approx(np.mean(by_seed)), *map(pytest.approx, stats.ttest_1samp(by_seed, 0).confidence_interval(0.95))
+    )
+
+
+def all_signs(by_seed):
+    """Means of the differences under every choice of signs."""
+    return (np.array(list(product((1, -1), repeat=len(by_seed)))) * by_seed).mean(1)
+
+
+def effect_again(each, draws):
+    by_seed, (drawn,) = each.mean(1), paired.two_way(each, draws=draws)
+    p = (abs(all_signs(by_seed)) >= abs(by_seed.mean()) - 1e-9).mean()
+    return Effect(tuple(by_seed), students(by_seed), quantiles(drawn, 0.025, each.mean()), pytest.approx(p))
+
+
+def test_every_number_of_the_analysis_by_a_second_computation():
+    """scipy's intervals and tests, every sign by enumeration, and the rates chosen in a loop. Per output is behind."""
+    draws, steps = 150, {0.0005: 0, 0.001: 1, 0.002: 3, 0.003: 4}
+    found = random_answers(lambda r: 80 + steps.get(r.rate, 0) - 0.8 * (r.arm == PER_OUTPUT), size=300)
+    output, other = (
+        {rate: seeds_and_sentences(found, "R", arm, rate) for rate in steps} for arm in (PER_OUTPUT, PER_INPUT)
+    )
+    axis = sum(output[rate] - other[rate] for rate in steps) / 4
+    said, by_seed = rates_analysis.primary(found, draws=draws), axis.mean(1)
+    assert axis.mean() < 0 and axis.shape == (16, 300)
+    assert said.axis == effect_again(axis, draws)
+    sides = [(-0.5, "greater"), (0.5, "less")]
+    assert said.equivalent == pytest.approx(max(stats.ttest_1samp(by_seed, m, alternative=a).pvalue for m, a in sides))
+    assert said.over_both_90 == quantiles(paired.two_way(axis, draws=draws)[0], 0.05, axis.mean())
+
+    both = {rate: (output[rate] + other[rate]) / 2 for rate in steps}
+    chosen = []
+    for seed in range(16):
+        means = {rate: np.delete(both[rate].mean(1), seed).mean() for rate in (0.001, 0.002, 0.003)}
+        chosen.append(both[max(means, key=means.get)][seed] - both[min(means, key=means.get)][seed])
+    for asked, each in (
+        (rates_analysis.rate_points, both[0.003] - both[0.001]),
+        (rates_analysis.chosen_points, np.array(chosen)),
+    ):
+        np.testing.assert_allclose(asked(found), each)
+        said = rates_analysis.rate_against_axis(found, asked(found), draws=draws)
+        drawn_rate, drawn_axis = paired.two_way(each, axis, draws=draws)
+        assert each.mean() > 0 and said.rate == effect_again(each, draws)
+        assert said.over_seeds == students(each.mean(1) + by_seed), "the axis effect is negative: its size is minus it"
+        assert said.over_both == quantiles(abs(drawn_rate) - abs(drawn_axis), 0.025, each.mean() + axis.mean())
+
+
+@pytest.mark.parametrize(("bruise", "predicted", "of"), [("output", 1, 0.05), ("input", -1, 0.95)])
+def test_the_sign_of_a_bruise_by_a_second_computation(bruise, predicted, of):
+    found = random_answers(lambda r: 80 + (r.arm == f"dora-{r.bruise}-detached"), size=300)
+    one, other = (seeds_and_sentences(found, "B", arm, 0.002, bruise) for arm in (PER_OUTPUT, PER_INPUT))
+    each, said = one - other, rates_analysis.bruise_sign(found, bruise, draws=150)
+    by_seed = predicted * each.mean(1)
+    assert each.shape == (8, 300) and said.predicted == predicted
+    assert said.effect == effect_again(each, 150)
+    assert said.one_sided == pytest.approx((all_signs(by_seed) >= by_seed.mean() - 1e-9).mean())
+    assert said.bound == pytest.approx(np.quantile(paired.two_way(each, draws=150)[0], of))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "differs"), [(0.2, 2, True), (0, 1, False), (-1, 0, False), (-1, -0.1, True), (-1, 0.5, False)]
+)
+def test_an_interval_that_only_touches_0_holds_it(low, high, differs):
+    assert rates_analysis._without_zero(Interval(0.0, low, high)) == differs
+
+
+def test_pairs_that_fell_together_are_not_alone():
+    said = rates_analysis.breakdowns(
+        planted(lambda r: 50.0 if r.seed < 8 or (r.seed < 10 and r.arm == PER_OUTPUT) else 80.0), 0.005
+    )
+    assert (said.first, said.second, said.first_alone, said.second_alone) == (5, 3, 2, 0)
+    lacking = planted(by_axis(85.0), groups="B")
+    with pytest.raises(Incomplete, match="group R: 0 of 240"):
+        rates_analysis.breakdowns(lacking, 0.005)
+
+
+def test_as_many_answers_as_were_tested_come_back(monkeypatch):
+    monkeypatch.setattr(rates, "done", lambda folder: {("R",): {"answers": "c0", "test": "3"}})
+    assert rates_analysis.results().answers["R",].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("effect", "says"), [(0.0, "undecided"), (6.0, "above 0")])
+def test_the_report_says_what_the_analysis_found(effect, says, monkeypatch):
+    found = random_answers(lambda r: 80.0 + effect * (r.rate == 0.003), size=200)
+    monkeypatch.setattr(rates_analysis, "results", lambda folder: found)
+    lines = rates_analysis.report(draws=50).splitlines()
+    assert len(lines) == 9
+    assert str(rates_analysis.primary(found, draws=50).over_both_90) in lines[0]
+    rate = rates_analysis.rate_against_axis(found, rates_analysis.rate_points(found), draws=50)
+    assert str(rate.rate.over_both) in lines[1] and str(rate.over_both) in lines[2]
+    assert lines[2].endswith(f": {says}")
+    assert f"bound {rates_analysis.bruise_sign(found, 'output', draws=50).bound:+.2f}: " in lines[7]
 
 
 def test_a_group_that_lacks_a_run_gets_a_count_and_no_verdict(tmp_path):
