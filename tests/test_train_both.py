@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from dorabook import paired
 from dorabook.decompose import norms
 from dorabook.layers import DoRALinear, LoRALinear
 from experiments import analysis, arms, deltas, records, tasks, train_both, training
@@ -529,17 +530,17 @@ def test_moved_measures_equations_3_and_4_on_a_weight_small_enough_for_hand():
 # The analysis, on numbers with known answers
 
 
-def plant(folder, differences, arms_missing=()):
-    """Rows in which per output beats per input by `differences` points of 200 sentences, seed by seed; head 60, full 80 %."""
-    percents = dict.fromkeys(arms.PLANNED, 75.0) | {"head": 60.0, "full": 80.0}
-    store, size = Store(folder), 200
+def plant(folder, differences, arms_missing=(), rank=8, full=80.0, size=200):
+    """Rows in which per output beats per input by `differences` points, seed by seed; head 60 % right."""
+    percents = dict.fromkeys(arms.PLANNED, 75.0) | {"head": 60.0, "full": full}
+    store = Store(folder)
     for seed, difference in enumerate(differences):
         for arm in arms.PLANNED:
             if (seed, arm) in arms_missing:
                 continue
             percent = percents[arm] + (difference if arm == "dora-output-detached" else 0)
             count = round(size * percent / 100)
-            names = dict(zip(KEY, (TASK, arm, arms.rank_of(arm, 8), seed), strict=True))
+            names = dict(zip(KEY, (TASK, arm, arms.rank_of(arm, rank), seed), strict=True))
             answers = records.bits([i < count for i in range(size)])
             store.append("train_both_sentences", [names | {"correct_bits": answers}])
             row = dict.fromkeys(train_both.ROW, "") | names | {"test": size, "correct": count}
@@ -570,6 +571,42 @@ def test_a_seed_that_lacks_an_arm_is_not_analysed(tmp_path):
     found = analysis.primary(folder=tmp_path, draws=50)
     assert found.seeds == (0, 2) and found.differences == pytest.approx((1.0, 2.0))
     assert analysis.shares(analysis.accuracies(tmp_path), TASK)["lora"] == {0: 0.75, 2: 0.75}
+
+
+def test_another_rank_has_seeds_shares_and_contrasts_of_its_own(tmp_path):
+    plant(tmp_path, [1.0, 2.0, 3.0], rank=4, size=202)  # in hexadecimal digits 202 answers take 204 places
+    found = analysis.accuracies(tmp_path)
+    assert analysis.complete_seeds(found, TASK, rank=4) == (0, 1, 2) != analysis.complete_seeds(found, TASK) == ()
+    assert analysis.shares(found, TASK, rank=4)["lora"] == dict.fromkeys(range(3), pytest.approx(0.75, abs=0.02))
+    assert analysis.shares(found, TASK) == {arm: {} for arm in arms.PLANNED}
+    contrast = analysis.contrast(*arms.PRIMARY, task=TASK, rank=4, folder=tmp_path, draws=20)
+    assert contrast.seeds == (0, 1, 2) and analysis.primary(folder=tmp_path, draws=20).seeds == ()
+    answers = [analysis.answers(tmp_path, TASK, arm, 4, contrast.seeds) for arm in arms.PRIMARY]
+    assert answers[0].shape == (3, 202)
+    assert contrast.over_sentences == paired.bootstrap(*answers, draws=20)
+
+
+def test_an_arm_without_rows_is_compared_over_no_seed_and_has_no_share(tmp_path):
+    plant(tmp_path, [1.0, 2.0], arms_missing={(seed, arm) for seed in (0, 1) for arm in ("head", "full")})
+    assert analysis.shares(analysis.accuracies(tmp_path), TASK)["lora"] == {}
+    assert analysis.contrast("lora", "peft-dora", task=TASK, folder=tmp_path, draws=20).seeds == ()
+
+
+def test_as_many_draws_as_were_asked_for_are_taken(tmp_path):
+    plant(tmp_path, [1.0, 2.0])
+    few, more = (analysis.primary(folder=tmp_path, draws=draws).over_sentences for draws in (20, 400))
+    assert few != more
+    assert few == analysis.contrast(*arms.PRIMARY, task=TASK, folder=tmp_path, draws=20).over_sentences
+
+
+@pytest.mark.parametrize(("full", "share"), [(80.0, "  75 % of the gap"), (69.0, "the gap is below ten points")])
+def test_the_report_has_a_line_for_each_arm_of_the_tasks_that_have_seeds(full, share, tmp_path):
+    plant(tmp_path, [1.0, 2.0], full=full)
+    lines = analysis.report(tmp_path).splitlines()
+    assert f"{TASK}: 2 complete seeds [0, 1]" in lines
+    assert len(lines) == len(train_both.TASKS) + len(arms.PLANNED) + 3
+    (lora,) = (line for line in lines if line.split()[0] == "lora")
+    assert lora == f"  {'lora':30}  75.00 %  {share}"
 
 
 def test_losses_and_moves_come_back_as_numbers_once_each(tmp_path):
