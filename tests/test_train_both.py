@@ -587,9 +587,13 @@ def test_another_rank_has_seeds_shares_and_contrasts_of_its_own(tmp_path):
 
 
 def test_an_arm_without_rows_is_compared_over_no_seed_and_has_no_share(tmp_path):
-    plant(tmp_path, [1.0, 2.0], arms_missing={(seed, arm) for seed in (0, 1) for arm in ("head", "full")})
-    assert analysis.shares(analysis.accuracies(tmp_path), TASK)["lora"] == {}
+    plant(tmp_path, [1.0, 2.0])
+    assert analysis.complete_seeds(analysis.accuracies(tmp_path), TASK) == (0, 1)
     assert analysis.contrast("lora", "peft-dora", task=TASK, folder=tmp_path, draws=20).seeds == ()
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    plant(lacking, [1.0, 2.0], arms_missing={(seed, arm) for seed in (0, 1) for arm in ("head", "full")})
+    assert analysis.shares(analysis.accuracies(lacking), TASK)["lora"] == {}
 
 
 def test_as_many_draws_as_were_asked_for_are_taken(tmp_path):
