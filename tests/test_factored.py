@@ -197,9 +197,35 @@ def test_the_slices_of_a_large_weight_are_as_long_as_one_another_and_longer_than
     monkeypatch.setattr(factored, "FRESH", 0)
     monkeypatch.setattr(factored, "SLICE", 32 * 5)
     parts = draw(68, 5, rank)
-    seen = [len(sums) for sums in factored._sums(*parts[:1], parts[1], parts[2], 1.0)]
-    assert seen == ([68] if rank == 40 else [23, 23, 22])
+    seen = [(len(sums), sums.data_ptr()) for sums in factored._sums(*parts, 1.0)]
+    assert [rows for rows, _ in seen] == ([68] if rank == 40 else [23, 23, 22])
+    assert len({where for _, where in seen}) == 1, "each in the memory of the one before"
     torch.testing.assert_close(adapted_norms(*parts, scaling=1.0, per=per, road="formed"), plain(*parts, 1.0, per))
+
+
+def test_a_slice_has_eight_rows_or_more_and_twice_the_rank_or_more(monkeypatch):
+    monkeypatch.setattr(factored, "SLICE", 1)
+    assert factored.slice_rows(68, 5, rank=1) == 8
+    assert factored.slice_rows(68, 5, rank=10) == 17  # four slices of 20 or less
+    monkeypatch.setattr(factored, "FRESH", 68 * 5)
+    W, A, B = draw(68, 5, 1)
+    assert [len(sums) for sums in factored._sums(W, A, B, 1.0)] == [68], "as large as is formed at once"
+
+
+@both_axes
+@pytest.mark.parametrize("trained", ["WAB", "W", "A", "B", ""])
+def test_gradients_flow_through_the_slices_of_a_large_weight(per, trained, monkeypatch):
+    monkeypatch.setattr(factored, "FRESH", 0)
+    monkeypatch.setattr(factored, "SLICE", 8 * 5)
+    parts = [part.double().requires_grad_(name in trained) for name, part in zip("WAB", draw(20, 5, 2), strict=True)]
+    found, expected = adapted_norms(*parts, scaling=0.5, per=per, road="formed"), plain(*parts, 0.5, per)
+    torch.testing.assert_close(found, expected)
+    assert found.requires_grad == bool(trained)
+    with torch.no_grad():
+        torch.testing.assert_close(adapted_norms(*parts, scaling=0.5, per=per, road="formed"), expected.detach())
+    for part in (part for part in parts if part.requires_grad):
+        ours, theirs = (torch.autograd.grad(norms.sum(), part, retain_graph=True)[0] for norms in (found, expected))
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(

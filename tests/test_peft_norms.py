@@ -340,12 +340,18 @@ def test_a_peft_whose_layer_changed_is_named_and_keeps_its_way(theirs, says, mon
     model = two()
     monkeypatch.setattr(peft_norms, "_pefts", theirs)
     says = r"the DoRA layer of peft \d+\.\d+\.\d+ " + says
-    with pytest.warns(UserWarning, match=says) as told, cheaper_norms(model) as norms:
+    with pytest.warns(UserWarning, match=says), cheaper_norms(model) as norms:
         pass
-    assert told[0].filename == __file__
     assert not norms.covered
     with pytest.raises(RuntimeError, match=says), cheaper_norms(model, strict=True):
         pass
+
+
+def test_a_warning_is_told_of_the_line_that_opens_the_block(monkeypatch):
+    monkeypatch.setattr(peft_norms, "_pefts", lambda layer, x, **given: torch.zeros(2, 3))
+    with pytest.warns(UserWarning) as told, cheaper_norms(two()):
+        pass
+    assert told[0].filename == __file__
 
 
 @pytest.mark.parametrize("around", [torch.inference_mode, lambda: torch.autocast("cpu"), lambda: torch.device("meta")])
