@@ -144,6 +144,16 @@ def test_the_figure_stays_in_view_while_its_phrases_are_read_in_200_pixels(show,
     assert page.locator("figure").evaluate("(node) => node.offsetHeight") == place
 
 
+def test_a_figure_that_was_touched_lets_go_when_another_comes_into_view(show):
+    page = show(Knobs(id="knobs"), TALL + TEXT + TALL, NormExplorer(id="norms"), TALL, width=390, height=844)
+    page.get_by_label("Magnitude of output 3").focus()
+    page.evaluate("scrollTo(0, 1100)")  # past the figure, and no phrase of it is in sight
+    page.wait_for_selector(".dora-low")
+    page.locator("#norms").evaluate("(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 400)")
+    expect(page.locator(".dora-low")).to_have_count(0)
+    expect(page.get_by_label("Magnitude of output 3")).to_be_focused()
+
+
 def test_a_figure_that_is_hidden_there_does_not_come_again_and_none_comes_into_a_low_window(page):
     read(page)
     page.get_by_role("button", name="Hide the figure here").click()

@@ -14,7 +14,7 @@ export function prose(figures) {
   });
   spans("shows", number);
   const phrases = spans("sets", phrase);
-  if (phrases.some(({ figure }) => figure.low)) keepInView(phrases);
+  if (phrases.some(({ figure }) => figure.low)) keepInView(phrases, figures);
 }
 
 /** A button in all but its tag, which would not break over two lines. */
@@ -62,9 +62,9 @@ export function shown(text, state, rows) {
 
 // ---- in view
 
-function keepInView(phrases) {
+function keepInView(phrases, figures) {
   const bar = document.querySelector(".top"), root = document.documentElement;
-  const figures = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
+  const spoken = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
   const away = new Set(); // put away by the reader
   let kept = null, waiting = 0;
 
@@ -76,12 +76,17 @@ function keepInView(phrases) {
     const { top, bottom } = node.getBoundingClientRect();
     return its === figure && top > under + (kept === figure ? LOW / 2 : LOW) && bottom < innerHeight && node.checkVisibility();
   });
-  const wanted = (figure, under) => !away.has(figure) && passed(figure, under) && (read(figure, under) || figure.node.matches(":focus-within"));
+  /** A figure that is still in focus, as one is that was touched, lets go when another comes into view. */
+  const driven = (figure, under) => figure.node.matches(":focus-within") && ![...figures.values()].some(({ node }) => {
+    const { top, bottom } = node.getBoundingClientRect();
+    return node !== figure.node && Math.min(bottom, innerHeight) - Math.max(top, under + LOW) > LOW / 4;
+  });
+  const wanted = (figure, under) => !away.has(figure) && passed(figure, under) && (read(figure, under) || driven(figure, under));
 
   const look = () => {
     waiting = 0;
     const under = bar?.offsetHeight ?? 0;
-    const next = innerHeight < LEAST ? null : [kept, ...figures].find((figure) => figure && wanted(figure, under)) ?? null;
+    const next = innerHeight < LEAST ? null : [kept, ...spoken].find((figure) => figure && wanted(figure, under)) ?? null;
     if (next === kept) return;
     if (kept) stand(kept, null);
     kept = next;
