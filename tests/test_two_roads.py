@@ -175,7 +175,7 @@ def test_without_the_costs_no_word_tells_which_road_is_cheaper(core, state):
     ("shows", "seen"),
     [
         ("all", {"axes": True, "verdict": True, "roads": True, "counts": True, "numbers": True}),
-        ("roads", {"axes": True, "verdict": False, "roads": True, "counts": False, "numbers": True}),
+        ("roads", {"axes": True, "verdict": False, "roads": True, "counts": False, "numbers": False}),
         ("break-evens", {"axes": True, "verdict": True, "roads": False, "counts": False, "numbers": False}),
     ],
 )
@@ -225,6 +225,30 @@ def test_matrices_are_drawn_to_one_scale_inside_their_frame_and_no_label_lies_on
                 ]
                 for one, other in [*itertools.combinations(texts, 2), *itertools.product(texts, sides)]:
                     assert not overlap(one, other), (state, width)
+
+
+SIDES = {"rows": ("height", "x xW xA xAB"), "in_features": ("width", "x"), "out_features": ("width", "B xAB W xW")}
+
+
+@pytest.mark.parametrize(("key", "least", "most"), [("rows", 3, 12), ("in_features", 4, 12), ("out_features", 4, 12)])
+def test_while_a_size_grows_its_own_blocks_grow_and_the_others_keep_their_size(core, key, least, most):
+    """But where all of them would not fit any more: then all are drawn at half the scale."""
+    state = TwoRoads(rows=3, in_features=8, out_features=6, rank=2).state()
+    frame = {"width": 338, "height": 276, "letter": 6.65}
+    call = "([states, frame]) => states.map((state) => modules['two_roads/layout'].layout(state, frame))"
+    laid = core.evaluate(call, [[{**state, key: value} for value in range(least, most + 1)], frame])
+    side, own = SIDES[key]
+    held = 0
+    for before, after in itertools.pairwise(laid):
+        assert after["scale"] in (before["scale"], before["scale"] / 2)
+        if after["scale"] != before["scale"]:
+            continue
+        held += 1
+        for one, other in zip(before["split"]["boxes"], after["split"]["boxes"], strict=True):
+            grown = {name for name in ("width", "height") if other[name] > one[name]}
+            assert (side in grown) == (one["name"] in own.split()), one["name"]
+            assert all(other[name] >= one[name] for name in ("width", "height"))
+    assert held >= 5
 
 
 def extent(label, letter):

@@ -6,7 +6,7 @@ export const LINE = 15; // height of a line of a label
 const THIN = 2; // no matrix is drawn thinner
 const GAPS = { afterX: 9, afterA: 10, below: 9, margin: 4 };
 const beforeSum = ({ width }) => (width < 300 ? 24 : 38); // room for the plus
-const SMALLEST = 1e-4, LARGEST = 26; // pixels for one entry
+const LARGEST = 26; // pixels for one entry: that, or a half, a quarter, ... of it, so that a size that grows makes its own block larger
 
 /** state, and the picture's { width, height, letter: width of a character }. Returns { scale, formed, split }. */
 export function layout(state, frame) {
@@ -15,19 +15,9 @@ export function layout(state, frame) {
     const { columns, tall } = measures(state, frame, text, scale);
     return columns.total <= frame.width && tall <= frame.height;
   };
-  const scale = fits(LARGEST) ? LARGEST : largest(fits);
+  let scale = LARGEST;
+  while (scale > 1e-4 && !fits(scale)) scale /= 2;
   return { scale, ...place(text, frame, measures(state, frame, text, scale)) };
-}
-
-/** The largest scale that fits, below LARGEST, to a few parts in ten thousand. */
-function largest(fits) {
-  let [low, high] = [SMALLEST, LARGEST];
-  for (let i = 0; i < 16; i += 1) {
-    const middle = Math.sqrt(low * high);
-    if (fits(middle)) low = middle;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Labels as lines of text: the name, the shape, and what torch calls it where that is another name. */
