@@ -1,5 +1,8 @@
 """Pictures draw the numbers they are given, on the axes they are given."""
 
+import re
+from pathlib import Path
+
 import matplotlib as mpl
 import pytest
 import torch
@@ -15,6 +18,17 @@ def closed_figures():
         figures.use_style()
         yield
     plt.close("all")
+
+
+def test_a_number_below_zero_has_one_colour_in_pictures_and_in_figures_and_it_is_no_roles():
+    style = (Path(figures.__file__).parent / "live" / "live.css").read_text(encoding="utf-8")
+    live = {name: re.search(rf"--dora-{name}: (#[0-9a-f]{{6}});", style)[1] for name in ("below", *figures.ROLES)}
+    below, above = (mpl.colors.to_hex(figures.SIGNED(level)) for level in (0.0, 1.0))
+    assert (below, above) == (live["below"], live["frozen"])
+    assert {name: colour.lower() for name, colour in figures.ROLES.items()} == {
+        name: live[name] for name in figures.ROLES
+    }
+    assert below not in [live[name] for name in figures.ROLES]
 
 
 def test_matrix_cells_hold_the_values_and_the_axes_say_what_they_are():

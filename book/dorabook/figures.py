@@ -13,7 +13,9 @@ from .decompose import Per, check_magnitude, check_weight
 
 ROLES = {"magnitude": "#D55E00", "direction": "#0072B2", "update": "#009E73", "frozen": "#6B7280"}
 HATCHES = {"magnitude": "", "direction": "///", "update": "...", "frozen": ""}  # a role is never told by colour alone
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#0072B2", "#FFFFFF", "#D55E00"])
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ["#7E57C2", "#FFFFFF", ROLES["frozen"]]
+)  # no sign has the colour of a role
 
 STYLE = {
     "figure.figsize": (7.0, 3.2),
@@ -49,7 +51,7 @@ def panels(count: int, *, height: float = 3.2) -> list[Axes]:
 
 
 def plot_matrix(matrix: Tensor, *, ax: Axes, title: str = "", names: tuple[str, str] = ("output", "input")) -> Axes:
-    """A matrix as coloured cells, blue below 0 and orange above, with its values where there is room.
+    """A matrix as coloured cells, violet below 0 and grey above, with its values where there is room.
 
     `names` says what a row and a column of the drawn matrix are: ("output", "input") for (out_features, in_features).
     """

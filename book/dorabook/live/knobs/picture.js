@@ -1,7 +1,7 @@
 // The picture behind the knobs: x above, the weight, y at its right, and the wires between them. Nodes are made once a shape and
 // width; turning writes only what it changes.
 import { fixed, shape } from "../core/text.js";
-import { s, say, unique } from "../ui/dom.js";
+import { s, say } from "../ui/dom.js";
 import { scale, stretches } from "./layout.js";
 import { digits } from "./words.js";
 
@@ -13,9 +13,7 @@ const low = (name, k) => `${name}${"\u2080\u2081\u2082\u2083\u2084\u2085"[k]}`;
 
 /** Returns { el, fit(at, facts), draw(facts, per) }: `at` is where everything stands. */
 export function picture() {
-  const hatch = unique("dora-minus");
-  const minus = s("pattern", { id: hatch, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, rect("hatch", 0, 0, 2, 5));
-  const ink = s("g"), el = s("svg", { class: "dora-kn-picture", role: "img" }, s("defs", {}, minus), ink);
+  const ink = s("g"), el = s("svg", { class: "dora-kn-picture", role: "img" }, ink);
   let at = null, parts = null;
   return {
     el,
@@ -24,7 +22,7 @@ export function picture() {
       el.setAttribute("viewBox", `0 0 ${at.width} ${at.height}`);
       el.setAttribute("aria-label", inWords(facts));
       parts = { bands: bands(at, facts), y: facts.start.map((_, j) => output(at, j, facts)), formula: text("note", at.y.left, at.bottom + 16, "", "start") };
-      ink.replaceChildren(...wires(at, facts), ...facts.x.flatMap((value, i) => input(at, i, value, facts.range.x)), weight(at, facts.weight, hatch),
+      ink.replaceChildren(...wires(at, facts), ...facts.x.flatMap((value, i) => input(at, i, value, facts.range.x)), weight(at, facts.weight),
         ...parts.bands.output, ...parts.bands.input, zero(at, facts), ...parts.y.map((each) => each.el),
         text("note", at.grid.left + at.grid.width / 2, at.bottom + 16, `W ${shape(facts.weight.rows, facts.weight.columns)}, frozen`), parts.formula);
     },
@@ -52,15 +50,14 @@ function input(at, i, value, range) {
     rect("kept", at.column(i) - wide / 2, Math.min(...ends), wide, Math.abs(ends[0] - ends[1]))];
 }
 
-/** Grey, for it is frozen: the darker the larger, hatched where it is negative. */
-function weight(at, { rows, columns, data }, hatch) {
+/** Grey, for it is frozen, and violet where it is negative: the stronger the larger. */
+function weight(at, { rows, columns, data }) {
   const most = data.reduce((top, value) => Math.max(top, Math.abs(value)), 0) || 1;
   const cells = Array.from(data, (value, n) => {
     const i = n % columns, j = Math.floor(n / columns);
     const box = [at.grid.left + i * at.cell + 1, at.grid.top + j * at.tall + 1, at.cell - 2, at.tall - 2];
-    const shade = rect("heat", ...box);
+    const shade = rect(value < 0 ? "heat dora-kn-below" : "heat", ...box);
     shade.style.fillOpacity = (0.55 * Math.abs(value)) / most;
-    if (value < 0) shade.style.fill = `url(#${hatch})`;
     return s("g", {}, rect("cell", ...box), shade, text("entry", at.column(i), at.row(j) + 5, fixed(value, at.cell < 34 ? 1 : 3)));
   });
   return s("g", {}, cells);

@@ -1,8 +1,7 @@
-// A matrix on a canvas, one pixel an entry, enlarged by CSS: grey above 0, violet below, the ground at 0. Orange is m's, blue the direction's.
+// A matrix on a canvas, one pixel an entry, enlarged by CSS: as a cell's colours, grey above 0, violet below, the ground at 0.
 import { h } from "../ui/dom.js";
 import { colour } from "../ui/theme.js";
 
-const ABOVE = [107, 114, 128], BELOW = [126, 87, 194];
 const STEPS = 127;
 
 export function heatmap() {
@@ -18,7 +17,7 @@ export function heatmap() {
       canvas.height = height;
       image = context.createImageData(width, height);
     }
-    inks ??= palette(colour(canvas, "cell").match(/\d+/g).map(Number));
+    inks ??= palette(...["cell", "frozen", "below"].map((name) => colour(canvas, name).match(/\d+/g).map(Number)));
     const pixels = new Uint32Array(image.data.buffer);
     const factor = top > 0 ? STEPS / top : 0;
     for (let i = 0, at = 0; i < m.rows; i++)
@@ -32,11 +31,11 @@ export function heatmap() {
   return { canvas, draw, forget() { inks = null; } };
 }
 
-function palette(ground) {
+function palette(ground, above, below) {
   const inks = new Uint32Array(2 * STEPS + 1);
   const bytes = new Uint8ClampedArray(inks.buffer);
   for (let level = -STEPS; level <= STEPS; level++) {
-    const towards = level < 0 ? BELOW : ABOVE;
+    const towards = level < 0 ? below : above;
     const part = Math.abs(level) / STEPS;
     for (let c = 0; c < 3; c++) bytes[4 * (level + STEPS) + c] = ground[c] + part * (towards[c] - ground[c]);
     bytes[4 * (level + STEPS) + 3] = 255;
