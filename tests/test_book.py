@@ -142,6 +142,37 @@ def test_a_go_deeper_begins_with_its_result_in_one_sentence(path):
                 assert len(result.split()) <= 25
 
 
+PHONE_LINE = 46  # characters of a printed line that 390 pixels show
+THEIRS = re.compile(r"print_trainable_parameters|getsource")  # what peft prints is peft's
+
+
+def cut_on_a_phone(notebook: guards.Notebook) -> list[str]:
+    """Lines that code of the spine prints, and that a phone would cut."""
+    found, folded = [], False
+    for cell in notebook["cells"]:
+        source = guards.text(cell["source"])
+        if cell["cell_type"] == "markdown":
+            for heading, _ in spine.sections(source):
+                if heading and heading[0] <= 2:
+                    folded = heading[1].startswith((spine.DEEPER, spine.EXERCISES))
+        elif not folded and not THEIRS.search(source):
+            lines = [line for out in cell["outputs"] for line in guards.text(out.get("text", "")).splitlines()]
+            found += [line for line in lines if len(line) > PHONE_LINE]
+    return found
+
+
+@pytest.mark.parametrize("path", CHAPTERS[:4], ids=called)
+def test_what_a_spine_of_part_i_prints_is_whole_on_a_phone(path):
+    assert cut_on_a_phone(load(path)) == []
+
+
+def test_a_line_that_a_phone_would_cut_is_found_in_the_spine_alone():
+    wide = printed("x" * (PHONE_LINE + 1))
+    assert len(cut_on_a_phone(notebook(code(outputs=[wide])))) == 1
+    assert cut_on_a_phone(notebook(prose("## Go deeper: More"), code(outputs=[wide]))) == []
+    assert cut_on_a_phone(notebook(code("model.print_trainable_parameters()", outputs=[wide]))) == []
+
+
 # ---- each guard, red once
 
 
