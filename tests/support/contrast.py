@@ -6,8 +6,11 @@ ENOUGH = 4.5  # WCAG 2.1, 1.4.3, for text of any size
 
 # Each colour that a ground may have is tried, of a gradient as well. What is behind a drawing is the ground of the HTML around it.
 FAINT = """(root, enough) => {
-    const colours = (text) => [...text.matchAll(/rgba?\\(([^)]+)\\)/g)].map(([, inside]) => inside.split(",").map(Number))
-        .map(([r, g, b, a = 1]) => [r, g, b, a]);
+    const parts = ([, mixed, inside]) => { // rgb(27, 31, 36), or a mixed colour: color(srgb 0.42 0.45 0.5 / 0.3)
+        const [r, g, b, a = 1] = inside.split(/[ ,/]+/).map(Number), full = mixed ? 255 : 1;
+        return [r * full, g * full, b * full, a];
+    };
+    const colours = (text) => [...text.matchAll(/(?:rgba?\\(|(color\\(srgb ))([^)]+)\\)/g)].map(parts);
     const over = ([r, g, b, a], under) => [r, g, b].map((part, i) => a * part + (1 - a) * under[i]);
     const light = (colour) => colour.map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
         .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
