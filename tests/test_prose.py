@@ -154,6 +154,23 @@ def test_a_figure_that_was_touched_lets_go_when_another_comes_into_view(show):
     expect(page.get_by_label("Magnitude of output 3")).to_be_focused()
 
 
+def test_the_page_stays_where_it_is_when_a_figure_lets_go(show):
+    words = f"<p>{'Not a word of the figure. ' * 60}</p>"
+    page = show(Knobs(id="knobs"), words, NormExplorer(id="norms"), TALL + TEXT + TALL, width=390, height=844)
+    page.get_by_label("Magnitude of output 3").focus()
+    bottom = page.locator("figure").first.evaluate(
+        "(node) => Math.round(node.getBoundingClientRect().bottom + scrollY)"
+    )
+    was_low = False
+    for y in range(bottom - 250, bottom + 500, 50):
+        page.evaluate("(y) => scrollTo(0, y)", y)
+        page.wait_for_timeout(80)
+        was_low |= page.locator(".dora-low").count() == 1
+        assert page.evaluate("scrollY") == y
+    assert was_low
+    expect(page.locator(".dora-low")).to_have_count(0)
+
+
 def test_a_figure_that_is_hidden_there_does_not_come_again_and_none_comes_into_a_low_window(page):
     read(page)
     page.get_by_role("button", name="Hide the figure here").click()

@@ -102,12 +102,13 @@ function keepInView(phrases, figures) {
     const view = node.querySelector(":scope > .dora-mount");
     if (!view) return;
     const { left, width, height } = node.getBoundingClientRect();
-    node.style.height = under === null ? "" : `${height}px`;
+    node.style.height = `${height}px`;
     for (const [name, value] of Object.entries({ left, width, top: under })) view.style[name] = under === null ? "" : `${value}px`;
     view.classList.toggle("dora-low", under !== null);
     view.querySelector(":scope > .dora-put")?.remove();
     if (under !== null) view.append(button("Hide", () => { away.add(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
     figure.fit();
+    if (under === null) node.style.height = ""; // once it is drawn in its place: a page that is shorter for a moment is scrolled
   }
 
   addEventListener("scroll", later, { passive: true });
