@@ -13,9 +13,7 @@ from .decompose import Per, check_magnitude, check_weight
 
 ROLES = {"magnitude": "#D55E00", "direction": "#0072B2", "update": "#009E73", "frozen": "#6B7280"}
 HATCHES = {"magnitude": "", "direction": "///", "update": "...", "frozen": ""}  # a role is never told by colour alone
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#7E57C2", "#FFFFFF", ROLES["frozen"]]
-)  # no sign has the colour of a role
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#7E57C2", "#FFFFFF", ROLES["frozen"]])
 
 STYLE = {
     "figure.figsize": (7.0, 3.2),
