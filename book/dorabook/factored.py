@@ -166,13 +166,11 @@ def _row_norms(sums: Tensor) -> Tensor:
 
 
 def _column_norms(sums: Tensor) -> Tensor:
-    if sums.requires_grad:
-        return _roots(_column_squares(sums))
-    return sums.square_().sum(0, keepdim=True).sqrt_()
+    return _roots(_column_squares(sums))
 
 
 def _column_squares(sums: Tensor) -> Tensor:
-    return (sums.square() if sums.requires_grad else sums.square_()).sum(0, keepdim=True)
+    return sums.square_().sum(0, keepdim=True)
 
 
 def _sums(weight: Tensor, A: Tensor, B: Tensor, scaling: float) -> Iterator[Tensor]:
