@@ -61,7 +61,7 @@ only_mutate = [{only}]
 also_copy = ["book", "tools"]
 do_not_mutate_patterns = ['^\\s*raise ']
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile and not two_processes", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 [tool.pytest.ini_options]
 pythonpath = ["src", "tests", "tools", "book/_ext"]
