@@ -43,25 +43,24 @@ axis-page: .venv/site.done ## put AxisDetective alone into one HTML file
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
-# Named for pytest to load before nbval, whose imports would begin with two to five seconds in each process.
-LEAN := -p tests.support.lean.lean
+# The first is named for pytest to load before nbval, whose imports would begin with two to five seconds.
+LEAN := -p tests.support.lean.lean -p tests.support.lean.forks
 check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) --forks 2 -m "not deep and not slow" --doctest-modules book/dorabook tests
 
-# A browser test mostly waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which
-# order. Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again.
-# loadfile keeps a notebook's cells in one kernel. `make test` runs each notebook once, as it is published, and `make deep` as stored.
-PARTS := -n 4 --dist loadfile
-NBVAL := --nbval --nbval-kernel-name=warm --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" $(PARTS)
+# A browser test mostly waits for what is drawn and said, so that six processes keep two cores busy; tests/conftest.py says in which
+# order. Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again,
+# as it is published with torch's plainest code, and as it is stored (`make deep`) with the machine's own.
+PARTS := --forks 6
+NBVAL := --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" $(PARTS)
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
 	@$(BIN)/python tools/browser.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(PARTS) --no-loadscope-reorder -m "not deep" --doctest-modules book tests
-	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py $(NBVAL)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/run_alone.py -q $(LEAN) $(NBVAL) --nbval-kernel-name=plain -m "not deep" --doctest-modules book/dorabook book/experiments tests
 
 deep: .venv/deep.done ## test the tools, break the code on purpose, and try other versions of peft and of Python; needs a network
 	@$(BIN)/python tools/vendored.py
@@ -69,7 +68,7 @@ deep: .venv/deep.done ## test the tools, break the code on purpose, and try othe
 	@$(BIN)/python tools/mutate_js.py
 	@$(BIN)/python tools/mutate.py
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m deep tests --ignore tests/test_front_ends.py
-	@JUPYTER_PATH="$$PWD/tests/support/jupyter" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) $(NBVAL) book
+	@JUPYTER_PATH="$$PWD/tests/support/jupyter" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) --nbval $(NBVAL) --nbval-kernel-name=warm book
 	@$(CHECKS) -m bench.pythons
 	@$(MAKE) colab
 	@$(MAKE) frontends

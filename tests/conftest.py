@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,11 +21,14 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
 
+RUN = uuid.uuid4().hex  # the same in all forks
+
 # A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
 # while exercises and notebooks go on without it.
 LONG = (
     "test_site",
     "test_exercises",
+    "9-train-both",
     "test_pages",
     "test_publish",
     "test_slides",
@@ -57,17 +61,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(testrun_uid: str) -> Path:
+def site() -> Path:
     """The site's folder, built from what is there now by the first process of a run that asks for it."""
     build = build_site.ROOT / "_build"
     build.mkdir(exist_ok=True)
     with open(build / ".built-for", "a+") as run:
         fcntl.flock(run, fcntl.LOCK_EX)
         run.seek(0)
-        if run.read() != testrun_uid:
+        if run.read() != RUN:
             assert build_site.main() == 0, "the site does not build: its messages are above"
             run.truncate(0)
-            run.write(testrun_uid)
+            run.write(RUN)
     return build / "html"
 
 

@@ -37,6 +37,12 @@ def test_what_one_leaves_is_not_in_the_next(tmp_path):
     assert said("warm", tmp_path, "import torch\nprint(hasattr(torch, 'left'))") == ["False\n"]
 
 
+def test_its_plain_kind_runs_torchs_plainest_code(tmp_path):
+    code = "import torch\nprint(torch.backends.cpu.get_cpu_capability())"
+    assert said("plain", tmp_path, code) == ["DEFAULT\n"]
+    assert said("warm", tmp_path, code) == said("python3", tmp_path, code)
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
     manager = KernelManager(kernel_name="warm")

@@ -1,6 +1,6 @@
-"""Run every published notebook alone, and compare all its outputs with the stored ones.
+"""Run every published notebook alone, and compare all its outputs with the stored ones, beside the tests that are named.
 
-    python tools/run_alone.py PYTEST-OPTIONS [NOTEBOOK ...]
+    python tools/run_alone.py PYTEST-OPTIONS-AND-TESTS [NOTEBOOK ...]
 
 Each lies in a folder of its own outside the repository, which cannot be written to, and Python does not find the book's
 package there. The answers' outputs are put back for the comparison, so the cells compared are those of the stored chapter,
@@ -17,7 +17,7 @@ from pathlib import Path
 import publish_notebooks
 
 standalone = publish_notebooks.standalone
-SUPPORT = Path(__file__).resolve().parents[1] / "tests" / "support"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: list[str]) -> int:
@@ -49,26 +49,15 @@ def lay_out(path: Path, folder: Path) -> None:
 
 
 def run(alone: Path, options: list[str]) -> int:
-    environment = {**os.environ, "JUPYTER_PATH": str(SUPPORT / "jupyter"), "PYTHONPATH": str(SUPPORT / "lean")}
+    """pytest in the repository, with its settings; the notebooks' kernels start in their own folders, and with no other path."""
+    environment = {**os.environ, "JUPYTER_PATH": str(ROOT / "tests" / "support" / "jupyter")}
+    environment.pop("PYTHONPATH", None)
     if not subprocess.run(
         [sys.executable, "-c", "import dorabook"], cwd=alone, env=environment, capture_output=True
     ).returncode:
         sys.exit("dorabook is installed in .venv, so running without it would prove nothing: pip uninstall it.")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-c",
-        os.devnull,
-        "--rootdir",
-        str(alone),
-        "-p",
-        "lean",
-        "-p",
-        "no:cacheprovider",
-    ]
-    return subprocess.run([*command, *options, str(alone)], cwd=alone, env=environment).returncode
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir", str(ROOT), "--nbval"]
+    return subprocess.run([*command, *options, str(alone)], cwd=ROOT, env=environment).returncode
 
 
 def listed(folder: Path) -> set[str]:

@@ -33,7 +33,7 @@ IMPORTED = (
     "scipy.stats",
     "torch",
 )
-NUMBERS = ("ATEN_", "MKL_", "OMP_", "PYTHON")  # what such a setting changes is settled by the imports
+NUMBERS = ("MKL_", "OMP_", "PYTHON")  # what such a setting changes is settled by the imports; torch reads ATEN_'s later
 
 
 def place() -> Path:
@@ -187,6 +187,13 @@ def kernel(file: str, folder: str, environment: dict[str, str]) -> None:
     os.environ.update(
         {name: value for name, value in environment.items() if name != "JPY_PARENT_PID"}
     )  # not its parent
+    if asked := environment.get("ATEN_CPU_CAPABILITY"):
+        import torch
+
+        has = torch.backends.cpu.get_cpu_capability()
+        assert has == asked.upper(), (
+            f"torch has read its settings when it was imported: it takes {has} code, not {asked}"
+        )
     os.chdir(folder)
     sys.argv = ["ipykernel_launcher", "-f", file]
     IPKernelApp.launch_instance()
