@@ -1,22 +1,20 @@
 """Where the numbers of a chapter's text come from, and what its names stand for, as its page shows it."""
 
 import re
-from functools import cache
 from pathlib import Path
 
 import evidence
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
-from support.pages import FILES
+from support.pages import FILES, parsed
 
 CHAPTERS = [file for file in FILES if re.search(r"/\d-", file)]
 GLOSSARY = Path(__file__).parents[1] / "book" / "back" / "glossary.md"
 
 
-@cache
 def page_of(site: Path, file: str) -> BeautifulSoup:
-    return BeautifulSoup((site / f"{file}.html").read_text(encoding="utf-8"), "html.parser")
+    return parsed(site / f"{file}.html")
 
 
 @pytest.mark.parametrize("file", CHAPTERS)
@@ -31,9 +29,8 @@ def test_what_a_number_leads_to_has_the_number(site, file):
 def test_every_number_of_a_paragraph_leads_somewhere(site, file):
     """But for those of headings, links and years, which need no evidence, and those that an answer further down gives."""
     for text in page_of(site, file).select("article section > p"):
-        for other in text.select("a"):
-            other.decompose()
-        bare = re.sub(r"\([^()]*\b(?:19|20)\d\d\)", "", text.get_text())
+        words = "".join(piece for piece in text.find_all(string=True) if not piece.find_parent("a"))
+        bare = re.sub(r"\([^()]*\b(?:19|20)\d\d\)", "", words)
         answers = " ".join(fold.get_text(" ") for fold in text.find_all_next(class_="tag_answer"))
         ahead = set(map(evidence.plain, evidence.NUMBER.findall(answers)))
         assert {evidence.plain(number) for number in evidence.numbers(bare)} <= ahead, text.get_text()

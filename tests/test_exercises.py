@@ -19,10 +19,10 @@ import publish_notebooks
 import pytest
 import standalone
 import torch
-from bs4 import BeautifulSoup
 from dorabook.exercise import Verdict, check
 from nbclient import NotebookClient
 from support import guards
+from support.pages import parsed
 from torch.nn import functional as F
 
 ROOT = Path(__file__).parents[1]
@@ -516,9 +516,9 @@ def test_the_command_writes_the_same_copies(site, tmp_path, monkeypatch):
 @every_chapter
 def test_the_index_has_every_exercise_with_its_minutes_and_leads_to_its_heading(path, site):
     page = site / "book/teach/exercises.html"
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    soup = parsed(page)
     rows = {row.a.text.split()[0]: row for row in soup.select("tbody tr") if row.a}
-    there = BeautifulSoup((site / f"book/{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
+    there = parsed(site / f"book/{path.stem}.html")
     for exercise in exercises.read(load(path)):
         cells = [" ".join(cell.text.split()) for cell in rows[exercise.name].find_all("td")]
         assert cells[1:3] == [str(exercise.minutes), exercise.difficulty]
@@ -531,7 +531,7 @@ def test_the_index_has_every_exercise_with_its_minutes_and_leads_to_its_heading(
 @every_chapter
 def test_the_index_leads_to_both_copies(path, site):
     page = site / "book/teach/exercises.html"
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    soup = parsed(page)
     targets = {(page.parent / link["href"]).resolve() for link in soup.select("a[download]")}
     for role in exercises.COPIES:
         assert site / "notebooks" / exercises.FOLDER / exercises.copy_name(path.stem, role) in targets

@@ -18,6 +18,7 @@ import yaml
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader
 from nbformat.v4 import new_code_cell, new_notebook, writes
+from support.pages import parsed
 
 ROOT = Path(__file__).parents[1]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -36,7 +37,7 @@ def cited(path):
 
 
 def soup(site, name):
-    return BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+    return parsed(site / name)
 
 
 # ---- version and citation

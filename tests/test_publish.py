@@ -27,6 +27,7 @@ import yaml
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from support.pages import parsed
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = publish_notebooks.chapters()
@@ -785,7 +786,7 @@ def pages() -> list[str]:
 
 @pytest.mark.parametrize("name", pages())
 def test_a_chapters_page_offers_its_notebook_and_no_other_page_does(name, site):
-    soup = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    soup = parsed(site / f"{name}.html")
     links = soup.select(".run a[download]")
     if not (ROOT / f"{name}.ipynb").exists():
         assert (links, soup.select(".run")) == ([], [])

@@ -106,6 +106,18 @@ def unreadable(page: Page) -> list[str]:
     return [*faint(page.locator("body")), *page.evaluate(UNMARKED)]
 
 
+COLOURED = re.compile(
+    r'<span class="[a-z]{1,2}\d?">([^<]*)</span>'
+)  # a word of code, of which there are more than of all else
+
+
 @cache
 def parsed(file: Path) -> BeautifulSoup:
-    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+    """A page of the site, read once in a process, without the colours of its code."""
+    return BeautifulSoup(COLOURED.sub(r"\1", file.read_text(encoding="utf-8")), "html.parser")
+
+
+@cache
+def anchors(file: Path) -> frozenset[str]:
+    """What a link can lead to on a page."""
+    return frozenset(tag["id"] for tag in parsed(file).find_all(id=True))
