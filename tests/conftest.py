@@ -13,11 +13,13 @@ import browser as chromium
 import build_site
 import pytest
 import serve
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.live_page import HOME, fill
 from support.window import Window
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+expect.set_options(timeout=60_000)  # ms: what is there in the end is right, however slow the machine
 
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
 

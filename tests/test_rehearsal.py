@@ -3,22 +3,21 @@ will be seen is seen: whole, and in letters for the last row."""
 
 import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Page, expect
 from support import room
-from support.live_page import drag
+from support.live_page import drag, settle
+from support.pages import parsed
 
 SESSIONS = ("15-minutes", "60-minutes", "90-minutes")
 PROJECTOR = {"width": 1280, "height": 800}
 
 
-@cache
 def sheet(site: Path, session: str) -> BeautifulSoup:
-    return BeautifulSoup((site / "book" / "teach" / f"{session}.html").read_text(encoding="utf-8"), "html.parser")
+    return parsed(site / "book" / "teach" / f"{session}.html")
 
 
 def words(tag: Tag) -> str:
@@ -53,7 +52,7 @@ def drag_a_cell(page: Page) -> None:
     before = lengths(page)
     assert len(before) == 9
     drag(cell, 0, -40, steps=5)
-    page.wait_for_timeout(400)
+    settle(page)
     moved = [i for i, (old, new) in enumerate(zip(before, lengths(page), strict=True)) if abs(old - new) > 0.6]
     assert moved == [1, 4 + 1]
     page.locator(".alone .dora-reset").click()
@@ -87,14 +86,20 @@ def turn_another_knob(page: Page) -> None:
     )
 
 
+# Keys scroll a frame or more after they were pressed, on a slow machine many.
+SCROLLED = """async (box) => {
+    for (let frames = 0; !box.scrollTop && frames < 600; frames += 1) await new Promise(requestAnimationFrame);
+    return box.scrollTop;
+}"""
+
+
 def scroll_by_keys(page: Page) -> None:
     """What is longer than the screen moves by the arrow keys, without a click first, and N still goes on."""
     tall = "(box) => box.scrollHeight - box.clientHeight - box.scrollTop"
     if page.locator(".alone").evaluate(tall) > 1:
         for _ in range(4):
             page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(400)  # a page of the book evaluates no string, so nothing is waited for by one
-        assert page.locator(".alone").evaluate("(box) => box.scrollTop") > 0
+        assert page.locator(".alone").evaluate(SCROLLED) > 0
 
 
 def read_five_lines(page: Page) -> None:
@@ -224,7 +229,7 @@ def test_no_link_of_a_sheet_opens_over_the_sheet(site):
 
 def starts(site: Path) -> dict[str, float]:
     """When each figure of the deck comes, in minutes."""
-    deck = BeautifulSoup((site / "book/teach/slides.html").read_text(encoding="utf-8"), "html.parser")
+    deck = parsed(site / "book/teach/slides.html")
     passed, found = 0.0, {}
     for slide in deck.select(".slides > section"):
         for figure in slide.select("figure[data-figure]"):
