@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import slides
@@ -52,6 +52,40 @@ def page(kept) -> Page:
     kept.evaluate("document.activeElement.blur()")
     settle(kept)
     return kept
+
+
+PUT_BACK = """() => document.querySelectorAll(".dora-reset").forEach((reset) => reset.click())"""
+
+
+@pytest.fixture
+def used(page) -> Iterator[Page]:
+    """The same, for a test that moves a figure: figures stand as they are stored again behind it."""
+    yield page
+    page.evaluate(PUT_BACK)
+    assert page.problems == []
+
+
+@pytest.fixture(scope="module", params=["http", "disk"])
+def opened_pair(request, browser, site) -> tuple[Page, Page]:
+    base = request.getfixturevalue("address") if request.param == "http" else f"{site.as_uri()}/"
+    page = Window(browser).lend((base,), height=720, reduced_motion="reduce")
+    page.goto(base + DECK)
+    alive(page)
+    with page.expect_popup() as opening:
+        page.keyboard.press("s")
+    speaker = opening.value
+    speaker.on("console", lambda line: line.type in ("error", "warning") and page.problems.append(line.text))
+    speaker.on("pageerror", lambda error: page.problems.append(str(error)))
+    return page, speaker
+
+
+@pytest.fixture
+def pair(opened_pair) -> tuple[Page, Page]:
+    """The deck on its first slide, and its speaker's window, opened once for the tests of both."""
+    page, speaker = opened_pair
+    page.keyboard.press("Home")
+    expect(speaker.locator("h1")).to_contain_text("1 / ")
+    return page, speaker
 
 
 @pytest.fixture(scope="module")
@@ -301,20 +335,18 @@ def test_escape_closes_what_the_bar_has_opened(name, opens, page):
 # ---- figures in place
 
 
-def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(address, show):
-    page = show(address, "#norms")
-    slide = here(page)
-    assert slide == slide_of(page, "norms")
+def test_dragging_in_a_figure_moves_the_figure_and_not_the_slide(used):
+    page, slide = used, slide_of(used, "norms")
+    go(page, slide)
     before = status(page, "norms").inner_text()
     drag(page.locator("#norms .dora-ne-cell").nth(6), 60, -60, steps=6)
     expect(status(page, "norms")).not_to_have_text(before)
     assert here(page) == slide
-    assert page.problems == []
 
 
-def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(address, show):
-    page = show(address, "#norms")
-    slide = here(page)
+def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(used):
+    page, slide = used, slide_of(used, "norms")
+    go(page, slide)
     slider = page.locator("#norms").get_by_role("slider", name="Poke the magnitude")
     slider.focus()
     value = slider.input_value()
@@ -332,9 +364,9 @@ def test_keys_in_a_figure_are_the_figures_but_for_a_clickers(address, show):
     assert here(page) not in ("start", slide)
 
 
-def test_links_on_a_slide_set_its_figure_and_work_twice(address, show):
-    page = show(address, "#norms")
-    slide = here(page)
+def test_links_on_a_slide_set_its_figure_and_work_twice(used):
+    page, slide = used, slide_of(used, "norms")
+    go(page, slide)
     link = page.locator("section.present .states a", has_text="per input")
     for _ in range(2):
         expect(status(page, "norms")).to_contain_text("One magnitude per output")
@@ -346,8 +378,8 @@ def test_links_on_a_slide_set_its_figure_and_work_twice(address, show):
     assert here(page) == slide
 
 
-def test_every_link_to_a_state_changes_its_figure(address, show, sections):
-    page = show(address)
+def test_every_link_to_a_state_changes_its_figure(used, sections):
+    page = used
     assert sum(len(slide.select(".states a")) for slide in sections) >= 5
     for slide in sections:
         for link in slide.select(".states a:not([href$='='])"):
@@ -361,15 +393,17 @@ def test_every_link_to_a_state_changes_its_figure(address, show, sections):
             expect(shown).not_to_have_text(before, use_inner_text=True)
 
 
-def test_an_address_opens_the_slide_with_its_figure_in_a_state(base, show):
-    page = show(base, "#norms=per:input;poke:1.5;input:1")
+def test_an_address_opens_the_slide_with_its_figure_in_a_state_and_sets_none_of_the_decks_options(base, show):
+    page = show(base, "?postMessage=true&plugins=x&controls=true#norms=per:input;poke:1.5;input:1")
     assert here(page) == slide_of(page, "norms")
     expect(status(page, "norms")).to_contain_text("input 1 by 1.5")
+    assert page.evaluate("[Reveal.getConfig().postMessage, Reveal.getConfig().controls]") == [False, False]
+    assert page.problems == []
 
 
-def test_hands_are_counted_and_the_next_key_reveals(address, show):
-    page = show(address, "#when-load")
-    slide = here(page)
+def test_hands_are_counted_and_the_next_key_reveals(used):
+    page, slide = used, slide_of(used, "when-load")
+    go(page, slide)
     page.locator("#when-load").get_by_role("button", name="One hand more for (a)").click()
     page.keyboard.press("c")
     expect(page.locator("#when-load").get_by_label("Hands for (c)")).to_have_value("1")
@@ -387,13 +421,6 @@ def test_hands_are_counted_and_the_next_key_reveals(address, show):
     assert here(page) != slide
 
 
-def test_an_address_sets_none_of_the_decks_options(base, visit):
-    page = visit(f"{base}{DECK}?postMessage=true&plugins=x&controls=true#start")
-    page.wait_for_function("Reveal.isReady()")
-    assert page.evaluate("[Reveal.getConfig().postMessage, Reveal.getConfig().controls]") == [False, False]
-    assert page.problems == []
-
-
 # ---- the speaker
 
 
@@ -408,18 +435,17 @@ def test_notes_are_shown_beneath_the_slide(page):
     expect(beneath).to_be_hidden()
 
 
-def test_the_speakers_window_stays_where_it_is_when_it_is_sent_no_slide(address, show):
-    page = show(address)
-    with page.expect_popup() as opening:
-        page.keyboard.press("s")
-    title = opening.value.locator("h1")
-    expect(title).to_contain_text("1 / ")
+def test_the_speakers_window_stays_where_it_is_when_it_is_sent_no_slide(pair):
+    page, speaker = pair
+    title = speaker.locator("h1")
     send = "(index) => window.open('', 'dora-speaker').postMessage({ deck: 'at', index }, '*')"
     for index in (2, "x", 0.5, None):
         page.evaluate(send, index)
     expect(title).to_contain_text("3 / ")
-    opening.value.wait_for_timeout(300)
+    speaker.wait_for_timeout(300)
     expect(title).to_contain_text("3 / ")
+    page.keyboard.press("ArrowRight")  # and hears the deck as before
+    expect(title).to_contain_text("2 / ")
 
 
 def test_another_sites_page_cannot_lead_a_speakers_window(address, browser):
@@ -437,11 +463,8 @@ def test_another_sites_page_cannot_lead_a_speakers_window(address, browser):
     expect(title).to_contain_text("1 / ")
 
 
-def test_odd_messages_turn_nothing_and_none_is_sent_to_another_site(base, show):
-    page = show(base)
-    with page.expect_popup() as opening:
-        page.keyboard.press("s")
-    speaker = opening.value
+def test_odd_messages_turn_nothing_and_none_is_sent_to_another_site(pair):
+    page, speaker = pair
     page.keyboard.press("ArrowRight")
     expect(speaker.locator("h1")).to_contain_text("2 / ")
     before = here(page)
@@ -470,14 +493,8 @@ def test_a_window_speaks_to_its_own_site_alone(name, base, visit):
     assert sent and set(sent) == {"*" if base.startswith("file") else base.rstrip("/")}
 
 
-def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, sections):
-    page = show(base)
-    with page.expect_popup() as opening:
-        page.keyboard.press("s")
-    speaker = opening.value
-    lost = []
-    speaker.on("console", lambda line: line.type in ("error", "warning") and lost.append(line.text))
-    speaker.on("pageerror", lambda error: lost.append(str(error)))
+def test_the_speakers_window_goes_with_the_deck_and_turns_it(pair, sections):
+    page, speaker = pair
     expect(speaker.locator(".says")).to_contain_text("Arrow keys turn the slides")
     expect(speaker.locator(".says p").first).to_have_css("font-style", "normal")
     page.keyboard.press("ArrowRight")
@@ -494,7 +511,7 @@ def test_the_speakers_window_goes_with_the_deck_and_turns_it(base, show, section
     speaker.keyboard.press("Space")
     expect(speaker.locator("h1")).to_contain_text("First, six letters")
     assert here(page) == sections[2]["id"]
-    assert page.problems == lost == []
+    assert page.problems == []
 
 
 def test_the_speakers_page_alone_turns_by_itself(address, visit):
@@ -515,13 +532,13 @@ def pages(pdf: bytes) -> int:
     return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
 
 
-def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(address, show, sections):
-    page = show(address)
+def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(page, sections):
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
     assert pages(pdf) == len(sections)
     assert set(re.findall(rb"/MediaBox\s*\[([^\]]*)\]", pdf)) == {b"0 0 960 540"}
     page.keyboard.press("t")
     assert pages(page.pdf(prefer_css_page_size=True, print_background=True)) == 2 * len(sections)
+    page.keyboard.press("t")
 
 
 def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
@@ -559,8 +576,9 @@ def test_no_letter_on_a_slide_is_smaller_than_20_pixels(page):
     assert page.evaluate(LETTERS) == []
 
 
-def test_letters_count_wherever_the_focus_is_and_no_key_blacks_the_screen(address, show):
-    page = show(address, "#when-load")
+def test_letters_count_wherever_the_focus_is_and_no_key_blacks_the_screen(used):
+    page = used
+    go(page, slide_of(page, "when-load"))
     hands = page.locator("#when-load").get_by_label("Hands for (b)")
     page.keyboard.press("b")
     expect(hands).to_have_value("1")
@@ -577,6 +595,7 @@ def test_letters_count_wherever_the_focus_is_and_no_key_blacks_the_screen(addres
     assert page.locator(".reveal.paused").count() == 0
     page.keyboard.press("?")
     expect(page.locator("#deck-keys")).to_be_visible()
+    page.keyboard.press("Escape")
 
 
 def test_each_slide_fits_a_projector_in_type_that_can_be_read(page, sections):
