@@ -446,18 +446,20 @@ def test_a_link_inside_the_page_sets_the_figure(show):
     assert status(page) == NormExplorer(storage="in,out", fan_in_fan_out=True).sentence
 
 
-@pytest.mark.parametrize(
-    "hash",
-    [
-        "#hero", "#hero=", "#=", "#hero=per", "#hero=per:column", "#hero=per:__proto__", "#hero=__proto__:1", "#hero=constructor:1",
-        "#hero=poke:99", "#hero=poke:NaN", "#hero=poke:1e999", "#hero=poke:", "#hero=output:0.5", "#hero=output:-1", "#hero=fan_in_fan_out:1",
-        "#hero=weight:9.9~1", "#hero=weight:0~1", "#hero=weight:0.0~x", "#hero=weight:0.0.0~1", "#hero=weight:length~3", "#hero=weight:~",
-        "#hero=per:%E0%A4%A", "#other=per:input", "#hero=<img src=x onerror=alert(1)>", "#" + "a=b&" * 500, "#hero=weight:0.0~1e300",
-    ],
-)  # fmt: skip
-def test_a_link_that_makes_no_sense_leaves_the_figure_as_it_starts(show, hash):
-    page = show(NormExplorer(id="hero"), hash=hash)
-    assert status(page).endswith(NormExplorer().sentence)
+SENSELESS = [
+    "#hero=per:column", "#hero", "#hero=", "#=", "#hero=per", "#hero=per:__proto__", "#hero=__proto__:1", "#hero=constructor:1",
+    "#hero=poke:99", "#hero=poke:NaN", "#hero=poke:1e999", "#hero=poke:", "#hero=output:0.5", "#hero=output:-1", "#hero=fan_in_fan_out:1",
+    "#hero=weight:9.9~1", "#hero=weight:0~1", "#hero=weight:0.0~x", "#hero=weight:0.0.0~1", "#hero=weight:length~3", "#hero=weight:~",
+    "#hero=per:%E0%A4%A", "#other=per:input", "#hero=<img src=x onerror=alert(1)>", "#" + "a=b&" * 500, "#hero=weight:0.0~1e300",
+]  # fmt: skip
+
+
+def test_a_link_that_makes_no_sense_leaves_the_figure_as_it_starts(show):
+    """Opened with the first; test_security.py opens pages with hostile ones."""
+    page = show(NormExplorer(id="hero"), hash=SENSELESS[0])
+    for hash in SENSELESS:
+        page.evaluate("(hash) => { location.hash = hash; }", hash)
+        assert status(page).endswith(NormExplorer().sentence), hash
     assert page.problems == []
 
 
