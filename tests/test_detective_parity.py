@@ -14,7 +14,7 @@ from support.both_readers import assert_same, in_page, in_python, same_refusal
 from support.live_page import Core
 from torch import Tensor
 
-SIDE, NARROW = 40, 12
+SIDE, NARROW = 24, 8
 Tensors = dict[str, Tensor]
 
 
