@@ -216,4 +216,5 @@ def test_a_room_is_asked_in_room_mode_alone(address, visit):
     assert offers.count() == 2
     assert offers.filter(visible=True).count() == 0
     page.get_by_role("button", name="Room mode", exact=True).click()
+    expect(page.locator(".alone")).to_have_attribute("id", "which-ranks")
     expect(figure.locator(".dora-predict-room")).to_be_visible()

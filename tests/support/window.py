@@ -58,6 +58,7 @@ class Window:
             page.context.close()
             self._page = self._open()
             return
+        page.unroute_all()
         page.context.unroute_all()
         page.mouse.up()
         page.mouse.move(0, 0)
