@@ -100,6 +100,7 @@ def test_ten_thousand_tensors_are_judged(tmp_path):
     assert "and 9,960 more" in str(verdict)
 
 
+@pytest.mark.slow
 def test_a_base_of_many_long_names_takes_memory_for_its_names_alone(tmp_path, saved):
     """Not for every end of every name, of which one with twelve words has thirteen."""
     raw = header("names of many words", 500_000)

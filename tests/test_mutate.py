@@ -134,6 +134,7 @@ def test_an_unknown_module_is_named():
         mutate.main(["figures"])
 
 
+@pytest.mark.deep
 def test_what_was_found_with_other_tests_is_found_out_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(mutate, "WORK", tmp_path)
     found = mutate.copied("dorabook/decompose") / "mutants"

@@ -113,6 +113,7 @@ def test_again_is_right_after_the_pass_that_took_the_norm_whatever_the_order(mon
     assert taken[1:-1] == [0] * (4 * norm.TURNS), "but for the first to warm up and the last for its memory"
 
 
+@pytest.mark.deep
 def test_the_script_for_a_gpu_prints_every_line_on_a_cpu(monkeypatch, capsys):
     """All 23 shapes of the paper's files, sides divided: what it would print on a GPU, but for its name and the times."""
     monkeypatch.setattr("sys.argv", ["norm_gpu", "cpu", "--tiny"])

@@ -69,8 +69,8 @@ def serving(front_end: FrontEnd, folder: Path) -> Iterator[str]:
     settings = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
     port, app = free_port(), root.split(".")[0]
     address = f"http://127.0.0.1:{port}/"
-    with running([*command, f"{root}={folder}", f"{app}.port={port}"], env=settings):
-        waited(lambda: urllib.request.urlopen(f"{address}api", timeout=1))
+    with running([*command, f"{root}={folder}", f"{app}.port={port}"], env=settings) as server:
+        waited(lambda: urllib.request.urlopen(f"{address}api", timeout=10), of=server)
         yield address
 
 

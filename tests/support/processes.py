@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STARTING = 60  # seconds
+STARTING = 300  # seconds, on a machine that has much to do besides
 ENDING = 10
 
 
@@ -58,10 +58,12 @@ def read_terminal(terminal: int) -> bytes:
         return b""
 
 
-def waited(found: Callable[[], object]) -> object:
-    """What `found` gives once it neither fails nor gives nothing."""
+def waited(found: Callable[[], object], of: subprocess.Popen | None = None) -> object:
+    """What `found` gives once it neither fails nor gives nothing, while the program `of` which it is goes on."""
     end = time.monotonic() + STARTING
     while True:
+        if of and of.poll() is not None:
+            raise ChildProcessError(f"{of.args[0]} has ended with status {of.returncode}")
         try:
             if value := found():
                 return value
