@@ -156,7 +156,7 @@ def drag(target: Locator, right: float, down: float, *, steps: int = 4) -> tuple
 
 # A figure that moves by itself is never done, and what leaves the figure (the address, a class of a moving mark) is not waited for.
 SETTLED = """async () => {
-    const frame = () => new Promise(requestAnimationFrame), deadline = performance.now() + 2000;
+    const frame = () => new Promise(requestAnimationFrame), deadline = performance.now() + 60_000;
     await frame();
     await frame();
     while (document.querySelector(".dora[data-pending]") && performance.now() < deadline) await frame();
