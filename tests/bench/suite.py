@@ -10,7 +10,7 @@ import build_site
 from bench.record import keep
 from bench.table import Row, met
 
-MINUTES = 15
+MINUTES = 5
 
 
 def main() -> None:
