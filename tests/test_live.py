@@ -633,7 +633,7 @@ def test_a_picture_on_canvas_has_its_colours_where_a_notebook_draws_it_before_it
 def test_reduced_motion_and_forced_colours_are_respected(show):
     page = show(NormExplorer(id="hero", poke=1.5), reduced_motion="reduce", forced_colors="active")
     page.get_by_role("radio", name="(in, out)").check()
-    page.wait_for_timeout(60)
+    settle(page)
     assert page.evaluate("document.getAnimations().length") == 0
     assert page.problems == []
 

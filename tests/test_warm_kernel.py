@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from jupyter_client import BlockingKernelClient, KernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from support.processes import waited
 
 pytestmark = pytest.mark.deep  # `make test` compares every cell of the book in this kernel
 WARM = Path(__file__).parent / "support" / "jupyter" / "kernels" / "warm" / "warm.py"
@@ -59,10 +59,7 @@ def test_it_ends_with_the_process_that_jupyter_knows(tmp_path):
     with running(tmp_path) as (manager, client):
         fork = pid(client)
         os.kill(manager.provisioner.pid, signal.SIGKILL)
-        end = time.monotonic() + 20
-        while alive(fork):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        waited(lambda: not alive(fork))
 
 
 def pid(client: BlockingKernelClient) -> int:
