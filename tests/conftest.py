@@ -25,8 +25,8 @@ os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter") 
 
 RUN = uuid.uuid4().hex  # the same in all forks
 
-# A process takes whole files, and one that takes long at the end is waited for alone. The first needs the site, which is built
-# while exercises and notebooks go on without it.
+# A process takes whole files, and one that takes long at the end is waited for alone: these come first, then what else is slow.
+# The first needs the site, which is built while exercises and notebooks go on without it.
 LONG = (
     "test_site",
     "test_exercises",
@@ -39,6 +39,7 @@ LONG = (
     "test_rehearsal",
     "test_front_ends",
     "test_security",
+    "test_training_race",
 )
 
 
@@ -59,7 +60,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW & set(getattr(item, "fixturenames", ())) or item.path.stem in COMMANDS | TRAINING:
             item.add_marker("slow")
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG) + (item.path not in slow)
+    )
 
 
 @pytest.fixture(scope="session")
