@@ -43,17 +43,17 @@ axis-page: .venv/site.done ## put AxisDetective alone into one HTML file
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
-# The first is named for pytest to load before nbval, whose imports would begin with two to five seconds.
-LEAN := -p tests.support.lean.lean -p tests.support.lean.forks
+# Named for pytest to load before nbval, whose imports would begin with two to five seconds in each process.
+LEAN := -p tests.support.lean.lean
 check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) --forks 2 -m "not deep and not slow" --doctest-modules book/dorabook tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
 
-# A browser test mostly waits for what is drawn and said, so that six processes keep two cores busy; tests/conftest.py says in which
+# A browser test mostly waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which
 # order. Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again,
 # as it is published with torch's plainest code, and as it is stored (`make deep`) with the machine's own.
-PARTS := --forks 6
+PARTS := -n 4 --dist loadfile --no-loadscope-reorder
 NBVAL := --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" $(PARTS)
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py

@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,8 +21,6 @@ NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 expect.set_options(timeout=60_000)  # ms: what is there in the end is right, however slow the machine
 
 os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "support" / "jupyter")  # its kernel is called warm
-
-RUN = uuid.uuid4().hex  # the same in all forks
 
 # A process takes whole files, and one that takes long at the end is waited for alone: these come first, then what else is slow.
 # The first needs the site, which is built while exercises and notebooks go on without it.
@@ -67,17 +64,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
+def site(testrun_uid: str) -> Path:
     """The site's folder, built from what is there now by the first process of a run that asks for it."""
     build = build_site.ROOT / "_build"
     build.mkdir(exist_ok=True)
     with open(build / ".built-for", "a+") as run:
         fcntl.flock(run, fcntl.LOCK_EX)
         run.seek(0)
-        if run.read() != RUN:
+        if run.read() != testrun_uid:
             assert build_site.main() == 0, "the site does not build: its messages are above"
             run.truncate(0)
-            run.write(RUN)
+            run.write(testrun_uid)
     return build / "html"
 
 
