@@ -610,6 +610,46 @@ def small_as_large(monkeypatch):
     monkeypatch.setattr(peft_norms, "cheaper_road", lambda *shape, rank: "factored")
 
 
+def counted(monkeypatch, name):
+    """How often `peft_norms.name` was called, and with what, from here on."""
+    calls, called = [], getattr(peft_norms, name)
+
+    def counting(*given, **options):
+        calls.append(given)
+        return called(*given, **options)
+
+    monkeypatch.setattr(peft_norms, name, counting)
+    return calls
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_what_a_frozen_weight_has_given_is_not_asked_of_it_again(few, small_as_large, monkeypatch):
+    """Over steps |W|^2 is kept with the marks of W, A alone is multiplied with it, and with few rows of x in one product."""
+    monkeypatch.setattr(peft_norms, "FEW", 64 if few else 0)
+    squared, looks, norms = (counted(monkeypatch, name) for name in ("squared_norms", "_look", "row_norms"))
+    model = two()
+    with cheaper_norms(model):
+        for calls in (squared, looks, norms):
+            calls.clear()  # of the small layer on which peft was tried
+        for _ in range(3):
+            model(X)
+            with torch.no_grad():
+                parts(model)[1].weight.mul_(1.1)
+    assert (len(squared), len(looks)) == (2, 2), "once for each layer"
+    assert len(norms) == 2 + 2, "A of one layer alone has moved"
+    assert all(kept is not None for *_, kept, _ in norms)
+    assert [cross is not None for *_, cross in norms] == [few] * 4
+
+
+def test_a_layer_that_keeps_pefts_way_gets_what_it_is_called_with():
+    model = two()
+    parts(model)[1].bias = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    theirs = result(model, X)
+    with cheaper_norms(model) as norms:
+        assert_same(result(model, X), theirs)
+    assert len(norms.covered) == len(norms.skipped) == norms.taken == 1
+
+
 class Products(TorchDispatchMode):
     """Shapes of the left factors of all matrix products with one weight or its transpose."""
 
