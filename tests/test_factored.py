@@ -168,26 +168,24 @@ def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, err
 
 
 def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
-    assert (
-        cheaper_road(2048, 2048, rank=64) == "factored"
-    )  # 2^22 elements, as large as is asked; 64^2 * 4096 is 4 of them
-    assert cheaper_road(2048, 2048, rank=65) == "formed"
-    assert cheaper_road(2047, 2048, rank=8) == "formed"
+    assert cheaper_road(2048, 2048, rank=8) == "formed"  # 2^22 elements, as large as is formed at once
+    assert cheaper_road(2049, 2048, rank=64) == "factored"  # the bound is 64.01
+    assert cheaper_road(2049, 2048, rank=65) == "formed"
     assert cheaper_road(4096, 4096, rank=90) == "factored"  # the bound is 90.5
     assert cheaper_road(4096, 4096, rank=91) == "formed"
-    assert cheaper_road(512, 8192, rank=43) == "factored"  # a side that is short: 43^2 * 8704 is 3.84 of 2^22
-    assert cheaper_road(512, 8192, rank=44) == "formed"
+    assert cheaper_road(513, 8192, rank=43) == "factored"  # a side that is short: the bound is 43.9
+    assert cheaper_road(513, 8192, rank=44) == "formed"
 
 
 @both_axes
-@pytest.mark.parametrize(("size", "asked"), [((4, 6), False), ((5, 5), True)])
+@pytest.mark.parametrize(("size", "asked"), [((5, 5), False), ((4, 7), True)])
 def test_left_alone_it_takes_the_road_of_the_rule(per, size, asked, monkeypatch):
     """A small one is not even asked about: the plain sum takes less time than the question."""
     taken, parts = [], draw(*size, 2)
     monkeypatch.setattr(factored, "FRESH", 25)
     monkeypatch.setattr(factored, "cheaper_road", lambda *shape, rank: taken.append((*shape, rank)) or "formed")
     torch.testing.assert_close(adapted_norms(*parts, scaling=0.5, per=per), plain(*parts, 0.5, per))
-    assert taken == [(5, 5, 2)] * asked
+    assert taken == [(*size, 2)] * asked
 
 
 @both_axes

@@ -50,7 +50,7 @@ def adapted_norms(
     >>> adapted_norms(W, A, B, scaling=2.0, per="output").item()  # of (3, 4)
     5.0
     """
-    if road is None and cross is None and weight.numel() < FRESH and weight.dtype in EXACT and lora_A.numel():
+    if road is None and cross is None and weight.numel() <= FRESH and weight.dtype in EXACT and lora_A.numel():
         try:  # two calls: less time than to ask first whether they fit
             sums = torch.addmm(weight, lora_B, lora_A, alpha=scaling)
             if sums.shape == weight.shape and per in ("output", "input"):
@@ -86,7 +86,7 @@ def cheaper_road(out_features: int, in_features: int, *, rank: int) -> Road:
     """The rule, from measurements on a CPU (book/data/norm_cost.csv): factored for a large W, while the rank is small."""
     elements = out_features * in_features
     small = rank**2 * (out_features + in_features) <= SHARE * elements
-    return "factored" if elements >= FRESH and small else "formed"
+    return "factored" if elements > FRESH and small else "formed"
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
