@@ -169,8 +169,9 @@ def test_rounding_is_that_of_the_result_and_not_of_the_way(per, road, dtype, err
 
 def test_the_rule_takes_the_factored_road_for_large_weights_and_small_ranks():
     assert cheaper_road(2048, 2048, rank=8) == "formed"  # 2^22 elements, as large as is formed at once
-    assert cheaper_road(2049, 2048, rank=64) == "factored"  # the bound is 64.01
-    assert cheaper_road(2049, 2048, rank=65) == "formed"
+    assert cheaper_road(2178, 2178, rank=66) == "factored"  # 66^2 * 4356 is 4 * 2178^2: the bound itself
+    assert cheaper_road(2178, 2178, rank=67) == "formed"
+    assert cheaper_road(2049, 2048, rank=8) == "factored"
     assert cheaper_road(4096, 4096, rank=90) == "factored"  # the bound is 90.5
     assert cheaper_road(4096, 4096, rank=91) == "formed"
     assert cheaper_road(513, 8192, rank=43) == "factored"  # a side that is short: the bound is 43.9
