@@ -747,7 +747,7 @@ def test_other_passes_of_peft_stay_its_own(small_as_large):
     assert not norms.taken
 
 
-@pytest.mark.parametrize("which", ["half precision", "autocast", "peft's own cache"])
+@pytest.mark.parametrize("which", ["half precision", "mixed dtypes", "autocast", "peft's own cache"])
 def test_what_one_product_would_compute_otherwise_is_not_joined(which, small_as_large, monkeypatch):
     """In bfloat16 W A^T would come in eight bits, and a pass that peft keeps its own norm for takes none."""
     monkeypatch.setattr(peft_norms, "_joined", lambda *_: 1 / 0)
@@ -757,6 +757,10 @@ def test_what_one_product_would_compute_otherwise_is_not_joined(which, small_as_
             model(X.float())
         if which == "half precision":
             model.bfloat16()(X.bfloat16())
+        elif which == "mixed dtypes":
+            for factor in parts(model)[1:3] + parts(model, "down")[1:3]:
+                factor.double()
+            model(X.float())
         elif which == "autocast":
             with torch.autocast("cpu", torch.bfloat16):
                 model(X.float())
