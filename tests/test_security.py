@@ -170,7 +170,7 @@ def at(request, planted) -> Iterator[str]:
         yield f"{planted[0].as_uri()}/"
         return
     with serve.server(0, planted[0]) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
@@ -552,7 +552,7 @@ def server(tmp_path) -> Iterator:
     (site / "out").symlink_to(tmp_path)
     (site / "inside.txt").symlink_to(site / "index.html")
     with serve.server(0, site) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
 
         def ask(target: str, host: str | None = "127.0.0.1", method: str = "GET") -> tuple[int, bytes]:
             with socket.create_connection(("127.0.0.1", running.server_port), timeout=10) as connection:

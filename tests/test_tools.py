@@ -205,7 +205,7 @@ def test_a_room_may_ask_at_once_and_leave_before_the_answer(tmp_path, capfd):
             client.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close without a word
             client.close()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/large.bin", timeout=20) as answer:
             assert len(answer.read()) == 5_000_000
         server.shutdown()
@@ -240,7 +240,7 @@ def test_two_hundred_clients_at_once_all_get_their_answer_and_ctrl_c_is_quiet(tm
 def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, capsys):
     (tmp_path / "index.html").write_text("the book")
     with serve.server(0, tmp_path) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         assert server.server_address[0] == "127.0.0.1"
         connection = http.client.HTTPConnection(*server.server_address, timeout=5)
         connection.request("GET", "/")
