@@ -119,9 +119,8 @@ INERT = "([selector, inert]) => document.querySelectorAll(selector).forEach((nod
 def test_tab_reaches_every_control_in_the_order_of_reading_and_leaves_each(page):
     sized(page, 1280)
     page.evaluate("scrollTo(0, 0)")
-    expect(page.locator(".dora-put:visible")).to_have_count(
-        0
-    )  # a figure that stayed in view has gone back to its place
+    # a figure that stayed in view has gone back to its place
+    expect(page.locator(".dora-put:visible")).to_have_count(0)
     page.evaluate(INERT, [ALIKE, page.name != FIRST_CHAPTER])
     stops = page.evaluate(FOLLOW)
     for _ in range(stops):

@@ -19,9 +19,7 @@ Road = Literal["factored", "formed"]
 
 EXACT = (torch.float32, torch.float64)  # others are computed in float32
 KEPT = 1e-3  # a squared norm below this share of |w|^2 has lost three digits to cancellation: form that row
-FRESH = (
-    2**22
-)  # elements of W: the sum of a larger one, above 16 MB in float32, and what is made on the way, would be in fresh memory
+FRESH = 2**22  # elements of W, 16 MB in float32: a larger sum, and what is made on the way, would be in fresh memory
 SLICE = 2**18  # elements of W + sBA that are formed at a time, of a W above FRESH: a megabyte, which stays in the cache
 BLOCK = 2**20  # elements of W in one product with A: all of a tall W at once takes longer than its parts
 SHARE = 4  # factored while its extra work, rank^2 (out + in), is at most so many out * in
