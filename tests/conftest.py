@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import serve
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.live_page import HOME, fill
+from support.processes import answering
 from support.window import Window
 
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -81,10 +81,8 @@ def site(testrun_uid: str) -> Path:
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
     """The site over http, from a server of its own on a free port."""
-    with serve.server(0, site) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve.server(0, site) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @pytest.fixture(scope="session")

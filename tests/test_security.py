@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from dorabook.text import clipped
 from playwright.sync_api import Browser, Page, expect
 from support.live_page import Core
 from support.pages import parsed
+from support.processes import answering
 
 ROOT = Path(__file__).parents[1]
 NEEDED = {
@@ -169,10 +169,8 @@ def at(request, planted) -> Iterator[str]:
     if request.param == "disk":
         yield f"{planted[0].as_uri()}/"
         return
-    with serve.server(0, planted[0]) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serve.server(0, planted[0]) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def opened(browser: Browser, url: str, *, before: str = "") -> Page:
@@ -551,8 +549,7 @@ def server(tmp_path) -> Iterator:
     (site / "leads-out.txt").symlink_to(tmp_path / "secret.txt")
     (site / "out").symlink_to(tmp_path)
     (site / "inside.txt").symlink_to(site / "index.html")
-    with serve.server(0, site) as running:
-        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    with serve.server(0, site) as running, answering(running):
 
         def ask(target: str, host: str | None = "127.0.0.1", method: str = "GET") -> tuple[int, bytes]:
             with socket.create_connection(("127.0.0.1", running.server_port), timeout=10) as connection:
@@ -564,7 +561,6 @@ def server(tmp_path) -> Iterator:
 
         ask.running = running
         yield ask
-        running.shutdown()
 
 
 OUT = [

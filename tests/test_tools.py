@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import urllib.request
 import zipfile
 from contextlib import ExitStack
@@ -30,7 +29,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from support.makefile import make
-from support.processes import free_port, interrupted
+from support.processes import answering, free_port, interrupted
 
 ROOT = Path(__file__).parents[1]
 DRAWING = """import matplotlib.pyplot as plt
@@ -205,10 +204,9 @@ def test_a_room_may_ask_at_once_and_leave_before_the_answer(tmp_path, capfd):
             client.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close without a word
             client.close()
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        room.enter_context(answering(server))
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/large.bin", timeout=20) as answer:
             assert len(answer.read()) == 5_000_000
-        server.shutdown()
     assert capfd.readouterr().err == ""
 
 
@@ -239,8 +237,7 @@ def test_two_hundred_clients_at_once_all_get_their_answer_and_ctrl_c_is_quiet(tm
 
 def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, capsys):
     (tmp_path / "index.html").write_text("the book")
-    with serve.server(0, tmp_path) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serve.server(0, tmp_path) as server, answering(server):
         assert server.server_address[0] == "127.0.0.1"
         connection = http.client.HTTPConnection(*server.server_address, timeout=5)
         connection.request("GET", "/")
@@ -248,7 +245,6 @@ def test_the_server_answers_on_this_machine_and_lets_nothing_go_stale(tmp_path, 
         assert answer.read() == b"the book"
         assert answer.headers["Cache-Control"] == "no-cache"
         connection.close()
-        server.shutdown()
     assert capsys.readouterr() == ("", "")
 
 

@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import HTTPServer
 
 STARTING = 300  # seconds, on a machine that has much to do besides
 ENDING = 10
@@ -56,6 +58,16 @@ def read_terminal(terminal: int) -> bytes:
         return os.read(terminal, 1 << 16)
     except OSError:  # nobody is left who writes to it
         return b""
+
+
+@contextmanager
+def answering(server: HTTPServer) -> Iterator[HTTPServer]:
+    """The server, which answers until the block ends. It looks a hundred times a second whether to end, where its own way is twice."""
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
 
 
 def waited(found: Callable[[], object], of: subprocess.Popen | None = None) -> object:
