@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 import slides
 import stored_cells
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 from support import guards
 from support.live_page import drag, settle
 from support.pages import FILES, PAGES, ROOT, parsed, unreadable, violations
@@ -542,6 +541,14 @@ def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(page, sections):
     page.keyboard.press("t")
 
 
+# Slides that are longer than their paper, once a figure has found its size, which is a frame and more after its place.
+OVER = """async () => {
+  const over = () => [...document.querySelectorAll(".slide")].filter((one) => one.scrollHeight - one.clientHeight > 1);
+  for (let frames = 0; over().length && frames < 600; frames += 1) await new Promise(requestAnimationFrame);
+  return over().map((one) => one.parentElement.id);
+}"""
+
+
 def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
     page = show(address, "#norms=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
     page.emulate_media(media="print")
@@ -549,10 +556,7 @@ def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show)
     assert page.locator("html").get_attribute("data-theme") == "light"
     expect(status(page, "norms")).to_be_visible()
     expect(status(page, "norms")).to_contain_text("input 1 by 1.5")
-    over = "() => [...document.querySelectorAll('.slide')].filter((one) => one.scrollHeight - one.clientHeight > 1).map((one) => one.parentElement.id)"
-    with suppress(TimeoutError):  # a figure finds its size a frame after its place
-        page.wait_for_function(f"({over})().length === 0", timeout=10_000)
-    assert page.evaluate(over) == []
+    assert page.evaluate(OVER) == []
     faint = page.locator(".fragment:not([data-reveals])").evaluate_all(
         "(all) => all.filter((one) => getComputedStyle(one).opacity !== '1').length"
     )
