@@ -551,6 +551,8 @@ OVER = """async () => {
 
 def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
     page = show(address, "#norms=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
+    expect(status(page, "norms")).to_contain_text("input 1 by 1.5")  # whoever prints has seen it stand
+    settle(page)
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("html").get_attribute("data-theme") == "light"
