@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 from support.live_page import settle
-from support.pages import DRIVEN, PAGES, READ, unfold, unreadable, violations
+from support.pages import DRIVEN, NOT_REDRAWN, PAGES, READ, unfold, unreadable, violations
 from support.window import Window
 
 # Those that the most tests want come first: pytest keeps the tests of a page together where a page has the same place in all lists.
@@ -20,11 +20,6 @@ SIDEWAYS = "document.documentElement.scrollWidth"
 
 CUT_OFF = """() => [...document.querySelectorAll("article *")].filter((node) => node.checkVisibility()
     && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 160))"""
-
-# A browser that prints lays the page out for paper and tells no ResizeObserver: a figure stays as it was drawn for the window.
-NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
-    constructor(tell) { super((...all) => window.onPaper || tell(...all)); }
-};"""
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import stored_cells
 from playwright.sync_api import Page, expect
 from support import guards
 from support.live_page import drag, settle
-from support.pages import FILES, PAGES, ROOT, parsed, unreadable, violations
+from support.pages import FILES, NOT_REDRAWN, PAGES, ROOT, parsed, unreadable, violations
 from support.window import Window
 
 DECK = "book/teach/slides.html"
@@ -541,24 +541,22 @@ def test_a_pdf_has_a_page_for_each_slide_and_with_the_notes_two(page, sections):
     page.keyboard.press("t")
 
 
-# Slides that are longer than their paper, once a figure has found its size, which is a frame and more after its place.
-OVER = """async () => {
-  const over = () => [...document.querySelectorAll(".slide")].filter((one) => one.scrollHeight - one.clientHeight > 1);
-  for (let frames = 0; over().length && frames < 600; frames += 1) await new Promise(requestAnimationFrame);
-  return over().map((one) => one.parentElement.id);
-}"""
-
-
 def test_paper_shows_each_slide_whole_and_its_figure_as_it_stands(address, show):
     page = show(address, "#norms=per:input;poke:1.5;input:1", theme="dark", width=1920, height=1080)
-    expect(status(page, "norms")).to_contain_text("input 1 by 1.5")  # whoever prints has seen it stand
+    page.add_init_script(NOT_REDRAWN)
+    page.reload()
+    expect(status(alive(page), "norms")).to_contain_text("input 1 by 1.5")  # whoever prints has seen it stand
     settle(page)
+    page.evaluate("window.onPaper = true")
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("html").get_attribute("data-theme") == "light"
     expect(status(page, "norms")).to_be_visible()
     expect(status(page, "norms")).to_contain_text("input 1 by 1.5")
-    assert page.evaluate(OVER) == []
+    over = page.locator(".slide").evaluate_all(
+        "(all) => all.map((one) => [one.parentElement.id, one.scrollHeight - one.clientHeight]).filter(([, by]) => by > 1)"
+    )
+    assert over == []
     faint = page.locator(".fragment:not([data-reveals])").evaluate_all(
         "(all) => all.filter((one) => getComputedStyle(one).opacity !== '1').length"
     )

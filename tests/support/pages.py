@@ -39,6 +39,11 @@ UNFOLD = """async () => {
     }));
 }"""
 
+# A browser that prints lays the page out for paper and tells no ResizeObserver: a figure stays as it was drawn for the window.
+NOT_REDRAWN = """window.ResizeObserver = class extends ResizeObserver {
+    constructor(tell) { super((...all) => window.onPaper || tell(...all)); }
+};"""
+
 
 def unfold(page: Page) -> None:
     """Open every fold, and wait until every live figure and picture is there: all that a reader can come to see."""
