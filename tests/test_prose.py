@@ -42,7 +42,7 @@ def asked(notebook: str, id: str, code: str, text: str) -> object:
             const {{ decode }} = modules["page/link"], {{ shown }} = modules["page/prose"], figure = modules["{module}/{module}"].default;
             return {code};
         }}""",
-        [text, stored_cells.kept(shown)],
+        [text, stored_cells.page_data(shown)],
     )
 
 

@@ -240,11 +240,12 @@ def test_what_a_chapter_does_not_hold_is_an_error_that_names_it():
 
 def test_stored_things_come_back_whole():
     assert stored_cells.figure(notebook({"data": {"text/html": [FIGURE[:40], FIGURE[40:]]}}), "one") == FIGURE
-    assert stored_cells.kept(stored_cells.keeping(FIGURE, {"state": {"says": "</script>"}})) == {
+    assert stored_cells.page_data(stored_cells.with_page_data(FIGURE, {"state": {"says": "</script>"}})) == {
         "state": {"says": "</script>"}
     }
     assert (
-        "</script>" not in stored_cells.STATE.search(stored_cells.keeping(FIGURE, {"state": {"says": "</script>"}}))[2]
+        "</script>"
+        not in stored_cells.STATE.search(stored_cells.with_page_data(FIGURE, {"state": {"says": "</script>"}}))[2]
     )
     assert stored_cells.printed(notebook({"text": "  a 1\nb\n    a 2\n  a 1\n"}), "a") == "a 1\n  a 2"
     code = "y = 2\n\n\n@torch.no_grad()\ndef poke(layer):\n    return layer  # (out,)\n\n\nz = 3\n"

@@ -280,14 +280,14 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
     page = show(explorer(), hash=f"#norms={state}")
     settle(page)
-    opened = live_host.opened("norm-explorer", stored_cells.kept(explorer()), state)
+    opened = live_host.opened("norm-explorer", stored_cells.page_data(explorer()), state)
     assert opened == page.locator(".dora-sentence").inner_text()
 
 
 @pytest.mark.parametrize("state", ["poke:99", "nothing:1", "per:input;output"])
 def test_a_sheet_does_not_link_to_what_the_page_refuses(state):
     with pytest.raises(ValueError, match=f"The link asks for {state.split(';')[-1]}, which this figure cannot show"):
-        live_host.opened("norm-explorer", stored_cells.kept(explorer()), state)
+        live_host.opened("norm-explorer", stored_cells.page_data(explorer()), state)
 
 
 def sheet_address(site: Path, session: str) -> str:
@@ -316,7 +316,7 @@ def explorer() -> str:
 
 
 def said_of(state: str, which: str) -> str:
-    return teach.quoted(live_host.opened("norm-explorer", stored_cells.kept(explorer()), state), which)
+    return teach.quoted(live_host.opened("norm-explorer", stored_cells.page_data(explorer()), state), which)
 
 
 AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"

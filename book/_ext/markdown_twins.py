@@ -164,7 +164,7 @@ def tag_blocks(found: Iterable) -> Iterator[str]:
 
 
 def prediction(figure: Tag) -> Iterator[str]:
-    state = stored_cells.kept(str(figure))["state"]
+    state = stored_cells.page_data(str(figure))["state"]
     yield f"**Predict.** {state['question']}"
     lines = [
         f"- ({letter}) {option}. *{'Right' if number == state['right'] else 'Not it'}.* {reply}"

@@ -96,7 +96,7 @@ class Live(FromChapter):
         shown = stored_cells.figure(cells, old)
         yield raw(shown.replace(f'id="{old}"', f'id="{new}"', 1))
         if self.content:
-            yield raw(states(new, list(self.content), stored_cells.kept(shown)["state"]))
+            yield raw(states(new, list(self.content), stored_cells.page_data(shown)["state"]))
 
 
 def states(id: str, lines: list[str], known: dict) -> str:
@@ -116,10 +116,10 @@ class Question(FromChapter):
 
     def shown(self, cells: list[stored_cells.Cell]) -> Iterator[nodes.Node]:
         shown = stored_cells.figure(cells, self.options["id"])
-        data = stored_cells.kept(shown)
+        data = stored_cells.page_data(shown)
         options, right = data["state"]["options"], data["state"]["right"]
         data["state"] |= {"room": "votes", "hands": [0] * len(options)}
-        yield raw(stored_cells.keeping(shown, data))
+        yield raw(stored_cells.with_page_data(shown, data))
         yield Then(reveals=self.options["id"])
         notes = Notes(minutes=0.0)
         for i, (letter, (option, reply)) in enumerate(zip(LETTERS, options, strict=False)):

@@ -44,12 +44,12 @@ def name(shown: str) -> str:
     return re.search(r'data-figure="([^"]+)"', shown)[1]
 
 
-def kept(shown: str) -> dict[str, Any]:
+def page_data(shown: str) -> dict[str, Any]:
     """What a figure's HTML keeps for the page's script: `state`, and for each of its names what a link may set."""
     return json.loads(STATE.search(shown)[2])
 
 
-def keeping(shown: str, data: dict[str, Any]) -> str:
+def with_page_data(shown: str, data: dict[str, Any]) -> str:
     """The same HTML with other data for the page's script."""
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return STATE.sub(lambda match: match[1] + packed + match[3], shown)

@@ -95,7 +95,7 @@ class Open(SphinxRole):
                 raise ValueError(f"{self.text!r} is not: words <chapter#figure=state>")
             target, shown = Target.of(parts["target"], self.env)
             live_host.opened(
-                stored_cells.name(shown), stored_cells.kept(shown), target.state
+                stored_cells.name(shown), stored_cells.page_data(shown), target.state
             )  # refuses what the page would
         except (OSError, ValueError, KeyError) as error:
             raise ExtensionError(f"open on {self.env.docname}: {error}") from error
@@ -125,7 +125,7 @@ class Says(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
             shown, state = self.env.temp_data["opened"]
-            figure, kept = stored_cells.name(shown), stored_cells.kept(shown)
+            figure, kept = stored_cells.name(shown), stored_cells.page_data(shown)
             said = quoted(live_host.opened(figure, kept, state), self.text)
         except (IndexError, KeyError, ValueError) as error:
             raise ExtensionError(f"says on {self.env.docname}: {error}") from error
@@ -168,7 +168,7 @@ class Vote(FromBook):
 
     def made(self) -> Iterator[nodes.Node]:
         target, shown = Target.of(self.arguments[0], self.env)
-        state = stored_cells.kept(shown)["state"]
+        state = stored_cells.page_data(shown)["state"]
         room = Target(target.chapter, target.id, "room:votes")
         asked = nodes.paragraph(classes=["vote"])
         asked += [
@@ -335,7 +335,7 @@ class AxisPicture(FromBook):
 
     def made(self) -> Iterator[nodes.Node]:
         _, shown = Target.of(self.arguments[0], self.env)
-        yield raw(axis_picture(stored_cells.kept(shown)["state"]["weight"], named="unnamed" not in self.options))
+        yield raw(axis_picture(stored_cells.page_data(shown)["state"]["weight"], named="unnamed" not in self.options))
 
 
 WIDE, TALL = 34, 26  # a cell

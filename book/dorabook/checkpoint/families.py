@@ -164,7 +164,7 @@ def sized(layer: Layer, name: str, form: dict, named: str, entries: Entries) -> 
     outputs, inputs, ranks = ([side for word, side in pairs if word == one] for one in ("outputs", "inputs", "rank"))
     if not any("rank" in sides for sides in words):
         sizes = prod(outputs), prod(inputs)
-        return told_apart(layer, form, *sizes) if whole and max(sizes) < 2**53 else None  # a page counts no further
+        return with_sizes(layer, form, *sizes) if whole and max(sizes) < 2**53 else None  # a page counts no further
     misfits = replace(layer, ranks=(shapes[0], shapes[1]))
     if not whole:
         return misfits
@@ -176,11 +176,11 @@ def sized(layer: Layer, name: str, form: dict, named: str, entries: Entries) -> 
     turned = None if layer.convolution else other_way_round(layer, words[0], *shapes[:2])
     fits_turned = turned and turned.outputs == max(layer.magnitude.shape, default=1) != outputs[0]
     if groups and not fits_turned:
-        return told_apart(layer, form, outputs[0], inputs[0] // groups)
+        return with_sizes(layer, form, outputs[0], inputs[0] // groups)
     return turned or misfits
 
 
-def told_apart(layer: Layer, form: dict, outputs: int, inputs: int) -> Layer:
+def with_sizes(layer: Layer, form: dict, outputs: int, inputs: int) -> Layer:
     """With its sizes, unless a flat m may also have a number for each of the inputs that a kernel multiplies."""
     n = max(layer.magnitude.shape, default=1)
     if form.get("flat_kernel") and 1 < n < inputs and inputs % n == 0:

@@ -54,9 +54,9 @@ def read_adapter(path: str | Path) -> Checkpoint:
 
 def parts_of(folder: Path) -> Iterator[Checkpoint]:
     """What may be an adapter in a folder: each of its files, or those of each of its folders; nothing where an index binds them."""
-    if held(folder, ".safetensors.index.json"):
+    if listed(folder, ".safetensors.index.json"):
         return
-    files = held(folder, ".safetensors")
+    files = listed(folder, ".safetensors")
     yield from map(read, files)
     for inner in [] if files else inner_folders(folder):
         one = read(inner)
@@ -64,10 +64,10 @@ def parts_of(folder: Path) -> Iterator[Checkpoint]:
 
 
 def inner_folders(folder: Path) -> list[Path]:
-    return [one for one in held(folder, "") if os.path.isdir(one) and held(one, ".safetensors")]
+    return [one for one in listed(folder, "") if os.path.isdir(one) and listed(one, ".safetensors")]
 
 
-def held(folder: Path, end: str) -> list[Path]:
+def listed(folder: Path, end: str) -> list[Path]:
     try:
         return sorted(file for file in folder.iterdir() if file.name.endswith(end))
     except OSError as error:
@@ -76,10 +76,10 @@ def held(folder: Path, end: str) -> list[Path]:
 
 def read_folder(folder: Path) -> Checkpoint:
     """A folder's only index; or all its .safetensors files together; or those of its folders, as a diffusers model has them."""
-    name, indexes = shown_path(folder), held(folder, ".safetensors.index.json")
+    name, indexes = shown_path(folder), listed(folder, ".safetensors.index.json")
     if len(indexes) == 1:
         return read_index(indexes[0])
-    files = held(folder, ".safetensors")
+    files = listed(folder, ".safetensors")
     if len(files) == 1:
         return Checkpoint(clipped(files[0].name), read_header(files[0]))
     if files:
@@ -90,7 +90,7 @@ def read_folder(folder: Path) -> Checkpoint:
     ]
     if parts:
         return Checkpoint(name, together(name, parts))
-    others = [file.name for file in held(folder, "") if matched(RULES["files"]["others"], file.name)]
+    others = [file.name for file in listed(folder, "") if matched(RULES["files"]["others"], file.name)]
     raise Refused(say("other files", name=name, other=clipped(others[0])) if others else say("no files", name=name))
 
 

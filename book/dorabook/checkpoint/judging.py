@@ -245,7 +245,7 @@ def judge_layer(
         verdict = replace(verdict, evidence=say("stored")) if verdict.open else verdict
     elif norms and magnitude is not None:
         verdict = by_value(verdict, layer, magnitude, norms)
-    verdict = noted(verdict, about_base(place, base, norms is not finite))
+    verdict = with_evidence(verdict, about_base(place, base, norms is not finite))
     if finite and sound and verdict.axis != "cannot tell":
         verdict = with_distance(verdict, magnitude, finite)
     return with_numbers(verdict, entry, magnitude)
@@ -254,7 +254,7 @@ def judge_layer(
 def with_numbers(verdict: LayerVerdict, entry, magnitude: np.ndarray | None) -> LayerVerdict:
     """What the numbers of m say of themselves: whole norms are finite and not below 0."""
     if magnitude is None:
-        return noted(verdict, say("unread m", dtype=entry.dtype))
+        return with_evidence(verdict, say("unread m", dtype=entry.dtype))
     counts = {
         "broken": int((~np.isfinite(magnitude)).sum()),
         "negative": int((magnitude < 0).sum()),
@@ -262,13 +262,13 @@ def with_numbers(verdict: LayerVerdict, entry, magnitude: np.ndarray | None) -> 
     }
     for name, sentence in (("broken", "broken"), ("negative", "negative"), ("zero", "zero m")):
         if counts[name]:
-            verdict = noted(verdict, say(sentence, **{name: counts[name], "all": len(magnitude)}))
+            verdict = with_evidence(verdict, say(sentence, **{name: counts[name], "all": len(magnitude)}))
     if len(magnitude) >= values.FEWEST and magnitude.min() == magnitude.max() != 0:
-        verdict = noted(verdict, say("same m", all=len(magnitude)))
+        verdict = with_evidence(verdict, say("same m", all=len(magnitude)))
     return replace(verdict, broken=counts["broken"] > 0 or counts["negative"] * 4 >= len(magnitude) > 0)
 
 
-def noted(verdict: LayerVerdict, sentences: str) -> LayerVerdict:
+def with_evidence(verdict: LayerVerdict, sentences: str) -> LayerVerdict:
     return replace(verdict, evidence=verdict.evidence + sentences)
 
 
@@ -290,52 +290,55 @@ def by_shape(layer: Layer, tensors: Adapter) -> LayerVerdict:
     """The verdict that the shape of m allows, given how many outputs and inputs the layer has."""
     shape = layer.magnitude.shape
     if 0 in shape:
-        return untold(layer, "no numbers")
+        return undecided(layer, "no numbers")
     if sum(side > 1 for side in shape) > 1:
-        return untold(layer, "shape")
+        return undecided(layer, "shape")
     if has_factors(layer):
-        return untold(layer, "ranks")
+        return undecided(layer, "ranks")
     long = next((place for place, side in enumerate(shape) if side > 1), None)
     kept = len(shape) > 1 and long in (0, 1)
     verdict = by_side(layer, long) if kept else by_length(layer, max(shape, default=1))
     if not kept and layer.outputs is None and not layer.factors and (beside := tensors.beside(layer)):
         names = ", ".join(clipped(key) for key in beside)
-        verdict = noted(verdict, say("beside", keys=names))
-    return noted(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
+        verdict = with_evidence(verdict, say("beside", keys=names))
+    return with_evidence(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
 
 
 def by_side(layer: Layer, long: int) -> LayerVerdict:
     """m keeps its dimensions, and its long side, the first or second, tells, unless the layer's sizes say otherwise."""
     shape, n = layer.magnitude.shape, max(layer.magnitude.shape)
-    if long == 1 and len(shape) > 2 and not only_here(layer) and layer.outputs == layer.inputs in (n, None):
+    if long == 1 and len(shape) > 2 and not only_here(layer) and fits_both(layer, n):
         outward = FAMILIES[layer.family].get("convolution_side", 0) == 1  # peft has (1, out, 1, 1)
-        return replace(told(layer, axis_of(layer, outward), "fair", "convolution"), open=True)
+        return replace(verdict_of(layer, axis_of(layer, outward), "fair", "convolution"), open=True)
     if long == 1 and len(shape) == 2 and in_doubt(layer):
-        return replace(told(layer, axis_of(layer, False), "fair", "unusual"), open=True)
+        return replace(verdict_of(layer, axis_of(layer, False), "fair", "unusual"), open=True)
     side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0
-    if (
-        side == 1 and long == 0 and layer.outputs == layer.inputs in (n, None)
-    ):  # as others keep outputs, under these names
-        return replace(told(layer, axis_of(layer, True), "fair", "kept"), open=True)
+    if side == 1 and long == 0 and fits_both(layer, n):  # as others keep outputs, under these names
+        return replace(verdict_of(layer, axis_of(layer, True), "fair", "kept"), open=True)
     outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
     if layer.outputs is None and layer.turned and n not in (layer.turned[0][0], layer.turned[1][1]):
-        return untold(layer, "turned", n=n)
+        return undecided(layer, "turned", n=n)
     if own is None or own == n:
-        return told(layer, axis_of(layer, outward), "certain", "length" if side else "kept", n=n)
-    if groups_by(layer, n):
-        return told(layer, "per input", "fair", "group", n=n, groups=groups_by(layer, n))
+        return verdict_of(layer, axis_of(layer, outward), "certain", "length" if side else "kept", n=n)
+    if groups := groups_by(layer, n):
+        return verdict_of(layer, "per input", "fair", "group", n=n, groups=groups)
     if other == n:
         what = things(layer) if outward else "outputs"
         sure = "certain" if side or len(shape) > 2 else "fair"
-        return told(layer, axis_of(layer, not outward), sure, "other side", n=n, things=what)
-    return untold(layer, "neither side")
+        return verdict_of(layer, axis_of(layer, not outward), sure, "other side", n=n, things=what)
+    return undecided(layer, "neither side")
 
 
 def in_doubt(layer: Layer) -> bool:
     """Whether m lies as no magnitude of this library does, and nothing tells its sides apart."""
-    told_apart = layer.outputs != layer.inputs or layer.outputs not in (max(layer.magnitude.shape), None)
-    return FAMILIES[layer.family].get("writes") == "per output" and not layer.embedding and not told_apart
+    here = FAMILIES[layer.family].get("writes") == "per output" and not layer.embedding
+    return here and fits_both(layer, max(layer.magnitude.shape))
+
+
+def fits_both(layer: Layer, n: int) -> bool:
+    """Whether n may be the number of outputs as well as of inputs."""
+    return layer.outputs == layer.inputs in (n, None)
 
 
 def groups_by(layer: Layer, n: int) -> int:
@@ -354,14 +357,14 @@ def only_here(layer: Layer) -> bool:
 def by_length(layer: Layer, n: int) -> LayerVerdict:
     """m is flat, so only its length can tell."""
     if layer.outputs is None:
-        return untold(layer, unsized(layer), n=n)
+        return undecided(layer, unsized(layer), n=n)
     if layer.outputs == layer.inputs == n:
-        return replace(untold(layer, "square"), open=True)
+        return replace(undecided(layer, "square"), open=True)
     if groups := groups_by(layer, n):
-        return told(layer, "per input", "fair", "group", n=n, groups=groups)
+        return verdict_of(layer, "per input", "fair", "group", n=n, groups=groups)
     if n not in (layer.outputs, layer.inputs):
-        return untold(layer, "other length", n=n)
-    return told(layer, axis_of(layer, n == layer.outputs), "certain", "length", n=n)
+        return undecided(layer, "other length", n=n)
+    return verdict_of(layer, axis_of(layer, n == layer.outputs), "certain", "length", n=n)
 
 
 def unsized(layer: Layer) -> str:
@@ -379,7 +382,7 @@ def things(layer: Layer) -> str:
     return "tokens" if layer.embedding else "inputs"
 
 
-def told(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **values: object) -> LayerVerdict:
+def verdict_of(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **values: object) -> LayerVerdict:
     """A verdict whose evidence is this sentence about m and its layer."""
     entry, sizes = layer.magnitude, (layer.outputs, layer.inputs)
     known = {"m": entry.shape, "axis": axis, "family": layer.family, "outputs": sizes[0], "inputs": sizes[1]}
@@ -388,8 +391,8 @@ def told(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **valu
     return LayerVerdict(layer.name, entry.key, layer.family, entry.shape, *sizes, None, axis, confidence, evidence)
 
 
-def untold(layer: Layer, sentence: str, **values: object) -> LayerVerdict:
-    return told(layer, "cannot tell", "none", sentence, **values)
+def undecided(layer: Layer, sentence: str, **values: object) -> LayerVerdict:
+    return verdict_of(layer, "cannot tell", "none", sentence, **values)
 
 
 def base_norms(place: Place, read_entry: Reader, meter: Meter) -> dict[str, np.ndarray]:
@@ -435,8 +438,8 @@ def with_distance(verdict: LayerVerdict, magnitude: np.ndarray, norms: dict[str,
         far = off > FAR
         percent = say("farthest", percent=100 * FARTHEST) if off > FARTHEST else number(100 * off)
         verdict = replace(verdict, distance=min(off, FARTHEST), far=far)
-        verdict = noted(verdict, say("far" if far else "near", percent=percent))
-    return noted(verdict, say("zeros", zeros=zeros)) if zeros else verdict
+        verdict = with_evidence(verdict, say("far" if far else "near", percent=percent))
+    return with_evidence(verdict, say("zeros", zeros=zeros)) if zeros else verdict
 
 
 def with_neighbours(verdict: LayerVerdict, layer: Layer, sure: Counter) -> LayerVerdict:
@@ -448,9 +451,9 @@ def with_neighbours(verdict: LayerVerdict, layer: Layer, sure: Counter) -> Layer
         return verdict
     if len(sure) == 1 and not layer.embedding:
         [(axis, count)] = sure.items()
-        return replace(noted(verdict, say("neighbours", count=count, axis=axis)), axis=axis, confidence="fair")
+        return replace(with_evidence(verdict, say("neighbours", count=count, axis=axis)), axis=axis, confidence="fair")
     if writes := FAMILIES[verdict.family].get("writes"):
-        return noted(verdict, say("converted", family=verdict.family, axis=writes))
+        return with_evidence(verdict, say("converted", family=verdict.family, axis=writes))
     return verdict
 
 

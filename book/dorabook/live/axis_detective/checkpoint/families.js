@@ -119,7 +119,7 @@ export function* underOf(tensors) {
 /** Keys of a layer's other tensors, two at most. */
 export const besideOf = ({ name, key }, under) => twoOf(name ? (under.get(name) ?? []) : [], key);
 
-const product = (sides) => sides.reduce((all, side) => all * side, 1);
+export const product = (sides) => sides.reduce((all, side) => all * side, 1);
 
 /**
  * The sizes that a layer's factors in this form give, null where they are not all there. A form names the sides of each
@@ -134,10 +134,10 @@ function sized({ shape, name: own }, name, { sides, embedding = "[]", flat_kerne
   const of = (word) => words.flatMap((all, i) => all.flatMap((one, place) => (one === word && place < shapes[i].length ? [shapes[i][place]] : [])));
   const [outputs, inputs, ranks] = ["outputs", "inputs", "rank"].map(of), kind = { form, convolution, embedding: Boolean(matched(embedding, own)) };
   // a flat m may also have a number for each of the inputs that a kernel multiplies
-  const told = (out, into) => (flat && n > 1 && n < into && into % n === 0 ? kind : { ...kind, outputs: out, inputs: into });
+  const withSizes = (out, into) => (flat && n > 1 && n < into && into % n === 0 ? kind : { ...kind, outputs: out, inputs: into });
   if (!words.flat().includes("rank")) {
     const sizes = [product(outputs), product(inputs)];
-    return whole && sizes.every(Number.isSafeInteger) ? told(...sizes) : null;
+    return whole && sizes.every(Number.isSafeInteger) ? withSizes(...sizes) : null;
   }
   const misfits = { ...kind, ranks: shapes.slice(0, 2) };
   if (!whole) return misfits;
@@ -146,7 +146,7 @@ function sized({ shape, name: own }, name, { sides, embedding = "[]", flat_kerne
     return groups && outputs[0] && inputs[0] ? { ...misfits, outputs: outputs[0], inputs: inputs[0] } : misfits;
   }
   const turned = convolution ? null : otherWayRound(kind, words[0], shapes), fitsTurned = turned?.outputs === n && n !== outputs[0];
-  return groups && !fitsTurned ? told(outputs[0], inputs[0] / groups) : turned ?? misfits;
+  return groups && !fitsTurned ? withSizes(outputs[0], inputs[0] / groups) : turned ?? misfits;
 }
 
 /**

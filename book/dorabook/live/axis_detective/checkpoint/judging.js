@@ -4,7 +4,7 @@
 import { distance, families, files, fit, names } from "../../../checkpoint/rules.json";
 import { READ, baseFinder, mayBeTurned, squareStorage, storage } from "./base.js";
 import { openFiles } from "./files.js";
-import { besideOf, isFactor, isRead, stemsOf, underOf } from "./families.js";
+import { besideOf, isFactor, isRead, product, stemsOf, underOf } from "./families.js";
 import { reportOf, shown } from "./report.js";
 import { each, matched, say } from "./rules.js";
 import { clipped } from "./text.js";
@@ -120,8 +120,7 @@ function ofShard(base) {
 
 /** Adds to a layer: axis, confidence, evidence, far, broken, slopes, distance, and open where its shape tells nothing for certain. */
 function* judgeLayer(layer, { source, tensors }, base, under) {
-  const tensor = tensors.get(layer.key), isRead = files.floats.includes(tensor.dtype);
-  const magnitude = isRead ? yield* readNumbers(source, tensor) : null;
+  const tensor = tensors.get(layer.key), magnitude = files.floats.includes(tensor.dtype) ? yield* readNumbers(source, tensor) : null;
   Object.assign(layer, { slopes: null, distance: null, far: false, broken: false, open: false }, byShape(layer, under));
   const norms = READ.includes(layer.stored) ? yield* baseNorms(layer) : null;
   const finite = norms !== null && [norms.output, norms.input].every((all) => all.every(Number.isFinite));
@@ -161,19 +160,19 @@ const axisOf = ({ embedding }, outward) => (outward ? "per output" : embedding ?
 const things = ({ embedding }) => (embedding ? "tokens" : "inputs");
 
 /** A verdict whose evidence is this sentence about m and its layer. */
-function told(layer, axis, confidence, sentence, values = {}) {
+function verdictOf(layer, axis, confidence, sentence, values = {}) {
   const { shape: m, outputs, inputs, ranks, turned } = layer, [A, B] = ranks ?? turned;
   return { axis, confidence, evidence: say(sentence, { m, axis, family: layer.family.name, outputs, inputs, things: things(layer), A, B, ...values }) };
 }
 
-const untold = (layer, sentence, values) => told(layer, "cannot tell", "none", sentence, values);
+const undecided = (layer, sentence, values) => verdictOf(layer, "cannot tell", "none", sentence, values);
 
 /** The verdict that the shape of m allows, given how many outputs and inputs the layer has. */
 function byShape(layer, under) {
   const { shape, ranks } = layer, long = shape.findIndex((side) => side > 1);
-  if (shape.includes(0)) return untold(layer, "no numbers");
-  if (shape.filter((side) => side > 1).length > 1) return untold(layer, "shape");
-  if (hasFactors(layer)) return untold(layer, "ranks");
+  if (shape.includes(0)) return undecided(layer, "no numbers");
+  if (shape.filter((side) => side > 1).length > 1) return undecided(layer, "shape");
+  if (hasFactors(layer)) return undecided(layer, "ranks");
   const kept = shape.length > 1 && (long === 0 || long === 1);
   const verdict = kept ? bySide(layer, shape[long], long) : byLength(layer, Math.max(1, ...shape));
   const beside = !kept && layer.outputs === null && !layer.form.length ? besideOf(layer, under) : [];
@@ -186,27 +185,28 @@ function byShape(layer, under) {
 function bySide(layer, n, long) {
   const { outputs, inputs, family } = layer, second = family.convolution_side ?? 0; // peft has (1, out, 1, 1)
   const convolution = layer.shape.length > 2;
-  if (long === 1 && convolution && !onlyHere(layer) && outputs === inputs && (outputs === null || outputs === n)) {
-    return { ...told(layer, axisOf(layer, second === 1), "fair", "convolution"), open: true };
+  if (long === 1 && convolution && !onlyHere(layer) && fitsBoth(layer, n)) {
+    return { ...verdictOf(layer, axisOf(layer, second === 1), "fair", "convolution"), open: true };
   }
-  if (long === 1 && layer.shape.length === 2 && inDoubt(layer)) return { ...told(layer, axisOf(layer, false), "fair", "unusual"), open: true };
+  if (long === 1 && layer.shape.length === 2 && inDoubt(layer)) return { ...verdictOf(layer, axisOf(layer, false), "fair", "unusual"), open: true };
   const side = convolution ? second : 0, outward = long === side, [own, other] = outward ? [outputs, inputs] : [inputs, outputs];
-  if (side === 1 && long === 0 && outputs === inputs && (outputs === null || outputs === n)) { // as others keep outputs, under these names
-    return { ...told(layer, axisOf(layer, true), "fair", "kept"), open: true };
+  if (side === 1 && long === 0 && fitsBoth(layer, n)) { // as others keep outputs, under these names
+    return { ...verdictOf(layer, axisOf(layer, true), "fair", "kept"), open: true };
   }
   const { turned } = layer;
-  if (outputs === null && turned.length && n !== turned[0][0] && n !== turned[1][1]) return untold(layer, "turned", { n });
-  if (own === null || own === n) return told(layer, axisOf(layer, outward), "certain", side ? "length" : "kept", { n });
+  if (outputs === null && turned.length && n !== turned[0][0] && n !== turned[1][1]) return undecided(layer, "turned", { n });
+  if (own === null || own === n) return verdictOf(layer, axisOf(layer, outward), "certain", side ? "length" : "kept", { n });
   const groups = groupsBy(layer, n);
-  if (groups) return told(layer, "per input", "fair", "group", { n, groups });
-  if (other === n) return told(layer, axisOf(layer, !outward), convolution ? "certain" : "fair", "other side", { n, things: outward ? things(layer) : "outputs" });
-  return untold(layer, "neither side");
+  if (groups) return verdictOf(layer, "per input", "fair", "group", { n, groups });
+  if (other === n) return verdictOf(layer, axisOf(layer, !outward), convolution ? "certain" : "fair", "other side", { n, things: outward ? things(layer) : "outputs" });
+  return undecided(layer, "neither side");
 }
 
 /** Whether m lies as no magnitude of this library does, and nothing tells its sides apart. */
-function inDoubt({ outputs, inputs, family, embedding, shape }) {
-  return family.writes === "per output" && !embedding && outputs === inputs && (outputs === null || outputs === Math.max(...shape));
-}
+const inDoubt = (layer) => layer.family.writes === "per output" && !layer.embedding && fitsBoth(layer, Math.max(...layer.shape));
+
+/** Whether n may be the number of outputs as well as of inputs. */
+const fitsBoth = ({ outputs, inputs }, n) => outputs === inputs && (outputs === null || outputs === n);
 
 /** How many groups a convolution has if n is the number of a group's inputs, 0 where it cannot be. */
 function groupsBy({ outputs, inputs, convolution }, n) {
@@ -226,17 +226,17 @@ function unsized({ ranks, turned, form }) {
 /** m is flat, so only its length can tell. */
 function byLength(layer, n) {
   const { outputs, inputs } = layer, groups = groupsBy(layer, n);
-  if (outputs === null) return untold(layer, unsized(layer), { n });
-  if (outputs === inputs && outputs === n) return { ...untold(layer, "square"), open: true };
-  if (groups) return told(layer, "per input", "fair", "group", { n, groups });
-  if (n !== outputs && n !== inputs) return untold(layer, "other length", { n });
-  return told(layer, axisOf(layer, n === outputs), "certain", "length", { n });
+  if (outputs === null) return undecided(layer, unsized(layer), { n });
+  if (outputs === inputs && outputs === n) return { ...undecided(layer, "square"), open: true };
+  if (groups) return verdictOf(layer, "per input", "fair", "group", { n, groups });
+  if (n !== outputs && n !== inputs) return undecided(layer, "other length", { n });
+  return verdictOf(layer, axisOf(layer, n === outputs), "certain", "length", { n });
 }
 
 /** Norms of a layer's base weight: { output, input }, each a Float64Array. */
 function* baseNorms({ weight, stored }) {
   const [a, b, ...rest] = weight.shape;
-  const inner = rest.reduce((product, side) => product * side, 1);
+  const inner = product(rest);
   const sums = yield* sumsOfSquares(weight.source, weight, a, b * inner);
   const columns = new Float64Array(b);
   sums.columns.forEach((sum, i) => { columns[Math.floor(i / inner)] += sum; });
