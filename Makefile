@@ -43,8 +43,9 @@ axis-page: .venv/site.done ## put AxisDetective alone into one HTML file
 run: .venv/all.done ## run every notebook, or NB=book/..., and store its outputs
 	@$(BIN)/python tools/run_notebooks.py $${NB:+"$$NB"}
 
-# Named for pytest to load before nbval, whose imports would begin with two to five seconds in each process.
-LEAN := -p tests.support.lean.lean
+# The first is named for pytest to load before nbval, whose imports would begin with two to five seconds in each process. What is
+# logged, no test reads.
+LEAN := -p tests.support.lean.lean -p no:logging
 check: .venv/all.done ## run what takes half a minute: style, units, doctests, guards
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

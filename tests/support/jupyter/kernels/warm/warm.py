@@ -9,6 +9,7 @@ imported, and an import that says anything fails, as it would in the notebook th
 
 import contextlib
 import fcntl
+import gc
 import hashlib
 import importlib
 import json
@@ -173,6 +174,7 @@ def forked(link: socket.socket, sockets: list[socket.socket], pipes: list[int]) 
 def preload() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.freeze()  # a fork that looked through it for rubbish would copy it
 
 
 def kernel(file: str, folder: str, environment: dict[str, str]) -> None:
