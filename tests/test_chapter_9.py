@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -214,15 +215,19 @@ def space():
     return made
 
 
-def test_the_chapters_contrasts_are_the_registered_analysis(space):
+@pytest.fixture(scope="module")
+def registered():
+    """What the registered analysis says of the stored rows: of the axis, and of both contrasts of the rate."""
     found = rates_analysis.results()
-    axis = rates_analysis.primary(found).axis
+    points = {"0.003 − 0.001": rates_analysis.rate_points(found), "best − worst": rates_analysis.chosen_points(found)}
+    against = {name: rates_analysis.rate_against_axis(found, each) for name, each in points.items()}
+    return SimpleNamespace(axis=rates_analysis.primary(found), rate=against)
+
+
+def test_the_chapters_contrasts_are_the_registered_analysis(space, registered):
+    axis = registered.axis.axis
     assert space["CONTRASTS"]["axis"] == (axis.over_seeds, axis.over_both)
-    for name, points in (
-        ("0.003 − 0.001", rates_analysis.rate_points(found)),
-        ("best − worst", rates_analysis.chosen_points(found)),
-    ):
-        said = rates_analysis.rate_against_axis(found, points)
+    for name, said in registered.rate.items():
         assert list(map(str, space["CONTRASTS"][f"rate, {name}"])) == [
             str(said.rate.over_seeds),
             str(said.rate.over_both),
@@ -265,12 +270,12 @@ def right():
     return {name: np.array(each) for name, each in found.items()}
 
 
-def test_the_axis_by_scipy(right):
+def test_the_axis_by_scipy(right, registered):
     output, inputs = (
         np.mean([right[f"{per}{rate}"] for rate in ("0.0005", "0.001", "0.002", "0.003")], axis=0)
         for per in ("output", "input")
     )
-    said = rates_analysis.primary(rates_analysis.results())
+    said = registered.axis
     test = stats.ttest_rel(output.mean(1), inputs.mean(1))
     assert (said.axis.over_seeds.low, said.axis.over_seeds.high) == pytest.approx(tuple(test.confidence_interval(0.95)))
     one_sided = [
@@ -296,7 +301,7 @@ def assert_two_way(interval, each):
     )
 
 
-def test_the_rate_by_scipy(right):
+def test_the_rate_by_scipy(right, registered):
     at = {rate: (right[f"output{rate}"] + right[f"input{rate}"]) / 2 for rate in ("0.001", "0.002", "0.003")}
     axis = np.mean([right[f"output{r}"] - right[f"input{r}"] for r in ("0.0005", "0.001", "0.002", "0.003")], axis=0)
     means = np.array([each.mean(1) for each in at.values()])  # (rates, seeds)
@@ -304,12 +309,8 @@ def test_the_rate_by_scipy(right):
     for seed in range(16):
         others = means[:, np.arange(16) != seed].mean(1)
         chosen.append(list(at.values())[others.argmax()][seed] - list(at.values())[others.argmin()][seed])
-    found = rates_analysis.results()
-    for points, each in (
-        (rates_analysis.rate_points(found), at["0.003"] - at["0.001"]),
-        (rates_analysis.chosen_points(found), np.array(chosen)),
-    ):
-        said = rates_analysis.rate_against_axis(found, points)
+    for name, each in (("0.003 − 0.001", at["0.003"] - at["0.001"]), ("best − worst", np.array(chosen))):
+        said = registered.rate[name]
         interval = stats.ttest_1samp(each.mean(1), 0).confidence_interval(0.95)
         assert (said.rate.over_seeds.low, said.rate.over_seeds.high) == pytest.approx(tuple(interval))
         assert_two_way(said.rate.over_both, each)

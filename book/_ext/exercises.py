@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
@@ -141,7 +142,7 @@ def questions(notebook: Notebook) -> list[Question]:
     found = []
     for _, shown in stored_cells.outputs(notebook["cells"], "text/html"):
         if 'data-figure="predict"' in shown:
-            state = stored_cells.kept(shown)["state"]
+            state = stored_cells.page_data(shown)["state"]
             found.append(Question(NAMED.search(shown)[1], state["question"], state["options"], state["right"]))
     return found
 
@@ -220,23 +221,29 @@ def changed(node: ast.stmt) -> Iterator[str]:
             yield name[0]
 
 
-def statements(cells: Iterable[Cell]) -> Iterator[Statement]:
-    for text in map(standalone.python, cells):
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for alias in node.names.copy():
-                    node.names = [alias]
-                    yield Statement.of(node, ast.unparse(node))
-            else:
-                first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-                yield Statement.of(node, "\n".join(text.splitlines()[first - 1 : node.end_lineno]))
+def statements(cells: Iterable[Cell]) -> list[Statement]:
+    return [statement for text in map(standalone.python, cells) for statement in parsed(text)]
+
+
+@cache  # the student's copy and the facilitator's are made of the same cells
+def parsed(text: str) -> list[Statement]:
+    found = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names.copy():
+                node.names = [alias]
+                found.append(Statement.of(node, ast.unparse(node)))
+        else:
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+            found.append(Statement.of(node, "\n".join(text.splitlines()[first - 1 : node.end_lineno])))
+    return found
 
 
 def taken(notebook: Notebook, exercises: list[Exercise]) -> str:
     """Of the code above the exercises, the statements that the exercises need, in the chapter's order."""
     own = [cell for exercise in exercises for cell in exercise.cells if cell["cell_type"] == "code"]
     wished = {"torch", "nn", "F"}  # the three a reader may want for another solution
-    texts = needed(list(statements(before(notebook))), list(statements(own)), wished)
+    texts = needed(statements(before(notebook)), statements(own), wished)
     text = "\n".join(f"\n\n{text}\n\n" if "\n" in text else text for text in texts)
     text = re.sub(r"\A(?:(?:from|import) .*(?:\n|\Z))+", r"\g<0>\n", text)
     return re.sub(r"\n{3,}", "\n\n\n", text).strip()
