@@ -155,34 +155,53 @@ def test_the_sentence_counts_one_of_a_thing_as_one(state, says):
 
 
 @pytest.mark.parametrize("state", [*random_states(6, seed=3), TwoRoads().state()], ids=range(7))
-def test_without_the_costs_no_word_tells_which_road_is_cheaper(core, state):
+def test_the_roads_alone_say_what_is_built_and_what_it_costs_and_not_which_size_decides(core, state):
     call = "(state) => { const d = modules['two_roads/two_roads'].describe(state); return [d.sentence, d.rows]; }"
     sentence, rows = core.evaluate(call, {**state, "shows": "roads"})
     told = " ".join([sentence, *(cell for row in rows for cell in row)])
-    assert not re.search(r"multiplication|parameter|cheap|fewer|saves|break|side", told)
+    assert not re.search(r"parameter|cheap|fewer|saves|break|side", told)
     n, into, out, rank = (state[name] for name in MOST_OF)
-    ab, xa, xw = (
-        drawn(into, rank) @ drawn(rank, out),
-        drawn(n, into) @ drawn(into, rank),
-        drawn(n, into) @ drawn(into, out),
-    )
-    shapes = [ab.shape, (ab + ab).shape, xw.shape, xa.shape, (xa @ drawn(rank, out)).shape]
-    assert [row[1] for row in rows] == [*(f"({a}, {b})" for a, b in shapes), "0"]
-    assert sentence.endswith(" On whole numbers both give the same outputs.")
+    x, w, a, b = drawn(n, into), drawn(into, out), drawn(into, rank), drawn(rank, out)
+    products = {
+        "A · B": (a, b),
+        "x · (W + AB)": (x, w + a @ b),
+        "x · W": (x, w),
+        "x · A": (x, a),
+        "xA · B": (x @ a, b),
+    }
+    assert rows == [
+        [name, "({}, {})".format(*(left @ right).shape), f"{multiplications(lambda: left @ right):,.0f}"]  # noqa: B023
+        for name, (left, right) in products.items()
+    ]
+    formed, split = multiplications(lambda: x @ (w + a @ b)), multiplications(lambda: x @ w + (x @ a) @ b)
+    said = [f"{n:,}", str(rank), str(into), str(out), f"{formed:,.0f}", str(n), str(rank), f"{split:,.0f}"]
+    assert numbers(sentence) == said
+
+
+def test_one_row_more_makes_the_other_road_cheaper_in_the_first_figure_and_no_rank_does(count):
+    sizes = {"in_features": 8, "out_features": 6}
+    for rows, cheaper in ((3, "splitTotal"), (4, "formedTotal")):
+        for rank in (1, 2, 8):
+            paid = count(rows=rows, rank=rank, **sizes)
+            assert (
+                paid[cheaper]
+                == min(paid["splitTotal"], paid["formedTotal"])
+                < max(paid["splitTotal"], paid["formedTotal"])
+            )
 
 
 @pytest.mark.parametrize(
     ("shows", "seen"),
     [
         ("all", {"axes": True, "verdict": True, "roads": True, "counts": True, "numbers": True}),
-        ("roads", {"axes": True, "verdict": False, "roads": True, "counts": False, "numbers": False}),
+        ("roads", {"axes": True, "verdict": False, "roads": True, "counts": True, "numbers": False}),
         ("break-evens", {"axes": True, "verdict": True, "roads": False, "counts": False, "numbers": False}),
     ],
 )
 def test_a_part_of_it_is_shown(show, shows, seen):
     page = show(TwoRoads(shows=shows))
     where = {
-        "axes": ".dora-tr-axes",
+        "axes": ".dora-tr-track",
         "verdict": ".dora-tr-verdict",
         "roads": ".dora-tr-road svg",
         "counts": ".dora-tr-total",
@@ -447,8 +466,28 @@ def test_nothing_scrolls_sideways_or_leaves_its_place(show, width):
     )
 
 
+def test_the_roads_are_whole_on_one_screen(show):
+    page = show(TwoRoads(shows="roads"))
+    page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
+    settle(page)
+    assert page.locator(".dora").bounding_box()["height"] <= 800 - 60  # below the page's bar
+
+
+@pytest.mark.parametrize("name", ["Rank", "Rows of x"])
+def test_the_focus_ring_lies_over_the_number_between_the_axes(show, name):
+    page = show(TwoRoads(shows="break-evens"))
+    slider, value = page.get_by_role("slider", name=name), page.locator(".dora-tr-even")
+    slider.focus()
+    box, number = slider.bounding_box(), value.bounding_box()
+    ring = box["y"] + box["height"] + 1 if name == "Rank" else box["y"] - 2
+    assert number["y"] - 4 <= ring <= number["y"] + number["height"] + 4
+    order = "(node) => Number(getComputedStyle(node).zIndex) || 0"
+    assert slider.locator("..").evaluate(order) > value.evaluate(order)
+
+
 def test_on_a_phone_rank_and_rows_stay_in_sight_of_both_roads_and_hide_no_control(show):
     page = show(TwoRoads(shows="roads"), width=390, height=844)
+    assert page.locator(".dora-tr-board").bounding_box()["height"] <= 80
     for road in page.locator(".dora-tr-road").all():
         road.evaluate("(node) => node.scrollIntoView()")
         settle(page)

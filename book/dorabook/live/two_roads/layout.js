@@ -20,11 +20,11 @@ export function layout(state, frame) {
   return { scale, ...place(text, frame, measures(state, frame, text, scale)) };
 }
 
-/** Labels as lines of text: the name, the shape, and what torch calls it where that is another name. */
+/** Labels as lines of text: the name and the shape. */
 function labels({ rows, in_features: into, out_features: out, rank }) {
   return {
-    x: ["x", shape(rows, into)], A: ["A", shape(into, rank), "lora_A.T"], B: ["B", shape(rank, out), "lora_B.T"],
-    W: ["W", shape(into, out), "weight.T"], AB: ["AB", shape(into, out)], sum: ["W + AB", shape(into, out)],
+    x: ["x", shape(rows, into)], A: ["A", shape(into, rank)], B: ["B", shape(rank, out)],
+    W: ["W", shape(into, out)], AB: ["AB", shape(into, out)], sum: ["W + AB", shape(into, out)],
     y: ["y", shape(rows, out)], xA: ["xA", shape(rows, rank)], xAB: ["xAB", shape(rows, out)], xW: ["xW", shape(rows, out)],
   };
 }
@@ -43,8 +43,8 @@ function measures(state, frame, text, scale) {
     sum: Math.max(out, room("sum", "W", "xW", "y")),
   };
   columns.total = columns.x + columns.A + columns.update + columns.sum + GAPS.afterX + GAPS.afterA + beforeSum(frame) + 2 * GAPS.margin;
-  const formed = 3 * LINE + rank + GAPS.below + into + GAPS.below + Math.max(n, 2 * LINE) + 2 * LINE;
-  const split = 3 * LINE + Math.max(rank, into, 5 * LINE + 7) + GAPS.below + n + 2 * LINE;
+  const formed = 2 * LINE + rank + GAPS.below + into + GAPS.below + Math.max(n, 2 * LINE) + 2 * LINE;
+  const split = 2 * LINE + Math.max(rank, into, 4 * LINE + 7) + GAPS.below + n + 2 * LINE;
   return { n, into, out, rank, columns, tall: Math.max(formed, split) + GAPS.below };
 }
 
@@ -65,7 +65,7 @@ function place(text, frame, { n, into, out, rank, columns, tall }) {
   const aTop = above - into;
   const shared = {
     boxes: [box("x", "plain", x - into, floor, into, n), box("A", "update", a, aTop, rank, into)],
-    labels: [xLabel, label("A", a - 5, Math.min(aTop - 2, xLabel.top - 3 * LINE - 7), "end")],
+    labels: [xLabel, label("A", a - 5, Math.min(aTop - 2, xLabel.top - 2 * LINE - 7), "end")],
   };
   const bTop = aTop - GAPS.below - rank;
   const beside = (left, right, top, height) => ({ left, top, width: right - left, height });

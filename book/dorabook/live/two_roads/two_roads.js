@@ -14,35 +14,28 @@ const OCTAVES = 13; // of both axes: from one half, the least break-even, to 409
 const TALL = 276; // pixels of each picture
 
 /**
- * state: the four sizes, and shows: "all", "roads" (what is built, and no word of what it costs) or "break-evens" (the axes alone).
+ * state: the four sizes, and shows: "all", "roads" (what each builds, and how often it multiplies) or "break-evens" (the axes alone).
  * Returns the sentence, the table, what each road costs and the small example.
  */
 export function describe(state) {
   const paid = cost(state);
   const numbers = example(state);
   const told = state.shows === "roads"
-    ? { sentence: built(state, numbers), columns: ["what", "shape", "computed as"], rows: blocks(state, numbers) }
+    ? { sentence: built(state, paid), columns: ["what", "shape", "multiplications"], rows: blocks(state, paid) }
     : { sentence: sentence(state, paid), columns: ["what", "how many", "computed as"], rows: rows(state, paid, numbers) };
   return { ...told, cost: paid, numbers };
 }
 
-/** What each road makes on its way, and that both arrive at the same numbers. */
-function built({ rows: count, in_features: into, out_features: out, rank }, numbers) {
-  return `For ${plural(count, "row")} of x, W ${shape(into, out)} and rank ${rank}: x(W + AB) builds AB, ${shape(into, out)}, as large as W; `
-    + `xW + xAB builds xA, ${shape(count, rank)}. On whole numbers ${sameAs(numbers)}.`;
+/** What each road makes on its way, and how many multiplications that takes. */
+function built({ rows: count, in_features: into, out_features: out, rank }, paid) {
+  return `For ${plural(count, "row")} of x and rank ${rank}, x(W + AB) builds AB, ${shape(into, out)}, and takes ${plural(paid.formedTotal, "multiplication")}; `
+    + `xW + xAB builds xA, ${shape(count, rank)}, and takes ${whole(paid.splitTotal)}.`;
 }
 
-const sameAs = (numbers) => {
-  const off = difference(numbers);
-  return off ? `their outputs differ by ${off}` : "both give the same outputs";
-};
-
-function blocks({ rows: count, in_features: into, out_features: out, rank }, numbers) {
-  return [
-    ["AB, on the first road", shape(into, out), "A · B"], ["W + AB", shape(into, out), "W + AB"],
-    ["xW, on the second", shape(count, out), "x · W"], ["xA", shape(count, rank), "x · A"], ["xAB", shape(count, out), "xA · B"],
-    same(numbers),
-  ];
+/** The products, each with its shape. */
+function blocks({ rows: count, in_features: into, out_features: out, rank }, { formed, split }) {
+  const shapes = [[into, out], [count, out], [count, out], [count, rank], [count, out]];
+  return [...formed, ...split].map(([name, [a, b, c]], i) => [name, shape(...shapes[i]), whole(a * b * c)]);
 }
 
 function same(numbers) {
@@ -244,7 +237,7 @@ function guide({ left, top, width, height }) {
 
 function label({ lines, left, top, anchor }) {
   const text = s("text", { class: "dora-tr-label", "text-anchor": anchor });
-  const kinds = ["name", "shape", "torch"];
+  const kinds = ["name", "shape"];
   text.append(...lines.map((line, i) => s("tspan", { class: `dora-tr-${kinds[i]}`, x: left, y: top + LINE * (i + 0.8) }, line)));
   return text;
 }

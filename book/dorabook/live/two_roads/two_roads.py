@@ -9,7 +9,7 @@ MOST, MOST_RANK = 4096, 512
 class TwoRoads(LiveFigure):
     """`rows` of x, (rows, in_features), go through a frozen W, (in_features, out_features), and a low-rank update AB.
 
-    `shows` is "all", or "roads" for what each road builds without what it costs, or "break-evens" for the two axes alone.
+    `shows` is "all", or "roads" for what each road builds and how often it multiplies, or "break-evens" for the two axes alone.
     """
 
     figure = "two-roads"
