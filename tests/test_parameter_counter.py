@@ -7,15 +7,13 @@ import pytest
 import torch
 from dorabook.count import LLAMA_3_1_8B, QWEN_2_5_7B, SMOLLM2_135M, LayerShape, trainable
 from dorabook.live import ParameterCounter
-from dorabook.live.parameter_counter.parameter_counter import MODELS, MODULES, WIDEST
+from dorabook.live.parameter_counter.parameter_counter import MODELS, MODULES
 from dorabook.models import smollm2
-from dorabook.text import number
 from peft import LoraConfig, get_peft_model
 from support.live_page import Core, numbers, settle
 from support.pages import unclean
 
-*NAMES, ONE_LAYER = MODELS
-DECODERS = dict(zip(NAMES, (SMOLLM2_135M, LLAMA_3_1_8B, QWEN_2_5_7B), strict=True))
+DECODERS = dict(zip(MODELS, (SMOLLM2_135M, LLAMA_3_1_8B, QWEN_2_5_7B), strict=True))
 HEAD = 2 * 576  # weights of the two-label head, frozen, in what peft counts as all
 THE_LINE = "trainable params: 78,307,200 || all params: 212,823,360 || trainable%: 36.7945"
 OTHER_LINE = "trainable params: 78,301,440 || all params: 212,817,600 || trainable%: 36.7927"
@@ -25,7 +23,6 @@ STATES = [
     {"per": "none", "rank": 512},
     {"model": "Llama-3.1-8B", "rank": 1, "modules": ["q_proj", "down_proj"]},
     {"model": "Qwen2.5-7B", "rank": 64},
-    {"model": ONE_LAYER, "rank": 512, "in_features": 1, "out_features": WIDEST},
     {"modules": []},
 ]
 
@@ -34,11 +31,9 @@ def random_states(number, seed=0):
     draw = random.Random(seed)
     for _ in range(number):
         yield {
-            "model": draw.choice([*DECODERS, ONE_LAYER]),
+            "model": draw.choice(MODELS),
             "rank": round(2 ** draw.uniform(0, 9)),
             "per": draw.choice(["output", "input", "none"]),
-            "in_features": round(2 ** draw.uniform(0, 15)),
-            "out_features": round(2 ** draw.uniform(0, 15)),
             **{name: draw.random() < 0.6 for name in MODULES},
         }
 
@@ -49,8 +44,6 @@ def states():
 
 def shapes(state) -> list[LayerShape]:
     """The linear layers that get an adapter."""
-    if state["model"] == ONE_LAYER:
-        return [LayerShape("the layer", state["in_features"], state["out_features"])]
     return [layer for layer in DECODERS[state["model"]].shapes() if state[layer.name]]
 
 
@@ -144,16 +137,8 @@ def numbers_said(state) -> list[str]:
 
 def row(name, weight, copies, layers, rank) -> list[str]:
     count = counts(layers, rank)
-    low, whole = count["none"].total, sum(layer.copies * layer.in_features * layer.out_features for layer in layers)
     magnitudes = [f"{count[per].magnitudes:,}" for per in ("output", "input")]
-    return [
-        name,
-        weight,
-        copies,
-        f"{low:,}",
-        *magnitudes,
-        f"{number(100 * low / whole)}%{', not low rank' if low > whole else ''}",
-    ]
+    return [name, weight, copies, f"{count['none'].total:,}", *magnitudes]
 
 
 def test_every_number_that_is_said_is_count_pys(page):
@@ -169,22 +154,12 @@ def test_every_number_that_is_said_is_count_pys(page):
             row(one.name, f"({one.out_features}, {one.in_features})", str(one.copies), [one], rank) for one in layers
         ]
         assert rows == ([*each, row("in all", "", "", layers, rank)] if len(layers) > 1 else each)
-        who = f"({state['out_features']}, {state['in_features']})" if state["model"] == ONE_LAYER else state["model"]
-        assert re.search(rf"{re.escape(who)} at rank {rank}\b", sentence)
+        assert sentence.startswith(f"{state['model']} at rank {rank} with ")
         assert numbers(sentence.split(": ", 1)[1].split(".")[0]) == numbers_said(state)
         line = (f"{counts(layers, rank)[state['per']].total:,}", *printed(counts(layers, rank)[state["per"]].total))
         assert ("trainable params: {} || all params: {} || trainable%: {}.".format(*line) in sentence) == (
-            state["model"] == NAMES[0]
+            state["model"] == MODELS[0]
         )
-
-
-def test_a_module_that_is_not_low_rank_is_named():
-    sentence = ParameterCounter().sentence
-    assert "In k_proj and v_proj A and B hold more numbers than the weight" in sentence
-    assert "not low rank" not in ParameterCounter(rank=8).sentence
-    square = {"model": ONE_LAYER, "in_features": 8, "out_features": 8}  # break-even at rank 4
-    assert "not low rank" not in ParameterCounter(**square, rank=4).sentence
-    assert "not low rank" in ParameterCounter(**square, rank=5).sentence
 
 
 def test_modules_are_named_by_a_list_or_one_by_one():
@@ -200,41 +175,18 @@ def test_modules_are_named_by_a_list_or_one_by_one():
 # The picture
 
 
-def widths(page, selector):
-    return page.locator(selector).evaluate_all("(nodes) => nodes.map((node) => node.getBoundingClientRect().width)")
-
-
-@pytest.mark.parametrize(
-    "state", [{}, {"per": "input", "rank": 2}, {"model": "Llama-3.1-8B", "rank": 1}, {"rank": 512}]
-)
-def test_the_bars_are_to_scale(show, state):
-    page = show(ParameterCounter(**state))
-    kept = ParameterCounter(**state).state()
-    layers = shapes(kept)
-    count = counts(layers, kept["rank"])
-    weights = sum(one.copies * one.in_features * one.out_features for one in layers)
-    low, m, whole = count["none"].total, count[kept["per"]].magnitudes, count[kept["per"]].total
-    rail = widths(page, ".dora-pc-rail")[0]
-    parts = widths(page, ".dora-pc-rail > i")
-    most, larger = max(weights, whole), max(count[per].magnitudes for per in ("output", "input"))
-    expected = [weights / most, 0, low / most, m / most, low / whole, m / whole,
-                0, count["output"].magnitudes / larger, 0, count["input"].magnitudes / larger]  # fmt: skip
-    assert parts == pytest.approx([rail * part for part in expected], abs=0.2)
-    assert page.locator(".dora-pc-of-m.dora-pc-on").inner_text().startswith(f"m, one per {kept['per']}")
-
-
 def table(page):
-    """The row of each module as texts; what CSS adds for narrow figures is not among them."""
+    """The row of each module as texts."""
     return page.locator(".dora-pc-table tbody tr").evaluate_all(
         "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
 
 
-def test_the_table_counts_every_module_and_marks_what_is_not_low_rank(show):
+def test_the_table_counts_every_module(show):
     rows = {row[0]: row[1:] for row in table(show(ParameterCounter()))}
-    assert rows["k_proj"] == ["(192, 576)", "30", "5,898,240", "5,760", "17,280", "178% ✗ not low rank here"]
-    assert rows["down_proj"] == ["(576, 1536)", "30", "16,220,160", "17,280", "46,080", "61.1%"]
-    assert rows["all chosen"][2:] == ["78,151,680", "155,520", "149,760", "73.6%"]
+    assert rows["k_proj"] == ["(192, 576)", "30", "5,898,240", "5,760", "17,280"]
+    assert rows["down_proj"] == ["(576, 1536)", "30", "16,220,160", "17,280", "46,080"]
+    assert rows["all chosen"][2:] == ["78,151,680", "155,520", "149,760"]
 
 
 @pytest.mark.parametrize(
@@ -250,48 +202,27 @@ def test_the_total_that_stays_in_sight_says_whether_it_tells_the_axis(show, stat
     assert show(ParameterCounter(**state)).locator(".dora-pc-headline span").inner_text().endswith(says)
 
 
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [
-        ({}, ["peft prints, with a frozen two-label head:", THE_LINE, "One per input would print 78,301,440"]),
-        (
-            {"per": "input"},
-            ["peft never prints this line", OTHER_LINE, "The real peft holds one per output, and prints 78,307,200."],
-        ),
-        ({"per": "none"}, ["use_dora=False", "trainable params: 78,151,680 ||"]),
-        ({"modules": ["q_proj", "o_proj"]}, ["One per input would print the same line"]),
-    ],
-)
-def test_the_line_of_peft_says_which_axis_it_shows(show, state, says):
-    text = show(ParameterCounter(**state)).locator(".dora-pc-peft").inner_text()
-    for part in says:
-        assert part in text
-
-
-@pytest.mark.parametrize("state", [{"model": "Llama-3.1-8B"}, {"model": ONE_LAYER}, {"modules": []}])
-def test_no_line_is_shown_where_peft_was_not_asked(show, state):
-    page = show(ParameterCounter(**state))
-    assert not page.locator(".dora-pc-peft").is_visible()
+@pytest.mark.parametrize("state", [{"model": "Llama-3.1-8B"}, {"modules": []}])
+def test_no_line_is_said_where_peft_was_not_asked(state):
     assert "||" not in ParameterCounter(**state).sentence
 
 
-def test_the_total_and_every_box_are_on_one_screen(show):
+def test_the_whole_figure_is_on_one_screen(show):
     page = show(ParameterCounter())
     page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
     total, boxes = page.locator(".dora-pc-headline").bounding_box(), page.get_by_role("checkbox").all()
     assert len(boxes) == len(MODULES)
     ends = [box.bounding_box()["y"] + box.bounding_box()["height"] for box in boxes]
-    assert total["y"] < min(ends) and max(ends) - total["y"] <= 500
-    line = page.locator(".dora-pc-peft").bounding_box()
-    assert line["y"] + line["height"] - total["y"] <= 800 - 100
+    assert total["y"] < min(ends) and max(ends) - total["y"] <= 400
+    assert page.locator(".dora").bounding_box()["height"] <= 800 - 60  # below the page's bar
 
 
 def test_on_a_phone_the_total_stays_in_view_while_the_boxes_scroll(show):
     page = show(ParameterCounter(), width=390)
-    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_viewport_size({"width": 390, "height": 480})
     page.evaluate("document.documentElement.style.setProperty('--page-top', '40px')")  # below the page's own bar
     page.get_by_role("checkbox", name="down_proj").evaluate(
-        "(node) => scrollTo(0, node.getBoundingClientRect().y + scrollY - 500)"
+        "(node) => scrollTo(0, node.getBoundingClientRect().y + scrollY - 300)"
     )
     assert page.locator(".dora-pc-headline").bounding_box()["y"] == 40
     page.get_by_role("checkbox", name="down_proj").click()
@@ -330,21 +261,6 @@ def test_every_control_moves_by_keyboard(show):
     assert page.problems == []
 
 
-def test_one_layer_has_sizes_of_its_own(show):
-    page = show(ParameterCounter())
-    assert not page.get_by_role("slider", name="Inputs of the layer").is_visible()
-    page.get_by_role("radio", name="one layer").check(force=True)
-    settle(page)
-    page.get_by_role("slider", name="Inputs of the layer").press("ArrowRight")
-    page.get_by_role("slider", name="Outputs of the layer").press("ArrowLeft")
-    assert status(page) == ParameterCounter(ONE_LAYER, in_features=785, out_features=127).sentence
-    page.get_by_role("spinbutton", name="Inputs of the layer, typed").fill("33000")
-    settle(page)
-    assert page.get_by_text("33000 is not a whole number from 1 to 32,768; 785 stays.").is_visible()
-    assert [row[0] for row in table(page)] == ["the layer"]
-    assert page.get_by_role("checkbox").count() == 0
-
-
 def test_each_control_is_in_the_link(show):
     page = show(ParameterCounter(id="counter"))
     page.get_by_role("checkbox", name="q_proj").uncheck()
@@ -358,17 +274,14 @@ def test_each_control_is_in_the_link(show):
 
 
 def test_a_link_opens_the_state_it_names(show):
-    hash = "#counter=model:one%20layer;per:input;in_features:40;out_features:7"
-    page = show(ParameterCounter(id="counter"), hash=hash, from_disk=True)
-    assert status(page) == ParameterCounter(ONE_LAYER, per="input", in_features=40, out_features=7).sentence
+    page = show(ParameterCounter(id="counter"), hash="#counter=model:Qwen2.5-7B;per:input;rank:40", from_disk=True)
+    assert status(page) == ParameterCounter("Qwen2.5-7B", per="input", rank=40).sentence
     assert page.problems == []
     page = show(ParameterCounter(id="counter"), hash="#counter=k_proj:false;rank:12")
     assert status(page) == ParameterCounter(rank=12, k_proj=False).sentence
 
 
-@pytest.mark.parametrize(
-    "state", [STATES[0], STATES[3], STATES[5], STATES[6]], ids=["default", "two modules", "layer", "none"]
-)
+@pytest.mark.parametrize("state", [STATES[0], STATES[3], STATES[5]], ids=["default", "two modules", "none"])
 def test_axe_finds_nothing(show, state):
     page = show(ParameterCounter(id="counter", **state))
     page.locator("summary").click()
@@ -401,7 +314,7 @@ def test_nothing_scrolls_sideways(show, width):
     [
         (
             {"model": "GPT-2"},
-            'model is \'GPT-2\', expected "SmolLM2-135M" or "Llama-3.1-8B" or "Qwen2.5-7B" or "one layer"',
+            'model is \'GPT-2\', expected "SmolLM2-135M" or "Llama-3.1-8B" or "Qwen2.5-7B"',
         ),
         ({"rank": 0}, "rank is 0, expected a whole number from 1 to 512"),
         ({"rank": 2.5}, "rank is 2.5"),
@@ -409,7 +322,6 @@ def test_nothing_scrolls_sideways(show, width):
         ({"modules": ["q_proj", "lm_head"]}, "modules holds 'lm_head', expected some of q_proj, k_proj"),
         ({"modules": "lm_head"}, "modules holds 'lm_head'"),
         ({"q_proj": 1}, "q_proj is 1, expected True or False"),
-        ({"in_features": WIDEST + 1}, "in_features is 32769"),
     ],
 )
 def test_bad_input_is_named(options, says):

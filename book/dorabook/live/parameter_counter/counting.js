@@ -1,7 +1,6 @@
 // Trainable parameters of LoRA and DoRA from layer shapes, for either axis. The same as count.py: a test compares the two.
 
 export const MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-export const ONE_LAYER = "one layer";
 export const DECODERS = {
   "SmolLM2-135M": { hidden: 576, intermediate: 1536, layers: 30, heads: 9, kvHeads: 3, headDim: 64, vocabulary: 49152, tied: true },
   "Llama-3.1-8B": { hidden: 4096, intermediate: 14336, layers: 32, heads: 32, kvHeads: 8, headDim: 128, vocabulary: 128256, tied: false },
@@ -20,15 +19,9 @@ export function decoderShapes({ hidden, intermediate, layers, heads, kvHeads, he
   return MODULES.map((name) => ({ name, into: sizes[name][0], out: sizes[name][1], copies: layers }));
 }
 
-/** The layers that could get an adapter. */
-export function available(state) {
-  if (state.model === ONE_LAYER) return [{ name: "the layer", into: state.in_features, out: state.out_features, copies: 1 }];
-  return decoderShapes(DECODERS[state.model]);
-}
-
-/** The layers that get one. */
+/** The layers that get an adapter. */
 export function chosen(state) {
-  return available(state).filter(({ name }) => state.model === ONE_LAYER || state[name]);
+  return decoderShapes(DECODERS[state.model]).filter(({ name }) => state[name]);
 }
 
 /** Over `layers`: numbers in A and B, magnitudes by axis, weights, and what is trained in all by axis. */

@@ -6,25 +6,21 @@ from typing import Any
 from ..figure import LiveFigure
 from ..traits import Choice, Flag, Number
 
-MODELS = ("SmolLM2-135M", "Llama-3.1-8B", "Qwen2.5-7B", "one layer")
+MODELS = ("SmolLM2-135M", "Llama-3.1-8B", "Qwen2.5-7B")
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-WIDEST = 32_768
 
 
 class ParameterCounter(LiveFigure):
     """`ParameterCounter("SmolLM2-135M", rank=8, modules=["q_proj", "v_proj"], per="input")`.
 
-    `model` is one of MODELS; the weight of "one layer" is (out_features, in_features). `modules` are the target
-    modules, all seven by default; each is also a trait of its own. `per` is "output", "input" or "none": LoRA, which
-    has no magnitudes.
+    `model` is one of MODELS. `modules` are the target modules, all seven by default; each is also a trait of its own.
+    `per` is "output", "input" or "none": LoRA, which has no magnitudes.
     """
 
     figure = "parameter-counter"
     model = Choice(*MODELS).tag(sync=True, state=True)
     rank = Number(256, least=1, most=512, whole=True).tag(sync=True, state=True)
     per = Choice("output", "input", "none").tag(sync=True, state=True)
-    in_features = Number(784, least=1, most=WIDEST, whole=True).tag(sync=True, state=True)
-    out_features = Number(128, least=1, most=WIDEST, whole=True).tag(sync=True, state=True)
     q_proj = Flag(True).tag(sync=True, state=True)
     k_proj = Flag(True).tag(sync=True, state=True)
     v_proj = Flag(True).tag(sync=True, state=True)
