@@ -181,10 +181,10 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ({}, "One magnitude m per output: its knob times the norm of its row of the (4, 5) weight. All knobs are at 1, so y is exactly W x, as it would be with one per input."),
-        ({"per": "input"}, "One magnitude m per input: its knob times the norm of its column of the (4, 5) weight. All knobs are at 1, so y is exactly W x, as it would be with one per output."),
+        ({}, "One magnitude m per output: its knob times the norm of its row of the (4, 5) weight. All knobs are at 1, so y is exactly W x."),
+        ({"per": "input"}, "One magnitude m per input: its knob times the norm of its column of the (4, 5) weight. All knobs are at 1, so y is exactly W x."),
         ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
-        ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it into every output: 4 of 4 outputs moved."),
+        ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
         ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 of those per output are turned: 3 of 4 outputs moved."),
     ],
 )  # fmt: skip
@@ -192,7 +192,7 @@ def test_the_sentence_says_what_was_turned_and_what_moved(state, says):
     assert Knobs(**state).sentence == repr(Knobs(**state)) == says
 
 
-DORA = "DoRA has one per output, here four: its first author says so, and so do the official code and peft. Raschka's from-scratch layer has one per input, here five."
+DORA = "DoRA has one per output: its first author says so, and so do the official code and peft. Raschka's layer has one per input."
 
 
 def test_which_of_them_is_dora_is_told_once_both_were_tried_or_asked_for():
@@ -336,7 +336,7 @@ def test_a_knob_is_turned_by_dragging_and_by_a_tap_and_a_finger(show):
 
 def test_who_wants_it_at_once_is_told_and_led_on(show):
     page = show(Knobs(id="hero"))
-    link = page.get_by_text("Chapter 4 shows the evidence")
+    link = page.get_by_text("Evidence in chapter 4")
     expect(link).to_be_hidden()
     page.get_by_role("button", name="Which of them is DoRA?").click()
     assert said(page) == Knobs(told=True).sentence
@@ -509,10 +509,27 @@ def test_the_whole_figure_is_on_the_first_screen(screen, state, address, visit):
         assert page.locator("#hero .dora").bounding_box()["height"] <= 480
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_answer_has_its_place_and_pushes_nothing(screen, address, visit):
+    width, height = SCREENS[screen]
+    page, tall = visit(f"{address}book/index.html", width=width, height=height), []
+    for state in (
+        "",
+        "=told:true",
+        "=input_knobs:3~1.4;output_knobs:3~1.4",
+        "=input_knobs:3~1.4;output_knobs:3~1.4;per:input",
+    ):
+        page.goto("about:blank")
+        page.goto(f"{address}book/index.html#hero{state}")
+        expect(page.locator("#hero")).to_have_attribute("data-ready", "true")
+        tall.append(page.locator("#hero .dora").bounding_box()["height"])
+    assert max(tall) - min(tall) <= 2.5, tall
+
+
 def test_the_way_on_leads_to_a_heading_that_is_there(site, address, visit):
     for name in ("index", "4-shape-mismatch"):
         page = visit(f"{address}book/{name}.html#hero=told:true")
-        page.get_by_role("link", name="Chapter 4 shows the evidence").click()
+        page.get_by_role("link", name="Evidence in chapter 4").click()
         page.wait_for_url(re.compile("4-shape-mismatch.html#"))
         target = page.url.split("#")[1]
         assert page.locator(f"[id='{target}'] h2").first.inner_text().startswith("The verdict")

@@ -13,9 +13,9 @@ const TAP = 1.5;
 export function dial({ onchange }) {
   const input = h("input", { type: "range", min: 0, max: MOST, step: 1 / STEPS, oninput: () => onchange(Number(input.value)) });
   const turned = s("path", { class: "dora-kn-turned" }), hand = s("circle", { class: "dora-kn-hand", r: 4 });
-  const m = s("text", { class: "dora-kn-m", y: 4.5 }), times = s("text", { class: "dora-kn-times", y: 21.5 });
+  const m = s("text", { class: "dora-kn-m", y: 4.5 });
   const drawing = s("svg", { viewBox: "-24 -24 48 48", "aria-hidden": "true" },
-    s("circle", { class: "dora-kn-face", r: RADIUS }), s("path", { class: "dora-kn-track", d: arc(-SWEEP, SWEEP) }), turned, hand, m, times);
+    s("circle", { class: "dora-kn-face", r: RADIUS }), s("path", { class: "dora-kn-track", d: arc(-SWEEP, SWEEP) }), turned, hand, m);
   const el = h("div", { class: "dora-kn-dial" }, drawing, input);
   turnable(el, input, onchange);
   return {
@@ -29,8 +29,7 @@ export function dial({ onchange }) {
       hand.setAttribute("cx", x);
       hand.setAttribute("cy", y);
       say(m, text);
-      m.style.fontSize = `${Math.min(14, 52 / text.length)}px`;
-      say(times, value === 1 ? "" : `\u00d7${digits(value)}`);
+      m.style.fontSize = `${Math.min(14, 44 / text.length)}px`;
     },
     move({ left, top, size, away }) {
       Object.assign(el.style, { left: `${left - size / 2}px`, top: `${top - size / 2}px`, width: `${size}px`, height: `${size}px` });

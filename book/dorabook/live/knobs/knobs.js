@@ -102,7 +102,7 @@ const replaced = (list, k, value) => list.map((old, at) => (at === k ? value : o
 function verdict(set) {
   const ask = button("Which of them is DoRA?", () => set({ told: true }), { class: "dora-button dora-kn-which" });
   const root = document.documentElement.dataset.content_root; // of the book's own pages
-  const link = h(root === undefined ? "span" : "a", { class: "dora-kn-on", href: root === undefined ? null : root + EVIDENCE }, "Chapter 4 shows the evidence");
+  const link = h(root === undefined ? "span" : "a", { class: "dora-kn-on", href: root === undefined ? null : root + EVIDENCE }, "Evidence in chapter 4");
   return {
     el: h("span", { class: "dora-kn-verdict" }, ask, link),
     update({ told }) {

@@ -3,7 +3,7 @@
 
 const NARROW = 480;
 const LINES = ["name", "value", "top", "bottom"]; // of an x: its name, its number, and from where to where its bar may go
-const WIDE_SIZES = { lane: 50, tall: 42, x: [11, 26, 32, 64], name: 30, values: 108, thick: 20, down: 0, dial: 48, foot: 20 };
+const WIDE_SIZES = { lane: 50, tall: 41, x: [11, 26, 32, 64], name: 30, values: 108, thick: 20, down: 0, dial: 48, foot: 20 };
 const NARROW_SIZES = { lane: 40, tall: 39, x: [11, 24, 29, 58], name: 4, values: 0, thick: 12, down: 8, dial: 40, foot: 20 };
 const LOW_SIZES = { lane: 30, tall: 26, x: [0, 11, 16, 34], thick: 9, foot: 2 };
 

@@ -1,5 +1,4 @@
 // What the knobs say: the sentence, the table, the score of each row, and which of the two is DoRA.
-import { OTHER } from "../core/decompose.js";
 import { fixed, plural, shape } from "../core/text.js";
 import { bothTried, count } from "./layer.js";
 
@@ -8,7 +7,7 @@ export const COLUMNS = ["output or input", "value", "knob", "m", "one knob moves
 export const digits = (value) => fixed(value, 3); // as the cells of the chapters print them
 
 export function sentence(facts, state) {
-  return [turned(facts, state.per), state.told || bothTried(facts) ? answer(facts.weight) : ""].filter(Boolean).join(" ");
+  return [turned(facts, state.per), state.told || bothTried(facts) ? ANSWER : ""].filter(Boolean).join(" ");
 }
 
 /** "four, behind the outputs", "five, on the inputs". */
@@ -22,10 +21,7 @@ export function score(facts, per) {
 }
 
 /** Which of the two is DoRA, and who has which. */
-export function answer({ rows, columns }) {
-  return `DoRA has one per output, here ${WORDS[rows]}: its first author says so, and so do the official code and peft. `
-    + `Raschka's from-scratch layer has one per input, here ${WORDS[columns]}.`;
-}
+const ANSWER = "DoRA has one per output: its first author says so, and so do the official code and peft. Raschka's layer has one per input.";
 
 export function rows(facts) {
   const row = (per, k, value) => [`${per} ${k}`, `${per === "output" ? "y" : "x"} = ${digits(value)}`, digits(facts.knobs[per][k]),
@@ -38,7 +34,7 @@ function turned(facts, per) {
   const which = facts.turned[per], side = shape(weight.rows, weight.columns);
   if (!which.length) {
     return `One magnitude m per ${per}: its knob times the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight. `
-      + `All knobs are at 1, so y is exactly W x, as it would be with one per ${OTHER[per]}.`;
+      + "All knobs are at 1, so y is exactly W x.";
   }
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
   if (which.length > 1) return `Knobs ${listed(which)} of those per ${per} are turned: ${moved}`;
@@ -46,7 +42,7 @@ function turned(facts, per) {
   const made = `Knob ${k} at ${knob} makes m[${k}] ${knob} \u00d7 ${digits(norms[per][k])} = ${digits(m[per][k])}.`;
   return per === "output"
     ? `${made} It multiplies output ${k}, from ${digits(start[k])} to ${digits(y.output[k])}, and no other: ${moved}`
-    : `${made} It multiplies input ${k}, from ${digits(x[k])} to ${digits(x[k] * knobs.input[k])}, before W mixes it into every output: ${moved}`;
+    : `${made} It multiplies input ${k}, from ${digits(x[k])} to ${digits(x[k] * knobs.input[k])}, before W mixes it: ${moved}`;
 }
 
 function listed(which) {
