@@ -98,6 +98,18 @@ def test_a_phrase_sets_the_figure_and_the_second_time_gives_back_what_it_took_th
     expect(page.locator("#all")).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_phrase_that_has_been_pressed_says_that_it_goes_back_and_one_that_only_stands_does_not(show):
+    page = show(Knobs(id="knobs"), TEXT + '<p><span data-sets="knobs=per:output" id="start">As it starts</span></p>')
+    start, one = page.locator("#start"), page.locator("#one")
+    expect(start).to_have_attribute("aria-pressed", "true")
+    one.click()
+    expect(one).to_have_attribute("title", "Press again to go back")
+    assert [each.get_attribute("id") for each in page.locator("[data-own]").all()] == ["one"]
+    one.click()
+    expect(page.locator("[data-own]")).to_have_count(0)
+    expect(one).to_have_attribute("title", "")
+
+
 def test_the_figure_has_the_way_back_too_until_the_reader_changes_something(page):
     back = page.get_by_role("button", name="Back to before")
     expect(back).to_be_hidden()
@@ -116,15 +128,16 @@ def test_numbers_follow_the_figure_and_what_leads_nowhere_stays_text(page):
     page.locator("#one").click()
     expect(page.locator("#m")).to_have_text("13.5")
     expect(moved).to_have_count(1)
+    expect(moved).to_have_attribute("data-moved", "9")  # what it was stands before it
     page.locator("#one").click()
     expect(moved).to_have_count(0)
     for plain in ("#wrong", "#none"):
         assert page.locator(plain).get_attribute("role") is None
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (390, 844), (320, 568)])
+@pytest.mark.parametrize("size", [(1280, 800), (1280, 720), (390, 844), (320, 568)])
 @pytest.mark.parametrize("figure", [Knobs(id="knobs"), NormExplorer(id="knobs")], ids=["knobs", "explorer"])
-def test_the_figure_stays_in_view_while_its_phrases_are_read_in_200_pixels(show, figure, size):
+def test_the_figure_stays_in_view_while_its_phrases_are_read_in_few_pixels(show, figure, size):
     text = TEXT.replace("output_knobs:1~1.5", "").replace(";", "")
     page = show(figure, TALL + text + TALL, width=size[0], height=size[1])
     place = page.locator("figure").evaluate("(node) => node.offsetHeight")
@@ -132,7 +145,7 @@ def test_the_figure_stays_in_view_while_its_phrases_are_read_in_200_pixels(show,
     read(page)
     low = page.locator(".dora-low")
     box = low.bounding_box()
-    assert (box["y"], box["height"]) == (0, 200)
+    assert (box["y"], box["height"]) == (0, 240 if size == (1280, 800) else 200)
     assert page.locator("figure").evaluate("(node) => node.offsetHeight") == place  # nothing below it has jumped
     hide = page.get_by_role("button", name="Hide the figure here").bounding_box()["y"]
     for part in page.locator(".dora-low :is(.dora-kn-picture, .dora-kn-dial, .dora-ne-stage > *):visible").all():
@@ -152,6 +165,25 @@ def test_a_figure_that_was_touched_lets_go_when_another_comes_into_view(show):
     page.locator("#norms").evaluate("(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 400)")
     expect(page.locator(".dora-low")).to_have_count(0)
     expect(page.get_by_label("Magnitude of output 3")).to_be_focused()
+
+
+def test_a_figure_that_was_touched_lets_go_when_a_picture_comes_into_view(show):
+    picture = '<span class="picture" style="display: block; height: 300px"></span>'
+    page = show(Knobs(id="knobs"), TALL + TEXT + picture + TALL, width=390, height=844)
+    page.get_by_label("Magnitude of output 3").focus()
+    page.evaluate("scrollTo(0, 1100)")
+    page.wait_for_selector(".dora-low")
+    page.locator(".picture").evaluate("(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 100)")
+    expect(page.locator(".dora-low")).to_have_count(0)
+
+
+def test_a_figure_comes_when_its_picture_is_out_of_view_and_only_the_lines_below_that_are_not(show):
+    page = show(NormExplorer(id="knobs"), TEXT.replace("output_knobs:1~1.5", "").replace(";", "") + TALL)
+    below = page.locator(".dora-stage").evaluate("(node) => node.getBoundingClientRect().bottom + scrollY")
+    page.evaluate("(y) => scrollTo(0, y)", below - 60)
+    expect(page.locator(".dora-low")).to_have_count(1)
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(".dora-low")).to_have_count(0)
 
 
 def test_the_page_stays_where_it_is_when_a_figure_lets_go(show):
@@ -178,6 +210,8 @@ def test_a_figure_that_is_hidden_there_does_not_come_again_and_none_comes_into_a
     page.mouse.wheel(0, 40)
     page.wait_for_timeout(100)
     expect(page.locator(".dora-low")).to_have_count(0)
+    page.locator("#all").click()  # unless it is asked for
+    expect(page.locator(".dora-low")).to_have_count(1)
 
 
 def test_none_comes_into_a_window_with_no_room_for_text_below_it(page):

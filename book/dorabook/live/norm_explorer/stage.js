@@ -47,7 +47,7 @@ export function normStage({ choose, read, edit, reach, step, afterwards }) {
     width ||= view.clientWidth || 640;
     const turned = state.storage === "in,out";
     const [rows, columns] = turned ? [size[1], size[0]] : size;
-    const low = isLow(view);
+    const low = isLow(view) && view.closest(".dora-low").clientHeight;
     place = { ...layout({ width, rows, columns, whole: facts.whole, dots: shows(state, "direction"), low }), turned };
     const kind = `${size} ${place.grid}`;
     if (parts?.kind !== kind) {

@@ -147,6 +147,7 @@ function figure(node, modules, address) {
       else if (own) goBack();
       mount();
     },
+    returns: () => Boolean(own),
     whenChanged: (follow) => model.on("change", follow),
     fit: () => node.querySelector(":scope > .dora-mount")?.dispatchEvent(new Event("dora-fit")),
     /** What differs, for a link; `own` where the link leads to this figure. */

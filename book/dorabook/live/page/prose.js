@@ -3,8 +3,9 @@
 import { fixed } from "../core/text.js";
 import { button, say } from "../ui/dom.js";
 
-const LOW = 200; // pixels that a figure takes above the text
+const LOW = 200, ROOMY = 240; // pixels that a figure takes above the text: on a phone, and where there is room
 const LEAST = 560; // of a window's height, for text to be left below it
+const low = () => (innerWidth >= 700 && innerHeight >= 740 ? ROOMY : LOW);
 
 /** figures: by id, each { node, reaches, stands, press, row, state, whenChanged, fit, mount, low }. */
 export function prose(figures) {
@@ -22,6 +23,7 @@ function phrase(node, figure, text) {
   if (!figure.reaches(text)) return [];
   const press = () => {
     figure.press(text);
+    node.dispatchEvent(new Event("dora-press", { bubbles: true }));
     if (!figure.low) figure.node.scrollIntoView({ block: "nearest" }); // it cannot come to the text
   };
   node.setAttribute("role", "button");
@@ -32,7 +34,12 @@ function phrase(node, figure, text) {
     event.preventDefault();
     press();
   });
-  const follow = () => node.setAttribute("aria-pressed", String(figure.stands(text)));
+  const follow = () => {
+    const stands = figure.stands(text);
+    node.setAttribute("aria-pressed", String(stands));
+    node.toggleAttribute("data-own", stands && figure.returns());
+    node.title = stands && figure.returns() ? "Press again to go back" : "";
+  };
   figure.whenChanged(follow);
   follow();
   return [{ node, figure }];
@@ -42,7 +49,8 @@ function number(node, figure, text) {
   const first = node.textContent, read = () => shown(text, figure.state(), text.includes("/") ? figure.rows() : []);
   if (read() !== undefined) figure.whenChanged(() => {
     say(node, read());
-    node.toggleAttribute("data-moved", node.textContent !== first);
+    if (node.textContent === first) delete node.dataset.moved;
+    else node.dataset.moved = first;
   });
   return [];
 }
@@ -66,21 +74,26 @@ function keepInView(phrases, figures) {
   const bar = document.querySelector(".top"), root = document.documentElement;
   const spoken = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
   const away = new Set(); // put away by the reader
+  const deep = new Map(); // how far below its top the picture of a figure ends
   let kept = null, waiting = 0;
 
+  /** Of what it shows in its place little is left in view: of its picture, not of the lines below that. */
   const passed = (figure, under) => {
-    const { top, bottom, height } = figure.node.getBoundingClientRect();
-    return Math.min(bottom, innerHeight) - Math.max(top, under) < Math.min(LOW, height / 2);
+    const { top, bottom } = figure.node.getBoundingClientRect();
+    if (kept !== figure) deep.set(figure, (figure.node.querySelector(".dora-stage")?.getBoundingClientRect().bottom ?? bottom) - top);
+    const tall = deep.get(figure);
+    return Math.min(top + tall, innerHeight) - Math.max(top, under) < Math.min(LOW, tall / 2);
   };
   const read = (figure, under) => phrases.some(({ node, figure: its }) => {
     const { top, bottom } = node.getBoundingClientRect();
-    return its === figure && top > under + (kept === figure ? LOW / 2 : LOW) && bottom < innerHeight && node.checkVisibility();
+    return its === figure && top > under + (kept === figure ? LOW / 2 : low()) && bottom < innerHeight && node.checkVisibility();
   });
-  /** A figure that is still in focus, as one is that was touched, lets go when another comes into view. */
-  const driven = (figure, under) => figure.node.matches(":focus-within") && ![...figures.values()].some(({ node }) => {
+  /** A figure that is still in focus, as one is that was touched, lets go when another, or a picture, comes into view. */
+  const driven = (figure, under) => figure.node.matches(":focus-within") && !others(figure).some((node) => {
     const { top, bottom } = node.getBoundingClientRect();
-    return node !== figure.node && Math.min(bottom, innerHeight) - Math.max(top, under + LOW) > LOW / 4;
+    return Math.min(bottom, innerHeight) - Math.max(top, under + low()) > LOW / 4;
   });
+  const others = ({ node: own }) => [...document.querySelectorAll("figure[data-figure], .picture")].filter((node) => node !== own && node.checkVisibility());
   const wanted = (figure, under) => !away.has(figure) && passed(figure, under) && (read(figure, under) || driven(figure, under));
 
   const look = () => {
@@ -103,7 +116,8 @@ function keepInView(phrases, figures) {
     if (!view) return;
     const { left, width, height } = node.getBoundingClientRect();
     node.style.height = `${height}px`;
-    for (const [name, value] of Object.entries({ left, width, top: under })) view.style[name] = under === null ? "" : `${value}px`;
+    for (const [name, value] of Object.entries({ left, width, top: under, height: low() })) view.style[name] = under === null ? "" : `${value}px`;
+    root.style.setProperty("--kept", `${low()}px`);
     view.classList.toggle("dora-low", under !== null);
     view.querySelector(":scope > .dora-put")?.remove();
     if (under !== null) view.append(button("Hide", () => { away.add(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
@@ -118,5 +132,9 @@ function keepInView(phrases, figures) {
     later();
   });
   document.addEventListener("toggle", later, true);
+  document.addEventListener("dora-press", ({ target }) => {
+    away.delete(phrases.find(({ node }) => node === target)?.figure);
+    later();
+  });
   later();
 }
