@@ -43,29 +43,30 @@ def use_style() -> None:
 
 
 def panels(count: int, *, height: float = 3.2) -> list[Axes]:
-    """`count` pictures of one plot each, in inches of width and `height`: a page sets them side by side, a phone one below the other."""
+    """`count` pictures of one plot each, in inches of width and `height`: a page sets them side by side, a phone below each other."""
     width = 4.7 if count == 1 else 7.0 / count
     return [plt.figure(figsize=(width, height)).subplots() for _ in range(count)]
 
 
 def plot_matrix(matrix: Tensor, *, ax: Axes, title: str = "", names: tuple[str, str] = ("output", "input")) -> Axes:
-    """A matrix as coloured cells, violet below 0 and grey above, with its values where there is room.
+    """A matrix as coloured cells, violet below 0, grey above, and its values where they fit.
 
-    `names` says what a row and a column of the drawn matrix are: ("output", "input") for (out_features, in_features).
+    `names` says what its rows and columns are: ("output", "input") for (out_features, in_features).
     """
     check_weight(matrix, name="matrix")
     values = matrix.detach().double()
     top = values.abs().max().item() or 1.0
     written = max(values.shape) <= 8
-    shade = 0.6 if written else 1  # pale enough for black numbers, and for white ones where a dark page turns it over
+    shade = 0.6 if written else 1  # pale, for numbers in black, or white in the dark
     aspect = "equal" if max(values.shape) <= 16 else "auto"
-    ax.imshow(values.numpy(), cmap=SIGNED, vmin=-top, vmax=top, alpha=shade, aspect=aspect)
+    root = values.sign() * (values.abs() / top).sqrt()  # small ones apart
+    ax.imshow(root.numpy(), cmap=SIGNED, vmin=-1, vmax=1, alpha=shade, aspect=aspect)
     ax.set(ylabel=f"{names[0]} ({values.shape[0]})", xlabel=f"{names[1]} ({values.shape[1]})", title=title)
     ax.spines[:].set_visible(False)
     if written:
         ax.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
-        for (row, column), value in zip(_indices(values), values.flatten().tolist(), strict=True):
-            ax.text(column, row, f"{value + 0.0:.1f}", ha="center", va="center", color="black", fontsize=9)
+        for (row, col), value in zip(_indices(values), values.flatten().tolist(), strict=True):
+            ax.text(col, row, f"{value + 0.0:.1f}", ha="center", va="center", color="black", fontsize=9)
     return ax
 
 
