@@ -148,14 +148,13 @@ THEIRS = re.compile(r"print_trainable_parameters|getsource")  # what peft prints
 
 def cut_on_a_phone(notebook: guards.Notebook) -> list[str]:
     """Lines that code of the spine prints, and that a phone would cut."""
-    found, folded = [], False
+    found, headings = [], []
     for cell in notebook["cells"]:
         source = guards.text(cell["source"])
         if cell["cell_type"] == "markdown":
-            for heading, _ in spine.sections(source):
-                if heading and heading[0] <= 2:
-                    folded = heading[1].startswith((spine.DEEPER, spine.EXERCISES))
-        elif not folded and not THEIRS.search(source):
+            for heading in (heading for heading, _ in spine.sections(source) if heading):
+                headings = [above for above in headings if above[0] < heading[0]] + [heading]
+        elif spine.place_of(headings) == "" and not THEIRS.search(source):
             lines = [line for out in cell["outputs"] for line in guards.text(out.get("text", "")).splitlines()]
             found += [line for line in lines if len(line) > PHONE_LINE]
     return found
@@ -169,8 +168,21 @@ def test_what_a_spine_of_part_i_prints_is_whole_on_a_phone(path):
 def test_a_line_that_a_phone_would_cut_is_found_in_the_spine_alone():
     wide = printed("x" * (PHONE_LINE + 1))
     assert len(cut_on_a_phone(notebook(code(outputs=[wide])))) == 1
-    assert cut_on_a_phone(notebook(prose("## Go deeper: More"), code(outputs=[wide]))) == []
+    for deeper in ("## Go deeper: Why", "## More\n\n### Go deeper: Why\n\n#### Part", "## Exercises"):
+        assert cut_on_a_phone(notebook(prose(deeper), code(outputs=[wide]))) == []
     assert cut_on_a_phone(notebook(code("model.print_trainable_parameters()", outputs=[wide]))) == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS[2:4], ids=called)
+def test_what_reveals_an_answer_computes_and_prints_it_and_its_asserts_are_in_a_thin_line(path):
+    cells = guards.code_cells(load(path))
+    asserting = {number for number, cell in enumerate(cells) if "assert" in guards.text(cell["source"])}
+    answers = {number for number, cell in enumerate(cells) if "answer" in guards.tags(cell)}
+    assert asserting & answers == set()
+    for question in (cell for cell in cells if "predict" in guards.tags(cell)):
+        name = guards.text(question["source"]).split(" = ")[0]
+        checked = [cells[number] for number in asserting if f"{name}.answer" in guards.text(cells[number]["source"])]
+        assert [spine.THIN in guards.tags(cell) for cell in checked] == [True], name
 
 
 # ---- each guard, red once
