@@ -103,3 +103,13 @@ def seen(page: Page) -> Image.Image:
     picture.scroll_into_view_if_needed()
     picture.evaluate("(image) => image.decode()")
     return Image.open(io.BytesIO(picture.screenshot())).convert("RGB")
+
+
+def test_focus_on_a_button_of_the_bar_on_top_leaves_the_page_where_it_is(address, visit):
+    page = visit(f"{address}book/4-shape-mismatch.html", width=1280)
+    page.evaluate("scrollTo(0, 2000)")
+    page.wait_for_timeout(200)  # figures that come alive above give the page another height
+    before = page.evaluate("scrollY")
+    for control in page.locator(".top :is(a, button):visible").all():
+        control.focus()
+        assert page.evaluate("scrollY") == before

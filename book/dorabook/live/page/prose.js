@@ -99,12 +99,12 @@ function keepInView(phrases, figures) {
   const look = () => {
     waiting = 0;
     const under = bar?.offsetHeight ?? 0;
-    const next = innerHeight < LEAST ? null : [kept, ...spoken].find((figure) => figure && wanted(figure, under)) ?? null;
+    const next = innerHeight < LEAST || root.dataset.room === "on" ? null : [kept, ...spoken].find((figure) => figure && wanted(figure, under)) ?? null;
     if (next === kept) return;
     if (kept) stand(kept, null);
     kept = next;
     if (kept) stand(kept, under);
-    root.toggleAttribute("data-kept", Boolean(kept));
+    root.style.setProperty("--kept", kept ? `${low()}px` : "0px"); // what is scrolled to stands below it
   };
   const later = () => { waiting ||= requestAnimationFrame(look); };
 
@@ -117,7 +117,6 @@ function keepInView(phrases, figures) {
     const { left, width, height } = node.getBoundingClientRect();
     node.style.height = `${height}px`;
     for (const [name, value] of Object.entries({ left, width, top: under, height: low() })) view.style[name] = under === null ? "" : `${value}px`;
-    root.style.setProperty("--kept", `${low()}px`);
     view.classList.toggle("dora-low", under !== null);
     view.querySelector(":scope > .dora-put")?.remove();
     if (under !== null) view.append(button("Hide", () => { away.add(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
