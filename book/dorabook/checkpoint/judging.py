@@ -51,6 +51,9 @@ class LayerVerdict:
     distance: float | None = None
     open: bool = False  # a square layer whose shape tells nothing for certain: values may
 
+    def plus(self, sentences: str) -> "LayerVerdict":
+        return replace(self, evidence=self.evidence + sentences)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -245,7 +248,7 @@ def judge_layer(
         verdict = replace(verdict, evidence=say("stored")) if verdict.open else verdict
     elif norms and magnitude is not None:
         verdict = by_value(verdict, layer, magnitude, norms)
-    verdict = with_evidence(verdict, about_base(place, base, norms is not finite))
+    verdict = verdict.plus(about_base(place, base, norms is not finite))
     if finite and sound and verdict.axis != "cannot tell":
         verdict = with_distance(verdict, magnitude, finite)
     return with_numbers(verdict, entry, magnitude)
@@ -254,22 +257,18 @@ def judge_layer(
 def with_numbers(verdict: LayerVerdict, entry, magnitude: np.ndarray | None) -> LayerVerdict:
     """What the numbers of m say of themselves: whole norms are finite and not below 0."""
     if magnitude is None:
-        return with_evidence(verdict, say("unread m", dtype=entry.dtype))
+        return verdict.plus(say("unread m", dtype=entry.dtype))
     counts = {
         "broken": int((~np.isfinite(magnitude)).sum()),
         "negative": int((magnitude < 0).sum()),
         "zero": int((magnitude == 0).sum()),
     }
-    for name, sentence in (("broken", "broken"), ("negative", "negative"), ("zero", "zero m")):
-        if counts[name]:
-            verdict = with_evidence(verdict, say(sentence, **{name: counts[name], "all": len(magnitude)}))
+    for name, count in counts.items():
+        if count:
+            verdict = verdict.plus(say(name, **{name: count, "all": len(magnitude)}))
     if len(magnitude) >= values.FEWEST and magnitude.min() == magnitude.max() != 0:
-        verdict = with_evidence(verdict, say("same m", all=len(magnitude)))
+        verdict = verdict.plus(say("same m", all=len(magnitude)))
     return replace(verdict, broken=counts["broken"] > 0 or counts["negative"] * 4 >= len(magnitude) > 0)
-
-
-def with_evidence(verdict: LayerVerdict, sentences: str) -> LayerVerdict:
-    return replace(verdict, evidence=verdict.evidence + sentences)
 
 
 def about_base(place: Place, base: Checkpoint | None, broken: bool) -> str:
@@ -299,9 +298,8 @@ def by_shape(layer: Layer, tensors: Adapter) -> LayerVerdict:
     kept = len(shape) > 1 and long in (0, 1)
     verdict = by_side(layer, long) if kept else by_length(layer, max(shape, default=1))
     if not kept and layer.outputs is None and not layer.factors and (beside := tensors.beside(layer)):
-        names = ", ".join(clipped(key) for key in beside)
-        verdict = with_evidence(verdict, say("beside", keys=names))
-    return with_evidence(verdict, say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
+        verdict = verdict.plus(say("beside", keys=", ".join(map(clipped, beside))))
+    return verdict.plus(say("no factors", A=layer.ranks[0], B=layer.ranks[1])) if layer.ranks else verdict
 
 
 def by_side(layer: Layer, long: int) -> LayerVerdict:
@@ -309,12 +307,12 @@ def by_side(layer: Layer, long: int) -> LayerVerdict:
     shape, n = layer.magnitude.shape, max(layer.magnitude.shape)
     if long == 1 and len(shape) > 2 and not only_here(layer) and fits_both(layer, n):
         outward = FAMILIES[layer.family].get("convolution_side", 0) == 1  # peft has (1, out, 1, 1)
-        return replace(verdict_of(layer, axis_of(layer, outward), "fair", "convolution"), open=True)
+        return verdict_of(layer, axis_of(layer, outward), "fair", "convolution", open=True)
     if long == 1 and len(shape) == 2 and in_doubt(layer):
-        return replace(verdict_of(layer, axis_of(layer, False), "fair", "unusual"), open=True)
+        return verdict_of(layer, axis_of(layer, False), "fair", "unusual", open=True)
     side = FAMILIES[layer.family].get("convolution_side", 0) if len(shape) > 2 else 0
     if side == 1 and long == 0 and fits_both(layer, n):  # as others keep outputs, under these names
-        return replace(verdict_of(layer, axis_of(layer, True), "fair", "kept"), open=True)
+        return verdict_of(layer, axis_of(layer, True), "fair", "kept", open=True)
     outward = long == side
     own, other = (layer.outputs, layer.inputs) if outward else (layer.inputs, layer.outputs)
     if layer.outputs is None and layer.turned and n not in (layer.turned[0][0], layer.turned[1][1]):
@@ -359,7 +357,7 @@ def by_length(layer: Layer, n: int) -> LayerVerdict:
     if layer.outputs is None:
         return undecided(layer, unsized(layer), n=n)
     if layer.outputs == layer.inputs == n:
-        return replace(undecided(layer, "square"), open=True)
+        return undecided(layer, "square", open=True)
     if groups := groups_by(layer, n):
         return verdict_of(layer, "per input", "fair", "group", n=n, groups=groups)
     if n not in (layer.outputs, layer.inputs):
@@ -382,13 +380,15 @@ def things(layer: Layer) -> str:
     return "tokens" if layer.embedding else "inputs"
 
 
-def verdict_of(layer: Layer, axis: Axis, confidence: Confidence, sentence: str, **values: object) -> LayerVerdict:
+def verdict_of(
+    layer: Layer, axis: Axis, confidence: Confidence, sentence: str, open: bool = False, **values: object
+) -> LayerVerdict:
     """A verdict whose evidence is this sentence about m and its layer."""
-    entry, sizes = layer.magnitude, (layer.outputs, layer.inputs)
-    known = {"m": entry.shape, "axis": axis, "family": layer.family, "outputs": sizes[0], "inputs": sizes[1]}
+    m, sizes, family = layer.magnitude, (layer.outputs, layer.inputs), layer.family
+    known = {"m": m.shape, "axis": axis, "family": family, "outputs": sizes[0], "inputs": sizes[1]}
     known |= dict(zip("AB", layer.ranks or layer.turned, strict=False)) | {"things": things(layer)} | values
-    evidence = say(sentence, **known)
-    return LayerVerdict(layer.name, entry.key, layer.family, entry.shape, *sizes, None, axis, confidence, evidence)
+    says = say(sentence, **known)
+    return LayerVerdict(layer.name, m.key, family, m.shape, *sizes, None, axis, confidence, says, open=open)
 
 
 def undecided(layer: Layer, sentence: str, **values: object) -> LayerVerdict:
@@ -438,8 +438,8 @@ def with_distance(verdict: LayerVerdict, magnitude: np.ndarray, norms: dict[str,
         far = off > FAR
         percent = say("farthest", percent=100 * FARTHEST) if off > FARTHEST else number(100 * off)
         verdict = replace(verdict, distance=min(off, FARTHEST), far=far)
-        verdict = with_evidence(verdict, say("far" if far else "near", percent=percent))
-    return with_evidence(verdict, say("zeros", zeros=zeros)) if zeros else verdict
+        verdict = verdict.plus(say("far" if far else "near", percent=percent))
+    return verdict.plus(say("zeros", zeros=zeros)) if zeros else verdict
 
 
 def with_neighbours(verdict: LayerVerdict, layer: Layer, sure: Counter) -> LayerVerdict:
@@ -451,9 +451,9 @@ def with_neighbours(verdict: LayerVerdict, layer: Layer, sure: Counter) -> Layer
         return verdict
     if len(sure) == 1 and not layer.embedding:
         [(axis, count)] = sure.items()
-        return replace(with_evidence(verdict, say("neighbours", count=count, axis=axis)), axis=axis, confidence="fair")
+        return replace(verdict.plus(say("neighbours", count=count, axis=axis)), axis=axis, confidence="fair")
     if writes := FAMILIES[verdict.family].get("writes"):
-        return with_evidence(verdict, say("converted", family=verdict.family, axis=writes))
+        return verdict.plus(say("converted", family=verdict.family, axis=writes))
     return verdict
 
 

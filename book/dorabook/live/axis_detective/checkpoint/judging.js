@@ -143,7 +143,7 @@ function addNumbers(layer, { dtype }, magnitude) {
   const broken = count((value) => !Number.isFinite(value)), negative = count((value) => value < 0), zero = count((value) => value === 0);
   if (broken) layer.evidence += say("broken", { broken });
   if (negative) layer.evidence += say("negative", { negative, all });
-  if (zero) layer.evidence += say("zero m", { zero, all });
+  if (zero) layer.evidence += say("zero", { zero, all });
   if (all >= fit.fewest && magnitude[0] !== 0 && magnitude.every((value) => value === magnitude[0])) layer.evidence += say("same m", { all });
   layer.broken = broken > 0 || (all > 0 && 4 * negative >= all);
 }
