@@ -49,7 +49,7 @@ def panels(count: int, *, height: float = 3.2) -> list[Axes]:
 
 
 def plot_matrix(matrix: Tensor, *, ax: Axes, title: str = "", names: tuple[str, str] = ("output", "input")) -> Axes:
-    """A matrix as coloured cells, violet below 0, grey above, and its values where they fit.
+    """A matrix as cells, violet below 0, grey above, coloured by the root of their values, which are written where they fit.
 
     `names` says what its rows and columns are: ("output", "input") for (out_features, in_features).
     """
