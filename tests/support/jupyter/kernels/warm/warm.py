@@ -3,7 +3,7 @@
     python warm.py CONNECTION-FILE
 
 Jupyter starts this as it starts any kernel. It asks the process for a fork with its own folder, environment and output, and
-lasts as long as that. Who asks first starts the process; a minute without kernels ends it. The book's own package is not
+lasts as long as that. Who asks first starts the process; five minutes without kernels end it. The book's own package is not
 imported, and an import that says anything fails, as it would in the notebook that it is said in.
 """
 
@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-IDLE, STARTING = 60, 300  # seconds
+IDLE, STARTING = 300, 300  # seconds
 # Not pyplot, which looks for the kernel as it is imported.
 IMPORTED = (
     "ipykernel.kernelapp",
