@@ -51,6 +51,7 @@ TESTS = {  # none that drives a figure
 }
 COPIED = (
     ("book/dorabook", "src/dorabook"),
+    ("book/dorabook", "book/dorabook"),  # which the page reads; Python imports what is mutated
     ("book/experiments", "src/experiments"),
     ("book/data", "src/data"),  # beside the experiments
     *((part, part) for part in ("book/data", "book/_ext", "tests", "tools")),
@@ -61,7 +62,7 @@ only_mutate = [{only}]
 also_copy = ["book", "tools"]
 do_not_mutate_patterns = ['^\\s*raise ']
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile and not two_processes", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile and not two_processes and not as_a_command", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 [tool.pytest.ini_options]
 pythonpath = ["src", "tests", "tools", "book/_ext"]
