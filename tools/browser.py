@@ -8,6 +8,23 @@ from pathlib import Path
 
 # The same engine without a window comes first: the whole browser starts a process of its own interface for each test's context.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Of two such lists the later one holds, so what Playwright switches off stands here too. RenderDocument, a new frame for each page
+# that is opened, doubles what that costs.
+OFF = (
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "RenderDocument",
+    "ThirdPartyStoragePartitioning",
+)
 SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
@@ -15,6 +32,7 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    f"--disable-features={','.join(OFF)}",
 ]
 
 
