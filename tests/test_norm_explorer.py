@@ -249,8 +249,9 @@ def numbers_said(state: dict, known: dict) -> list[str]:
     return [str(each) for each in said]
 
 
-@pytest.mark.parametrize("state", [state_of(case) for case in GOLDEN] + [random_state(seed) for seed in range(60)])
-def test_every_number_that_is_said_is_torchs(js, state):
+@pytest.mark.parametrize("case", [*GOLDEN, *range(60)], ids=[*(case["name"] for case in GOLDEN), *range(60)])
+def test_every_number_that_is_said_is_torchs(js, case):
+    state = random_state(case) if isinstance(case, int) else state_of(case)
     known = by_torch(state)
     sentence, rows = js.evaluate(DESCRIBE, state)
     assert numbers(sentence) == numbers_said(state, known)
