@@ -1,5 +1,5 @@
-// The text of a page and its figures: a phrase sets a figure, a number follows one, and while a figure's phrases are being read it
-// stays in view, low, under the bar above. In a notebook both are spans, and plain text wherever this script is not.
+// The text of a page and its figures: a phrase sets a figure, a number follows one, and a figure whose phrase was pressed stays in
+// view, low, under the bar above, while its phrases are read. In a notebook both are spans, and plain text where this script is not.
 import { fixed } from "../core/text.js";
 import { button, say } from "../ui/dom.js";
 
@@ -73,7 +73,7 @@ export function shown(text, state, rows) {
 function keepInView(phrases, figures) {
   const bar = document.querySelector(".top"), root = document.documentElement;
   const spoken = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
-  const away = new Set(); // put away by the reader
+  const asked = new Set(); // a phrase of it was pressed, and it was not put away since
   const deep = new Map(); // how far below its top the picture of a figure ends
   let kept = null, waiting = 0;
 
@@ -88,13 +88,7 @@ function keepInView(phrases, figures) {
     const { top, bottom } = node.getBoundingClientRect();
     return its === figure && top > under + (kept === figure ? LOW / 2 : low()) && bottom < innerHeight && node.checkVisibility();
   });
-  /** A figure that is still in focus, as one is that was touched, lets go when another, or a picture, comes into view. */
-  const driven = (figure, under) => figure.node.matches(":focus-within") && !others(figure).some((node) => {
-    const { top, bottom } = node.getBoundingClientRect();
-    return Math.min(bottom, innerHeight) - Math.max(top, under + low()) > LOW / 4;
-  });
-  const others = ({ node: own }) => [...document.querySelectorAll("figure[data-figure], .picture")].filter((node) => node !== own && node.checkVisibility());
-  const wanted = (figure, under) => !away.has(figure) && passed(figure, under) && (read(figure, under) || driven(figure, under));
+  const wanted = (figure, under) => asked.has(figure) && passed(figure, under) && read(figure, under);
 
   const look = () => {
     waiting = 0;
@@ -119,7 +113,7 @@ function keepInView(phrases, figures) {
     for (const [name, value] of Object.entries({ left, width, top: under, height: low() })) view.style[name] = under === null ? "" : `${value}px`;
     view.classList.toggle("dora-low", under !== null);
     view.querySelector(":scope > .dora-put")?.remove();
-    if (under !== null) view.append(button("Hide", () => { away.add(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
+    if (under !== null) view.append(button("Hide", () => { asked.delete(figure); look(); }, { class: "dora-button dora-put", "aria-label": "Hide the figure here" }));
     figure.fit();
     if (under === null) node.style.height = ""; // once it is drawn in its place: a page that is shorter for a moment is scrolled
   }
@@ -132,7 +126,7 @@ function keepInView(phrases, figures) {
   });
   document.addEventListener("toggle", later, true);
   document.addEventListener("dora-press", ({ target }) => {
-    away.delete(phrases.find(({ node }) => node === target)?.figure);
+    asked.add(phrases.find(({ node }) => node === target)?.figure);
     later();
   });
   later();
