@@ -40,6 +40,7 @@ TESTS = {  # none that drives a figure
     "dorabook/peft_norms": ("test_peft_norms.py",),
     "dorabook/paired": ("test_paired.py",),
     "dorabook/checkpoint": (
+        "test_axis_command.py",
         "test_checkpoint.py",
         "test_checkpoint_kinds.py",
         "test_checkpoint_merge.py",
@@ -62,7 +63,7 @@ only_mutate = [{only}]
 also_copy = ["book", "tools"]
 do_not_mutate_patterns = ['^\\s*raise ']
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile and not two_processes and not as_a_command", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not commit and not told_of_the_line and not compile and not two_processes and not as_a_command and not wheel and not one_file", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 [tool.pytest.ini_options]
 pythonpath = ["src", "tests", "tools", "book/_ext"]
