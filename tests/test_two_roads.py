@@ -251,7 +251,7 @@ SIDES = {"rows": ("height", "x xW xA xAB"), "in_features": ("width", "x"), "out_
 
 @pytest.mark.parametrize(("key", "least", "most"), [("rows", 3, 12), ("in_features", 4, 12), ("out_features", 4, 12)])
 def test_while_a_size_grows_its_own_blocks_grow_and_the_others_keep_their_size(core, key, least, most):
-    """But where all of them would not fit any more: then all are drawn at half the scale."""
+    """But where all of them would not fit any more: then all are drawn at three quarters of the scale."""
     state = TwoRoads(rows=3, in_features=8, out_features=6, rank=2).state()
     frame = {"width": 338, "height": 276, "letter": 6.65}
     call = "([states, frame]) => states.map((state) => modules['two_roads/layout'].layout(state, frame))"
@@ -259,7 +259,7 @@ def test_while_a_size_grows_its_own_blocks_grow_and_the_others_keep_their_size(c
     side, own = SIDES[key]
     held = 0
     for before, after in itertools.pairwise(laid):
-        assert after["scale"] in (before["scale"], before["scale"] / 2)
+        assert after["scale"] in (before["scale"], before["scale"] * 0.75)
         if after["scale"] != before["scale"]:
             continue
         held += 1
@@ -268,6 +268,32 @@ def test_while_a_size_grows_its_own_blocks_grow_and_the_others_keep_their_size(c
             assert (side in grown) == (one["name"] in own.split()), one["name"]
             assert all(other[name] >= one[name] for name in ("width", "height"))
     assert held >= 5
+
+
+BARS = """() => [...document.querySelectorAll('.dora-tr-road')].map((road) => {
+  const long = [...road.querySelectorAll('.dora-tr-bar > span')].reduce((sum, part) => sum + part.getBoundingClientRect().width, 0);
+  return [long, Number(road.querySelector('.dora-tr-total b').textContent.replaceAll(',', ''))];
+})"""
+
+
+@pytest.mark.parametrize("name", ["Rows of x", "Inputs of W", "Outputs of W", "Rank"])
+def test_while_a_size_of_the_first_figure_grows_a_longer_bar_is_a_larger_number(show, name):
+    page = show(TwoRoads(rows=3, in_features=8, out_features=6, rank=2, shows="roads"))
+    slider, bars = page.get_by_role("slider", name=name), []
+    for _ in range(6):
+        bars += page.evaluate(BARS)
+        slider.press("ArrowRight")
+        settle(page)
+    assert len({count for _, count in bars}) >= 7
+    for length, count in bars:
+        assert length / count == pytest.approx(bars[0][0] / bars[0][1], rel=0.02)
+
+
+def test_a_bar_always_fits_and_is_never_lost(core):
+    totals = [10**digits + more for digits in range(12) for more in (0, 1, 7)]
+    call = "(totals) => totals.map((n) => modules['two_roads/layout'].fullBar({ formedTotal: n, splitTotal: 1 }))"
+    for total, full in zip(totals, core.evaluate(call, totals), strict=True):
+        assert total <= full and (full < 4 * total or full == 3)
 
 
 def extent(label, letter):

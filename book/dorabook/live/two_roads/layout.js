@@ -5,8 +5,16 @@ import { shape } from "../core/text.js";
 export const LINE = 15; // height of a line of a label
 const THIN = 2; // no matrix is drawn thinner
 const GAPS = { afterX: 9, afterA: 10, below: 9, margin: 4 };
-const beforeSum = ({ width }) => (width < 300 ? 24 : 38); // room for the plus
-const LARGEST = 26; // pixels for one entry: that, or a half, a quarter, ... of it, so that a size that grows makes its own block larger
+const beforeSum = ({ width }) => (width < 300 ? 24 : 46); // room for the plus
+const LARGEST = 26; // pixels for one entry: that, or STEP of it, STEP of that, ..., so that a size that grows makes its own block larger
+const STEP = 0.75;
+
+/** What the whole width of both bars stands for: it holds while a size grows, until it would not do any more, and is then four times as much. */
+export function fullBar({ formedTotal, splitTotal }) {
+  let full = 3;
+  while (full < Math.max(formedTotal, splitTotal)) full *= 4;
+  return full;
+}
 
 /** state, and the picture's { width, height, letter: width of a character }. Returns { scale, formed, split }. */
 export function layout(state, frame) {
@@ -16,7 +24,7 @@ export function layout(state, frame) {
     return columns.total <= frame.width && tall <= frame.height;
   };
   let scale = LARGEST;
-  while (scale > 1e-4 && !fits(scale)) scale /= 2;
+  while (scale > 1e-4 && !fits(scale)) scale *= STEP;
   return { scale, ...place(text, frame, measures(state, frame, text, scale)) };
 }
 
@@ -75,7 +83,7 @@ function place(text, frame, { n, into, out, rank, columns, tall }) {
     boxes: [...shared.boxes, box("B", "update", update - out / 2, bTop, out, rank), box("AB", "update", update - out / 2, aTop, out, into),
       box("sum", "both", sum - out / 2, aTop, out, into), box("y", "plain", sum - out / 2, floor, out, n)],
     labels: [...shared.labels, over("B", update, bTop), under("AB", update, above), over("sum", sum, aTop), under("y", sum, floor + n)],
-    signs: [{ text: frame.width < 300 ? "+W" : "+ W", left: plus, top: above - into / 2 }],
+    signs: [{ text: frame.width < 300 ? "+W" : "+W =", left: plus, top: above - into / 2 }],
   };
   const split = {
     guides: [beside(x, sum - out / 2, floor, n), below(update, above, floor), below(sum, above, floor), { left: a, top: above, width: rank, height: floor - above }],

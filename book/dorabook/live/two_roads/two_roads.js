@@ -1,6 +1,6 @@
 // Two roads to the same numbers, x(W + AB) and xW + xAB, drawn to scale and counted.
 import { cost, difference, example, MOST, MOST_RANK, SMALL } from "./roads.js";
-import { inWords, layout, LINE } from "./layout.js";
+import { fullBar, inWords, layout, LINE } from "./layout.js";
 import { fixed, number, plural, shape } from "../core/text.js";
 import { whole } from "../core/whole.js";
 import { h, s, say, unique } from "../ui/dom.js";
@@ -196,13 +196,13 @@ function picture(name) {
     },
     count(paid) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
-      const most = Math.max(other, mine), shared = paid.split[0][1].reduce((a, b) => a * b);
+      const full = fullBar(paid), shared = paid.split[0][1].reduce((a, b) => a * b);
       steps.replaceChildren(...paid[name].map(step));
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
-      base.style.width = `${(100 * shared) / most}%`;
-      extra.style.width = `${(100 * (mine - shared)) / most}%`;
+      base.style.width = `${(100 * shared) / full}%`;
+      extra.style.width = `${(100 * (mine - shared)) / full}%`;
     },
   };
 }
