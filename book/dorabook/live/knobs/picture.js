@@ -5,7 +5,7 @@ import { s, say } from "../ui/dom.js";
 import { scale, stretches } from "./layout.js";
 import { digits } from "./words.js";
 
-const FORMULA = { output: "y = knob \u00b7 (W x)", input: "y = W (knob \u00b7 x)" };
+const FORMULA = { output: "y = m/norm \u00b7 W x", input: "y = W(m/norm \u00b7 x)" };
 const text = (kind, x, y, words = "", anchor = "middle") => s("text", { class: `dora-kn-${kind}`, x, y, "text-anchor": anchor }, words);
 const rect = (kind, x, y, width, height) => s("rect", { class: `dora-kn-${kind}`, x, y, width, height });
 const wire = (x1, y1, x2, y2) => s("line", { class: "dora-kn-wire", x1, y1, x2, y2 });
