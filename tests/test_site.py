@@ -223,6 +223,19 @@ def test_the_theme_switch_is_kept_from_page_to_page(base, visit):
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_once_an_option_is_chosen_its_answer_offers_the_run(address, visit):
+    page = visit(address + CHAPTER)
+    question, said = page.locator(".tag_predict").first, page.locator(".tag_answer summary").first
+    question.scroll_into_view_if_needed()
+    option = question.locator(".dora-predict-options button").first
+    option.wait_for()
+    expect(said).to_have_text("Reveal the answer", use_inner_text=True)
+    option.click()
+    expect(said).to_have_text("Show the run", use_inner_text=True)
+    question.get_by_role("button", name="Reset").click()
+    expect(said).to_have_text("Reveal the answer", use_inner_text=True)
+
+
 def test_an_answer_is_folded_until_it_is_asked_for(address, visit):
     page = visit(address + CHAPTER)
     fold = page.locator(".tag_answer details").first

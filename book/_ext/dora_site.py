@@ -20,7 +20,11 @@ from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
 PROMPTS = {  # what the summary of a folded cell says, by the first of these tags that the cell carries
-    "answer": ("Reveal the answer", "Hide the answer"),
+    # Once an option is chosen its reply has told the answer, and what is left to see is the run.
+    "answer": (
+        '<span class="unasked">Reveal the answer</span><span class="told">Show the run</span>',
+        "Hide the answer",
+    ),
     "solution": ("Show a solution", "Hide the solution"),
     "hide-input": ("Show the code", "Hide the code"),
     "hide-output": ("Show the output", "Hide the output"),
