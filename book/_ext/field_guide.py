@@ -209,6 +209,8 @@ class FieldGuide(FromBook):
         box = nodes.Element()
         text = StringList(markdown(self.arguments[0]).splitlines(), source=self.name)
         self.state.nested_parse(text, self.content_offset, box)
+        for table in box.findall(nodes.table):
+            table["classes"].append(nodes.make_id(self.arguments[0]))
         yield from box.children
 
 
