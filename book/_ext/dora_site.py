@@ -183,17 +183,26 @@ def picture(panels: list[tuple[str, tuple[int, int] | None]], alt: str) -> str:
 
 CODE = re.compile(r'(?<=<div class="highlight"><pre>).*?(?=</pre>)', re.DOTALL)
 LONG = 42  # characters of code that fit a phone's line
+ALIGNED = re.compile(r"\S {2,}[^ #]")  # a printed table
 
 
 def hang_long_lines(body: str) -> str:
-    """A line of code too long for its window goes on below, indented under its own start."""
-    return CODE.sub(lambda code: "\n".join(map(hung, code[0].split("\n"))), body)
+    """A line of code too long for its window goes on below, indented under its own start; so does a printed one, but for a table's."""
+    return CODE.sub(lambda code: hung(code[0]), body)
 
 
-def hung(line: str) -> str:
-    seen = html.unescape(re.sub(r"<[^>]+>", "", line))
-    start = len(seen) - len(seen.lstrip(" "))
-    return f'<span class="long" style="--start: {start}">{line}</span>' if len(seen) > LONG else line
+def hung(code: str) -> str:
+    kind = "long aligned" if ALIGNED.search(text_of(code)) else "long"
+    lines = []
+    for line in code.split("\n"):
+        seen = text_of(line)
+        start = len(seen) - len(seen.lstrip(" "))
+        lines.append(f'<span class="{kind}" style="--start: {start}">{line}</span>' if len(seen) > LONG else line)
+    return "\n".join(lines)
+
+
+def text_of(marked: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", marked))
 
 
 EMPTY_CORNER = re.compile(r'<th class="head[^"]*"><p></p></th>')  # of a table; a heading that says nothing is none
