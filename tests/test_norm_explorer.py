@@ -434,7 +434,7 @@ def test_one_is_written_only_where_it_is_one(js):
 
 def test_an_explorer_shows_the_parts_it_is_asked_for():
     all_of_it = NormExplorer()
-    assert all_of_it.shows == all_of_it.state()["shows"] == ["storage", "direction", "update"]
+    assert all_of_it.shows == all_of_it.state()["shows"] == ["storage", "direction", "update", "poke"]
     plain = NormExplorer(shows=())
     assert "direction" not in plain.sentence and "direction" in all_of_it.sentence
     assert plain.describe(plain.state()).columns == ["output or input", "norm of the weight", "magnitude m"]
@@ -448,16 +448,19 @@ def test_an_explorer_shows_the_parts_it_is_asked_for():
             for shows in ((), "direction")
         ]
         assert rows[0] == [row[:3] for row in rows[1]]
-    with pytest.raises(ValueError, match='shows holds \'path\', expected some of "storage", "direction", "update"'):
+    with pytest.raises(
+        ValueError, match='shows holds \'path\', expected some of "storage", "direction", "update", "poke"'
+    ):
         NormExplorer(shows=["path"])
 
 
 @pytest.mark.parametrize(
     ("shows", "links"),
     [
-        ((), {"per", "poke", "output", "input", "weight", "view"}),
-        ("storage", {"per", "poke", "output", "input", "weight", "view", "storage", "fan_in_fan_out"}),
-        ("update", {"per", "poke", "output", "input", "weight", "view", "scaling"}),
+        ((), {"per", "output", "input", "weight", "view"}),
+        ("poke", {"per", "poke", "output", "input", "weight", "view"}),
+        ("storage", {"per", "output", "input", "weight", "view", "storage", "fan_in_fan_out"}),
+        ("update", {"per", "output", "input", "weight", "view", "scaling"}),
     ],
 )
 def test_a_link_cannot_move_what_is_not_shown(shows, links):
@@ -635,7 +638,7 @@ def test_a_bar_longer_than_its_lane_is_cut_and_says_its_norm(show):
     assert page.get_by_role("button", name=re.compile("^Norm of output 1")).evaluate(inside)
 
 
-@pytest.mark.parametrize("shows", [(), "direction", ("storage", "direction", "update")])
+@pytest.mark.parametrize("shows", [(), "direction", ("storage", "direction", "update", "poke")])
 def test_controls_picture_and_sentence_are_on_one_screen(show, shows):
     page = show(NormExplorer(id="hero", shows=shows, poke=1.5, **({"scaling": 0.4} if shows else {})))
     page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
@@ -649,6 +652,7 @@ def test_controls_picture_and_sentence_are_on_one_screen(show, shows):
         == ("storage" in shows)
     )
     assert page.get_by_role("slider", name="Add the rank-1 update").count() == ("update" in shows)
+    assert page.get_by_role("slider", name="Poke the magnitude").count() == ("poke" in shows)
     assert page.locator(".dora-ne-dot:visible").count() == (9 if shows else 0)
     assert page.problems == []
 

@@ -244,5 +244,5 @@ def test_the_deck_shows_the_figures_of_the_hour_when_the_sheet_does(site):
         hours, minutes = words(link.find_parent("section").select_one(".clock")).split(":")
         clock.setdefault(link["href"].split("#")[1].partition("=")[0], 60 * int(hours) + int(minutes))
     both = {id: (at, clock[id]) for id, at in starts(site).items() if id in clock}
-    assert {"norms", "how-many", "which-check", "hero", "when-load"} <= set(both)
+    assert {"direction", "how-many", "which-check", "hero", "when-load"} <= set(both)
     assert [id for id, (slide, step) in both.items() if slide != step] == []

@@ -278,7 +278,7 @@ def test_a_quotation_of_what_is_not_there_stops_the_build(which):
 
 @pytest.mark.parametrize("state", ["", "per:input", "view:direction;poke:1.5", "weight:0.0~3.5"])
 def test_a_sheet_quotes_what_the_page_says_after_the_link(state, show):
-    page = show(explorer(), hash=f"#norms={state}")
+    page = show(explorer(), hash=f"#flag={state}")
     settle(page)
     opened = live_host.opened("norm-explorer", stored_cells.page_data(explorer()), state)
     assert opened == page.locator(".dora-sentence").inner_text()
@@ -312,7 +312,7 @@ def test_every_link_opens_from_disk_what_the_sheet_says(site, visit):
 
 @cache
 def explorer() -> str:
-    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "4-shape-mismatch.ipynb"), "norms")
+    return stored_cells.figure(stored_cells.cells(ROOT / "book" / "3-pefts-layer.ipynb"), "flag")
 
 
 def said_of(state: str, which: str) -> str:
@@ -323,16 +323,16 @@ AXIS, POKED = "sentence 1, parts 1 to 2", "sentence 3, part 2"
 
 
 WRONG = [
-    ("norms=per:sideways", "per sideways", ("", AXIS)),  # a dead value
-    ("norms=axis:input", "per output", ("", AXIS)),  # a dead key
-    ("norms=per:output", "per output", ("", AXIS)),  # how it stands anyway
-    ("norms=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
-    ("norms=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
-    ("norms=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
-    ("norms=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
-    ("norms=per:input", "per input", ("", AXIS)),  # a quotation of another state
-    ("norms=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
-    ("norms=per:input", "per input", None),
+    ("flag=per:sideways", "per sideways", ("", AXIS)),  # a dead value
+    ("flag=axis:input", "per output", ("", AXIS)),  # a dead key
+    ("flag=per:output", "per output", ("", AXIS)),  # how it stands anyway
+    ("flag=per:input;poke:9", "per input, poked to 9 times", ("per:input", AXIS)),  # out of reach
+    ("flag=per:input", "the other one", ("per:input", AXIS)),  # words that name nothing
+    ("flag=poke:1.5", "per input, poked to 1.5 times", ("poke:1.5", POKED)),  # words that name the other
+    ("flag=poke:1.5", "output 2 poked to 1.5 times", ("poke:1.5", POKED)),
+    ("flag=per:input", "per input", ("", AXIS)),  # a quotation of another state
+    ("flag=poke:1.5", "poked to 1.5 times", ("", AXIS)),  # one that was there before
+    ("flag=per:input", "per input", None),
 ]
 
 
@@ -340,7 +340,7 @@ def test_a_link_that_is_wrong_is_found(site, visit):
     address = sheet_address(site, "60-minutes")
     page, missed = visit(address), []
     for state, text, says in WRONG:
-        link = Opened(f"../4-shape-mismatch.html#{state}", text, says and said_of(*says))
+        link = Opened(f"../3-pefts-layer.html#{state}", text, says and said_of(*says))
         if not problems(link, followed(page, urljoin(address, link.href))):
             missed.append(link)
     assert missed == []

@@ -24,7 +24,7 @@ export function largest({ data }) {
   return top;
 }
 
-/** Has this figure controls for a part: "storage", "direction" or "update"? */
+/** Has this figure controls for a part: "storage", "direction", "update" or "poke"? */
 export function shows({ shows: parts }, part) {
   return !parts || parts.includes(part);
 }

@@ -76,7 +76,7 @@ function moves(first, set) {
   const poke = slider({ label: "Poke", min: 0.25, max: 2, step: 0.05, show: (v) => `\u00d7 ${fixed(v, 2)}`, onchange: (value) => set({ poke: value }) });
   const update = slider({ label: "Update", min: 0, max: 1, step: 0.05, show: (v) => `s = ${fixed(v, 2)}`, onchange: (value) => set({ scaling: value }) });
   return {
-    el: h("div", { class: "dora-ne-moves" }, h("div", { class: "dora-ne-poke" }, poke.el), shows(first, "update") && h("div", { class: "dora-ne-update" }, update.el)),
+    el: h("div", { class: "dora-ne-moves" }, shows(first, "poke") && h("div", { class: "dora-ne-poke" }, poke.el), shows(first, "update") && h("div", { class: "dora-ne-update" }, update.el)),
     update({ state, measured, chosen, rank, fits }) {
       poke.set(state.poke, { label: `Poke the magnitude of ${measured} ${chosen}` });
       update.set(fits ? state.scaling : 0, { disabled: !fits, label: fits ? `Add the rank-${rank} update sBA` : "The update sBA does not fit" });

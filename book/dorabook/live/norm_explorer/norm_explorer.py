@@ -24,8 +24,8 @@ LORA_B = [[1], [2], [-1], [1]]  # (out, rank)
 SIDE = 64  # a map has at most this many rows and columns; up to SIDE x SIDE the page holds the weight itself
 CHOSEN = {"output": 0, "input": 2}  # the cell that is chosen at first
 NEED_THE_WEIGHT = ("view", "scaling", "poke")  # what has a control only where the page holds the weight itself
-PARTS = ("storage", "direction", "update")  # what an explorer may show beside the weight, its norms and the poke
-BELONGS = {"storage": "storage", "fan_in_fan_out": "storage", "scaling": "update"}  # a control to its part
+PARTS = ("storage", "direction", "update", "poke")  # what an explorer may show beside the weight and its norms
+BELONGS = {"storage": "storage", "fan_in_fan_out": "storage", "scaling": "update", "poke": "poke"}  # control: part
 SHOWS = {"adapted": "update", "direction": "direction"}  # a view of the cells to its part
 FURTHEST = 12.0  # times the largest weight: as far as the page's own controls go at most
 
@@ -37,7 +37,8 @@ class NormExplorer(LiveFigure):
     as do `magnitude`, `direction` and `merged_weight`. `output` and `input` choose a cell, and with it the magnitude
     that `poke` multiplies. `scaling` says how much of the update lora_B @ lora_A is added. `storage` and
     `fan_in_fan_out` say how the matrix lies in memory and what the code is told about it. `shows` names the parts that
-    this explorer has controls for, all by default: "storage" with the flag, the "direction" and its norms, the "update".
+    this explorer has controls for, all by default: "storage" with the flag, the "direction" and its norms, the "update",
+    the "poke".
     """
 
     figure = "norm-explorer"
