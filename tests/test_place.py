@@ -73,6 +73,17 @@ def test_a_line_that_goes_on_below_is_copied_as_one(address, visit):
     assert pre.evaluate("(code) => code.innerText.trimEnd()") == pre.evaluate("(code) => code.textContent.trimEnd()")
 
 
+def test_a_printed_line_goes_on_below_where_it_is_not_a_tables(address, visit):
+    page = visit(f"{address}book/3-pefts-layer.html", width=390)
+    source = page.locator(".cell_output pre", has_text="dim=1")
+    assert source.evaluate("(pre) => pre.scrollWidth <= pre.clientWidth")
+    page = visit(f"{address}book/8-what-it-costs.html", width=390)
+    assert (
+        page.locator(".cell_output .long.aligned").first.evaluate("(line) => getComputedStyle(line).whiteSpace")
+        == "pre"
+    )
+
+
 # ---- pictures
 
 
