@@ -186,7 +186,7 @@ def stored(layer: Layer, found: Found, base: Checkpoint | None) -> Stored | None
 
 
 def has_scale(key: str, base: Checkpoint) -> bool:
-    name = key[: WEIGHT.search(key).start()] if WEIGHT.search(key) else key
+    name = WEIGHT.sub("", key)
     return any(part(name, end) in base.entries for end in NAMES["scales"])
 
 

@@ -76,11 +76,11 @@ def merge(
 ) -> list[Job]:
     """Write the merged files to `out`: a file for a base of one file, else a folder. Refused where a layer cannot be merged."""
     tensors, model = read_adapter(adapter), read(base)
-    jobs = jobs_of(tensors, model, Path(adapter), per, alpha)
+    jobs = jobs_of(tensors, model, adapter, per, alpha)
     by_file: dict[Path, list[Job]] = {entry.path: [] for entry in model.entries.values()}
     for job in jobs:
         by_file[job.entry.path].append(job)
-    base, out, sizes = Path(base), Path(out), {file: file.stat().st_size for file in by_file}
+    sizes = {file: file.stat().st_size for file in by_file}
     done, size = 0, sum(sizes.values()) + sum(job.entry.size for job in jobs)
     with making(out) as half, open_files() as read_entry, np.errstate(all="ignore"):
         for file, its_jobs in by_file.items():
@@ -118,8 +118,8 @@ def extract(
 
     Returns each layer's name and |change - BA| / |change|.
     """
-    tensors, model, out = read_adapter(adapter), read(base), Path(out)
-    jobs = jobs_of(tensors, model, Path(adapter), per, alpha)
+    tensors, model = read_adapter(adapter), read(base)
+    jobs = jobs_of(tensors, model, adapter, per, alpha)
     found, errors, size = {}, [], sum(job.entry.size for job in jobs)
     with open_files() as read_entry, np.errstate(all="ignore"):
         for job in jobs:
@@ -368,7 +368,7 @@ def change_of(job: Job, adapter: Checkpoint, read_entry: Reader) -> Callable[[sl
     factors = {end: dense(adapter.entries[key], read_entry) for end, key in zip(layer.form, layer.factors, strict=True)}
     turned = job.place.stored == "in, out"
     if "diff" in factors or any(end.startswith("lokr") for end in factors):
-        whole = factors["diff"] if "diff" in factors else kronecker(factors, len(shape))
+        whole = factors["diff"] if "diff" in factors else kronecker(factors)
         if whole.size != math.prod(shape):
             raise cannot(layer, f"its factors multiply to {whole.size:,} numbers, and its weight is {shape}.")
         whole = (whole.T if turned else whole).reshape(shape[0], -1)
@@ -453,9 +453,8 @@ def second_of(layer: Layer) -> tuple[str, ...]:
     )
 
 
-def kronecker(factors: dict[str, np.ndarray], sides: int) -> np.ndarray:
+def kronecker(factors: dict[str, np.ndarray]) -> np.ndarray:
     one, two = (whole_of(factors, f"lokr_w{i}") for i in (1, 2))
-    two = two if two.ndim > 2 else two.reshape(*two.shape, *[1] * max(0, sides - 2))
     return np.kron(one.reshape(*one.shape, *[1] * (two.ndim - 2)), two)
 
 
