@@ -1,16 +1,21 @@
 """Merging and extracting: equal to what peft and LyCORIS merge themselves, and nothing half-written, whatever goes wrong."""
 
 import errno
+import io
 import json
 import os
 import shutil
+import sys
 import warnings
+from argparse import ArgumentTypeError
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from dorabook.checkpoint import Refused, __main__, merge
+from dorabook.text import number
 from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -148,6 +153,31 @@ def test_a_sharded_base_stays_sharded(peft_files, tmp_path):
             torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
 
 
+def test_a_model_s_folders_are_merged_where_they_lie_and_all_of_their_bytes_are_counted(tmp_path):
+    adapter, wanted, files, told = {}, {}, [], []
+    for name, inputs in (("text_encoder.k", 7), ("unet.q", 12)):
+        file = tmp_path / f"model/{name[:-2]}/w.safetensors"
+        weight, A, B, m = (drawn(*shape).abs().float() for shape in ((12, inputs), (2, inputs), (12, 2), (12, 1)))
+        adapter |= {
+            f"{name}.{end}": one
+            for end, one in zip(("lora_A.weight", "lora_B.weight", "dora_scale"), (A, B, m), strict=True)
+        }
+        wanted[file.relative_to(tmp_path / "model")] = (
+            (weight + 2 * B @ A) / (weight + 2 * B @ A).norm(dim=1, keepdim=True) * m
+        )
+        file.parent.mkdir(parents=True)
+        save_file({f"{name[-1]}.weight": weight}, file)
+        files.append(file.stat().st_size)
+    save_file(adapter, tmp_path / "a.safetensors")
+    given = tmp_path / "a.safetensors", tmp_path / "model", tmp_path / "out"
+    merge.merge(*given, alpha=4, progress=lambda *one: told.append(one))
+    for file, value in wanted.items():
+        [got] = load_file(tmp_path / "out" / file).values()
+        torch.testing.assert_close(got, value, rtol=1e-5, atol=1e-6)
+    size = sum(files) + 4 * 12 * (7 + 12)
+    assert told == [(files[0] + 4 * 12 * 7, size), (size, size)]
+
+
 def test_a_folder_keeps_what_its_model_is_loaded_with(peft_files, tmp_path):
     adapter, base, _ = peft_files
     folder = shards(base, tmp_path / "base")
@@ -212,6 +242,32 @@ def test_the_rows_of_a_fused_weight_are_merged_where_they_lie(tmp_path):
     got = load_file(tmp_path / "out.safetensors")["layers.0.qkv_proj.weight"]
     assert torch.equal(got[:12], whole[:12]) and torch.equal(got[24:], whole[24:])
     torch.testing.assert_close(got[12:24].norm(dim=1), torch.ones(12))
+
+
+KRONECKER = {  # the factors of a LoKr convolution, and its kernel
+    "w2 with the kernel": ({"lokr_w1": (2, 3), "lokr_w2": (4, 5, 3, 2)}, (3, 2)),
+    "w2 of a kernel of one": ({"lokr_w1": (2, 3), "lokr_w2": (4, 5)}, (1, 1)),
+    "w2 as a product": ({"lokr_w1": (2, 3), "lokr_w2_a": (4, 2), "lokr_w2_b": (2, 30)}, (3, 2)),
+    "both as products": ({"lokr_w1_a": (2, 2), "lokr_w1_b": (2, 3), "lokr_w2_a": (4, 2), "lokr_w2_b": (2, 10)}, (2,)),
+}
+
+
+@pytest.mark.parametrize(("shapes", "kernel"), KRONECKER.values(), ids=KRONECKER)
+def test_a_kronecker_product_of_a_convolution_is_the_sum_s(tmp_path, shapes, kernel):
+    factors = {end: drawn(*shape, seed=at) for at, (end, shape) in enumerate(shapes.items())}
+    weight, m = drawn(8, 15, *kernel, seed=9), torch.ones(8, 1, *[1] * len(kernel), dtype=torch.float64)
+    save_file({f"c.{end}": value for end, value in factors.items()} | {"c.dora_scale": m}, tmp_path / "a.safetensors")
+    save_file({"c.weight": weight}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", alpha=6)
+    one, two = (
+        factors[name] if (name := f"lokr_w{i}") in factors else factors[f"{name}_a"] @ factors[f"{name}_b"]
+        for i in (1, 2)
+    )
+    moved = weight + (1 if "lokr_w2" in factors else 6 / 2) * torch.einsum(
+        "ab,cdk->acbdk", one, two.reshape(4, 5, -1)
+    ).reshape(weight.shape)
+    expected = moved / moved.flatten(1).norm(dim=1).reshape(m.shape)
+    torch.testing.assert_close(load_file(tmp_path / "o.safetensors")["c.weight"], expected, rtol=1e-6, atol=1e-7)
 
 
 # What is refused
@@ -334,9 +390,10 @@ def test_a_configuration_that_says_no_scale_is_refused(pair, tmp_path, config, s
     assert str(refused.value).startswith(says)
 
 
-def test_an_alpha_may_be_a_whole_number(pair, tmp_path):
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_an_alpha_may_be_a_whole_number(pair, tmp_path, dtype):
     merge.merge(*pair, tmp_path / "one.safetensors")
-    save_file(load_file(pair[0]) | {"q.alpha": torch.tensor(4)}, pair[0])
+    save_file(load_file(pair[0]) | {"q.alpha": torch.tensor(4, dtype=dtype)}, pair[0])
     merge.merge(*pair, tmp_path / "other.safetensors")
     one, other = (load_file(tmp_path / f"{name}.safetensors")["q.weight"] for name in ("one", "other"))
     assert torch.equal(one, other)
@@ -409,6 +466,8 @@ def test_a_large_change_s_lora_is_as_near_as_the_singular_values_allow():
     B, A = merge.nearest(matrix, 10)
     singular = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
     assert np.linalg.norm(matrix - B @ A) <= 1.001 * np.linalg.norm(singular[10:])
+    assert A.dtype == B.dtype == np.float32  # of half the memory
+    assert all((one == other).all() for one, other in zip((B, A), merge.nearest(matrix, 10), strict=True))
 
 
 def test_peft_loads_a_lora_of_its_own_adapter(peft_files, tmp_path):
@@ -428,6 +487,63 @@ def test_peft_loads_a_lora_of_its_own_adapter(peft_files, tmp_path):
         key = f"{name.removeprefix('base_model.model.')}.weight"
         off = float((loaded[key] - after[key]).norm() / (after[key] - before[key]).norm())
         assert off == pytest.approx(error, abs=1e-4)
+
+
+STORED = {  # weights of 8 outputs or inputs and fewer, and whether all are stored (in, out): then peft has to turn what it adds
+    "all (in, out)": ({"h.0.c_attn": (8, 24), "h.0.c_fc": (8, 32)}, True),
+    "one of two": ({"h.0.c_attn": (8, 24), "h.0.q": (24, 8)}, False),
+    "none": ({"h.0.q": (24, 8), "narrow": (24, 5), "wave": (30, 2, 3), "kernel": (30, 2, 2, 2)}, False),
+    "an embedding": ({"h.0.c_attn": (8, 24), "wte": (50, 7)}, False),
+}
+
+
+@pytest.mark.parametrize(("shapes", "turned"), STORED.values(), ids=STORED)
+def test_a_lora_for_peft_adds_the_whole_change_however_the_weights_are_stored(tmp_path, shapes, turned):
+    adapter, base, changes = {}, {}, {}
+    for name, shape in shapes.items():
+        ends = ("embedding_A", "embedding_B") if name == "wte" else ("A.weight", "B.weight")
+        outputs, *inputs = shape[::-1] if name == "wte" or ".c_" in name else shape
+        weight, A, B = drawn(outputs, *inputs), drawn(1, *inputs, seed=1), drawn(outputs, 1, seed=2)
+        m = weight.flatten(1).norm(dim=1) * 1.1
+        factors = (A, B.reshape(outputs, 1, *[1] * (len(shape) - 2)))
+        adapter |= {f"{name}.lora_{end}": factor for end, factor in zip(ends, factors, strict=True)}
+        adapter[f"{name}.lora_magnitude_vector"] = m
+        base[f"{name}.weight"] = weight if tuple(weight.shape) == shape else weight.T.contiguous()
+        moved = weight.flatten(1) + 2 * B @ A.flatten(1)
+        changes[name] = m[:, None] * moved / moved.norm(dim=1, keepdim=True) - weight.flatten(1), *ends
+    save_file(adapter, tmp_path / "a.safetensors")
+    save_file(base, tmp_path / "b.safetensors")
+    errors = merge.extract(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "lora", 8, alpha=2)
+    assert dict(errors) == {name: pytest.approx(0, abs=1e-6) for name in shapes}
+    got = load_file(tmp_path / "lora/adapter_model.safetensors")
+    assert len(got) == 2 * len(shapes)
+    with safe_open(tmp_path / "lora/adapter_model.safetensors", "pt") as opened:
+        assert opened.metadata() == {"format": "pt"}
+    for name, (change, *ends) in changes.items():
+        A, B = (got[f"base_model.model.{name}.lora_{end}"] for end in ends)
+        assert A.dtype == B.dtype == torch.float32
+        kernel = shapes[name][2:]
+        assert tuple(A.shape[2:]) == kernel and tuple(B.shape[2:]) == (1,) * len(kernel)
+        torch.testing.assert_close((B.flatten(1) @ A.flatten(1)).double(), change, rtol=1e-5, atol=1e-5)
+    smaller = {name: least for name, (a, *rest) in shapes.items() if (least := min(a, prod(rest))) < 8}
+    text = (tmp_path / "lora/adapter_config.json").read_text()
+    assert json.loads(text) == {
+        **{"peft_type": "LORA", "r": 8, "lora_alpha": 8, "rank_pattern": smaller, "alpha_pattern": smaller},
+        **{"target_modules": sorted(shapes), "use_dora": False, "bias": "none", "fan_in_fan_out": turned},
+    }
+    assert text.startswith("{\n ")
+
+
+def test_a_layer_that_nothing_changes_has_a_lora_that_leaves_out_nothing(tmp_path):
+    save_file(
+        {"q.lora_down.weight": torch.ones(1, 3), "q.lora_up.weight": torch.zeros(2, 1), "q.alpha": torch.tensor(1.0)}
+        | {"q.dora_scale": torch.tensor([[5.0], [2.0]])},
+        tmp_path / "a.safetensors",
+    )
+    save_file({"q.weight": torch.tensor([[3.0, 4, 0], [0, 0, 2]]).double()}, tmp_path / "b.safetensors")
+    errors = merge.extract(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", 1)
+    assert errors == [("q", 0.0)]
+    assert {value.dtype for value in load_file(tmp_path / "o.safetensors").values()} == {torch.float32}
 
 
 # The command
@@ -457,3 +573,113 @@ def test_the_command_lists_what_a_lora_leaves_out(pair, tmp_path, capsys):
     with pytest.raises(SystemExit):
         __main__.main([*given[:-1], "0", "--out", "x"])
     assert "argument --rank: give a whole number from 1 on" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unsaid(tmp_path) -> tuple[list[str], torch.Tensor, torch.Tensor]:
+    """Arguments with an axis and an alpha that no file says; what they make of an embedding (20, 8) per token and of a square layer."""
+    tokens, square = drawn(20, 8).float(), drawn(12, 12, seed=1).float()
+    emb = {"emb.lora_a": drawn(20, 4, seed=2).float(), "emb.lora_b": drawn(4, 8, seed=3).float()}
+    q = {"q.lora_A.weight": drawn(2, 12, seed=4).float(), "q.lora_B.weight": drawn(12, 2, seed=5).float()}
+    m = {"emb.m": drawn(20, seed=6).abs().float(), "q.lora_magnitude_vector": drawn(12, seed=7).abs().float()}
+    save_file(emb | q | m, tmp_path / "a.safetensors")
+    save_file({"emb.weight": tokens, "q.weight": square}, tmp_path / "b.safetensors")
+    tokens = tokens + 6 / 4 * emb["emb.lora_a"] @ emb["emb.lora_b"]
+    square = square + 6 / 2 * q["q.lora_B.weight"] @ q["q.lora_A.weight"]
+    tokens, square = tokens / tokens.norm(dim=1, keepdim=True), square / square.norm(dim=0)
+    given = [
+        str(tmp_path / "a.safetensors"),
+        "--base",
+        str(tmp_path / "b.safetensors"),
+        "--per",
+        "input",
+        "--alpha",
+        "6",
+    ]
+    return given, tokens * m["emb.m"][:, None], square * m["q.lora_magnitude_vector"]
+
+
+@pytest.fixture
+def in_terminal(monkeypatch):
+    """Runs a command in a terminal: its answer, all of which was shown at once, and what it told of progress."""
+
+    def run(given: list[str]) -> tuple[str, str]:
+        answer, screen, shown = io.StringIO(), io.StringIO(), []
+        answer.flush, screen.isatty = lambda: shown.append(answer.getvalue()), lambda: True
+        monkeypatch.setattr(sys, "stdout", answer)
+        monkeypatch.setattr(sys, "stderr", screen)
+        assert __main__.main(given) == 0
+        assert shown[-1] == answer.getvalue()
+        return answer.getvalue(), screen.getvalue()
+
+    return run
+
+
+def test_merge_does_as_it_is_told_and_answers_in_json(unsaid, tmp_path, in_terminal):
+    given, *wanted = unsaid
+    out, told = in_terminal(["merge", *given, "--out", str(tmp_path / "o.safetensors"), "--json"])
+    said = {
+        "out": str(tmp_path / "o.safetensors"),
+        "layers": 2,
+        "axes": "per token 1, per input 1",
+        "rounding": "Each number was computed in float32 and stored in float32, rounded once by at most 1/16,777,216 of it.",
+    }
+    assert out == json.dumps(said, indent=1) + "\n"
+    copied, one, other = (tmp_path / "b.safetensors").stat().st_size, 4 * 20 * 8, 4 * 12 * 12
+    assert told == f"\rmerging: {100 * (copied + one) / (copied + one + other):.0f} %\rmerging: 100 %\n"
+    got = load_file(tmp_path / "o.safetensors")
+    for key, value in zip(("emb.weight", "q.weight"), wanted, strict=True):
+        torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
+
+
+def test_extract_does_as_it_is_told_and_answers_in_json(unsaid, tmp_path, in_terminal):
+    given, *wanted = unsaid
+    out, told = in_terminal(["extract", *given, "--rank", "3", "--out", str(tmp_path / "o.safetensors"), "--json"])
+    before, left = load_file(tmp_path / "b.safetensors"), {}
+    for name, value in zip(("emb", "q"), wanted, strict=True):
+        singular = torch.linalg.svdvals(value.double() - before[f"{name}.weight"].double())
+        left[name] = pytest.approx(float(singular[3:].norm() / singular.norm()), abs=1e-5)
+    said = json.loads(out)
+    assert said == {"out": str(tmp_path / "o.safetensors"), "rank": 3, "left_out": left}
+    assert out == json.dumps(said, indent=1) + "\n"
+    assert told == f"\rextracting: {100 * 640 / (640 + 576):.0f} %\rextracting: 100 %\n"
+
+
+@pytest.mark.parametrize(("layers", "rest"), [(40, []), (1_041, ["  and less of 1,001 more"])])
+def test_what_is_left_out_most_is_listed_first_and_forty_layers_at_most(unsaid, monkeypatch, in_terminal, layers, rest):
+    errors = [(f"l{at}", (at * 7 % layers) / layers) for at in range(layers)]
+    monkeypatch.setattr(merge, "extract", lambda *_, **__: errors)
+    out, _ = in_terminal(["extract", *unsaid[0], "--rank", "3", "--out", "o.safetensors"])
+    listed = [f"  {number(100 * part / layers)} %  l{pow(7, -1, layers) * part % layers}" for part in range(layers)]
+    assert out.splitlines()[1:] == [*listed[: -41 if rest else None : -1], *rest]
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"), [("0", None), ("1", 1), ("999999", 999_999), ("1000000", None), ("1.5", None)]
+)
+def test_a_rank_is_a_whole_number_of_six_digits_at_most(text, rank):
+    if rank:
+        assert __main__.rank(text) == rank
+    else:
+        with pytest.raises(ArgumentTypeError):
+            __main__.rank(text)
+
+
+@pytest.mark.parametrize(("name", "does"), [("merge", "Write the base with"), ("extract", "Write the plain LoRA")])
+def test_help_names_the_command_that_it_is_of_and_a_lora_needs_a_rank(capsys, name, does):
+    with pytest.raises(SystemExit):
+        __main__.main([name, "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: dora-axis {name} [-h] --base BASE") and f"\n{does}" in said
+    assert " ".join(said.split()).endswith(
+        "adapter a .safetensors adapter, or the folder of one options: -h, --help show this help message and exit "
+        "--base BASE the model it was trained on: a file, its .index.json, or a folder "
+        "--out OUT what to write: a new file, or a new folder for a base in a folder "
+        "--per {output,input} the axis of layers that do not tell theirs for sure "
+        "--alpha ALPHA the adapter's alpha, where no file says it --json print JSON"
+        + (" --rank RANK of the LoRA" if name == "extract" else "")
+    )
+    with pytest.raises(SystemExit):
+        __main__.main([name])
+    needed = "adapter, --base, --out" + (", --rank" if name == "extract" else "")
+    assert capsys.readouterr().err.endswith(f"arguments are required: {needed}\n")
