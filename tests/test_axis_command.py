@@ -1,6 +1,8 @@
 """The command dora-axis as it is installed, and what it answers where a system or a file plays tricks on it; the page alone in a file."""
 
+import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -159,11 +161,11 @@ def test_a_folder_that_has_no_name_of_its_own_is_named(tmp_path, capsys, monkeyp
         assert capsys.readouterr().err.startswith(f"{name} has no .safetensors files")
 
 
-def test_json_says_a_refusal_too(tmp_path):
-    done = command(tmp_path / "lost.safetensors", "--json", capture_output=True)
-    assert (done.returncode, done.stderr) == (2, "")
+def test_json_says_a_refusal_too(tmp_path, capsys):
+    assert main([str(tmp_path / "lost.safetensors"), "--json"]) == 2
     said = "lost.safetensors is not there: give the path of a .safetensors file"
-    assert json.loads(done.stdout) == {"adapter": "lost.safetensors", "refused": said}
+    shown = json.dumps({"adapter": "lost.safetensors", "refused": said}, indent=1)
+    assert capsys.readouterr() == (f"{shown}\n", "")
 
 
 def test_an_answer_that_cannot_be_written_is_one_sentence(adapter):
@@ -181,6 +183,39 @@ def test_an_answer_that_cannot_be_written_is_one_sentence(adapter):
         timeout=100,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_is_told_where_it_can_be_and_a_reader_that_has_gone_is_not(adapter, tmp_path, monkeypatch, capsys):
+    """In this process, whose streams are put back."""
+
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        assert main([str(adapter)]) == 2
+    assert capsys.readouterr().err == "The answer could not be written (No space left on device).\n"
+    with (tmp_path / "out").open("w") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", Full())
+        assert main([str(tmp_path / "lost")]) == 2
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", gone)
+        assert main([str(tmp_path / "lost"), "--json"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_command_takes_what_its_process_was_given_and_writes_what_its_terminal_can_show(adapter, monkeypatch):
+    save_file({f"\u6743.{end}": torch.ones(*shape) for end, shape in (("lora_A.weight", (1, 3)), ("lora_B.weight", (2, 1)),
+        ("dora_scale", (2, 1)))}, adapter)  # fmt: skip
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "argv", ["dora-axis", str(adapter)])
+    assert main() == 0
+    assert "\n?" in (shown := terminal.buffer.getvalue().decode()) and "2 x 3" in shown
 
 
 @pytest.mark.parametrize(
@@ -208,6 +243,11 @@ def test_a_terminal_of_one_language_gets_what_it_can_show(tmp_path, encoding, si
     assert (done.returncode, done.stderr) == (1, "")
     assert size in done.stdout and ("\n?" in done.stdout) == (encoding != "utf-8")
     assert re.search(r"slope\s+(-|\u2212)1\s+(\+-|±)\s", done.stdout)
+
+
+def test_what_a_terminal_cannot_show_is_written_in_signs_that_it_can():
+    for encoding, shown in (("ascii", "2 x+-3-...?a??"), ("cp1252", "2 ×±3-…?a??"), ("utf-8", "2 ×±3−…权a权权")):
+        assert "2 ×±3−…权a权权".encode(encoding, "in_other_signs").decode(encoding) == shown
 
 
 def test_no_name_reaches_the_terminal_as_an_escape(tmp_path):
