@@ -15,7 +15,7 @@ from pathlib import Path
 import dorabook.checkpoint as checkpoint
 import pytest
 import torch
-from dorabook.checkpoint import Refused, __main__, compare, families, files, judge, read, values
+from dorabook.checkpoint import Refused, __main__, compare, families, files, judge, judging, read, values
 from dorabook.checkpoint import base as weights
 from dorabook.checkpoint import safetensors as stored
 from dorabook.checkpoint.judging import FAR
@@ -1138,6 +1138,34 @@ def test_the_sides_of_a_base_weight_are_told_by_the_sizes_of_a_and_b(outputs, in
     assert weights.sides(families.Layer("x", magnitude, "peft", outputs, inputs), shape) == found
 
 
+WHOLE = [  # a fused weight, what is not as usual of the layer of 4 outputs and 3 inputs, where it lies, and its rows
+    ((12, 3), {}, [1, 0], (4, 8)),
+    ((12, 3), {}, [2, 0], (8, 12)),
+    ((11, 3), {}, [2, 0], None),
+    ((11, 3), {}, [-2, 1], (3, 7)),
+    ((4, 3), {}, [-1, 1], (0, 4)),
+    ((3, 3), {}, [-1, 1], None),
+    ((12, 5), {}, [1, 0], None),
+    ((12, 3, 1), {}, [1, 0], None),
+    ((12, 3), {"embedding": True}, [1, 0], None),
+    ((12, 3), {"outputs": None}, [1, 0], None),
+    ((12, 3), {}, None, None),
+]
+
+
+@pytest.mark.parametrize(("shape", "unusual", "place", "rows"), WHOLE)
+def test_a_layer_has_its_rows_of_a_fused_weight_where_it_can(shape, unusual, place, rows):
+    layer = families.Layer(
+        "x", stored.Entry(Path("a"), "m", "F32", (4,)), "peft", **{"outputs": 4, "inputs": 3} | unusual
+    )
+    whole = stored.Entry(Path("b"), "qkv.weight", "F16", shape, 100)
+    found = weights.of_whole(whole, layer, place)
+    part = stored.Entry(Path("b"), "qkv.weight", "F16", (4, 3), 100 + 2 * 3 * rows[0]) if rows else whole
+    assert (found.entry, found.whole, found.rows, found.parts) == (part, "qkv.weight", rows, ())
+    packed = stored.Entry(Path("b"), "qkv.weight", "I8", shape, 100)
+    assert weights.of_whole(packed, layer, place) == weights.Found(packed, "qkv.weight")
+
+
 @pytest.mark.parametrize(("shape", "found"), [((9, 4), "in, out"), ((4, 9), None), ((9, 9), None)])
 def test_an_embedding_is_stored_a_token_a_row(shape, found):
     magnitude = stored.Entry(Path("a"), "m", "F32", (4,))
@@ -1219,6 +1247,28 @@ def test_factors_that_do_not_belong_together_are_kept_as_they_are(A, B):
     assert (plain.ranks, sizes(plain), plain.embedding) == ((A, B), (None, None), False)
     tokens = layer_of("x.lora_magnitude_vector", **{"x.lora_embedding_A": A, "x.lora_embedding_B": B})
     assert (tokens.ranks, tokens.embedding) == ((A, B), True)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "layer"),
+    [
+        ("h.0.q.gain", (4,), "h.0.q"),
+        ("h.0.q.gain.weight", (4,), "h.0.q"),
+        ("h_0_q.gain", (4,), "h_0_q"),  # as some converters write it
+        ("h.0.q.gain", (2, 1), "h.0.q"),
+        ("h.0.q.gain", (4, 2), None),  # a matrix
+        ("h.0.q.gain", (1,), None),  # one number
+        ("h.0.k.gain", (4,), None),  # of a layer without A and B
+        ("gain", (4,), None),
+        ("h.0.q.bias", (4,), None),
+        ("h.0.q.lora_embedding_A", (4,), None),  # another library's factor
+        (f"h.0.q.{'x' * families.LONGEST_KEY}", (4,), None),
+    ],
+)
+def test_a_list_of_numbers_beside_a_and_b_may_be_a_magnitude_of_an_unknown_name(key, shape, layer):
+    held = {"h.0.q.lora_A.weight": (2, 3), "h.0.q.lora_B.weight": (4, 2), "h.0.q.alpha": (2,), key: shape}
+    found = judging.unknown_name(families.Adapter(entries(**held)))
+    assert found == (layer and {"key": key, "shape": shape, "layer": layer})
 
 
 @pytest.mark.parametrize(

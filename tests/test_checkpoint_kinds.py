@@ -511,10 +511,15 @@ def test_two_models_in_one_folder_are_no_base(tmp_path):
         save_file({"q.weight": some(32, 8)}, tmp_path / f"{name}.safetensors")
     (tmp_path / "adapter").mkdir()
     save_file(peft("q"), tmp_path / "adapter/a.safetensors")
-    with pytest.raises(
-        Refused, match=r" has q.weight in both model.fp16.safetensors and model.safetensors: give the files of one"
-    ):
+    with pytest.raises(Refused) as refused:
         judge(tmp_path / "adapter", tmp_path)
+    says = f"{tmp_path.name} has q.weight in both model.fp16.safetensors and model.safetensors: give the files of one"
+    assert str(refused.value).startswith(says)
+    for name, key in (("a", "b.q.weight"), ("a.b", "q.weight")):
+        (tmp_path / "model" / name).mkdir(parents=True)
+        save_file({key: some(32, 8)}, tmp_path / "model" / name / "model.safetensors")
+    with pytest.raises(Refused, match=r"^model has a\.b\.q\.weight in both a/ and a\.b/: give the files of one"):
+        judge(tmp_path / "adapter", tmp_path / "model")
 
 
 def test_a_diffusers_folder_is_read_by_its_folders(tmp_path):
@@ -643,7 +648,12 @@ def test_factors_without_m_are_named_and_not_called_a_and_b(tmp_path):
         "a.safetensors has x.hada_w1_a and other factors, but no DoRA magnitudes under a name known"
     )
     assert both(tmp_path, {"lora_unet_x.oft_blocks": some(4, 8, 8)}).startswith("a.safetensors has no DoRA magnitudes")
-    assert both(tmp_path, lora("q.lora_A.x.weight", "q.lora_B.x.weight")).startswith("a.safetensors has LoRA's A and B")
+    for names in (
+        ("q.lora_A.x.weight", "q.lora_B.x.weight"),
+        ("lora_A.weight", "lora_B.weight"),
+        ("q.lora.A", "q.lora.B"),
+    ):
+        assert both(tmp_path, lora(*names)).startswith("a.safetensors has LoRA's A and B")
 
 
 def test_a_base_that_is_no_model_is_said_to_be_none(tmp_path):
