@@ -26,8 +26,8 @@ from .base import READ
 from .families import FACTOR, FORMS, Layer, part
 from .files import CONFIG, Checkpoint, config_of, read, read_adapter
 from .judging import Axis, LayerVerdict, Place, judged_places, shown
-from .rules import matched
-from .safetensors import FLOATS, PIECE, Entry, Reader, Refused, decoded, open_files
+from .rules import matched, say
+from .safetensors import FLOATS, PIECE, Entry, Reader, Refused, decoded, numbers, open_files
 
 EIGHTHS = {"F8_E4M3": (3, 7), "F8_E5M2": (2, 15)}  # bits of the fraction, and what is added to an exponent
 # The least number that is rounded to none, or to infinity.
@@ -36,7 +36,7 @@ BEYOND = {
     "F32": math.inf,
     "F16": 65520,
     "BF16": 2.0**128 - 2.0**119,
-    "F8_E4M3": math.nextafter(464, 465),
+    "F8_E4M3": 464 + 2.0**-15,  # the next float32
     "F8_E5M2": 61440,
 }
 BESIDE = (".json", ".txt", ".model", ".jinja")
@@ -142,7 +142,7 @@ def extract(
 
 def refuse_infinite(job: Job, rows: np.ndarray) -> None:
     """NaN is in neither order with any number."""
-    if not (rows.max(initial=0) < BEYOND[job.entry.dtype] and -rows.min(initial=0) < BEYOND[job.entry.dtype]):
+    if not max(rows.max(), -rows.min()) < BEYOND[job.entry.dtype]:
         raise cannot(
             job.place.layer,
             f"a merged number is NaN, infinity or too large for {job.entry.dtype}, in which the base stores this weight. "
@@ -212,7 +212,7 @@ def jobs_of(adapter: Checkpoint, base: Checkpoint, path: Path, per: str | None, 
     for verdict, place in pairs:
         layer = place.layer
         if place.stored not in READ or place.stored == "unknown" or verdict.broken or not layer.factors or layer.ranks:
-            raise cannot(layer, verdict.evidence.strip())
+            raise cannot(layer, say("stored") if place.stored == "unknown" else verdict.evidence.strip())
         for key in (layer.magnitude.key, *layer.factors, *second_of(layer)):
             if key not in adapter.entries:
                 raise cannot(layer, f"{clipped(key)} is not in {adapter.name}.")
@@ -339,8 +339,7 @@ def merged(job: Job, adapter: Checkpoint, read_entry: Reader) -> Iterator[np.nda
         return weight
 
     parts = [slice(top, min(a, top + rows_of(job.entry))) for top in range(0, a, rows_of(job.entry))]
-    m = job.place.layer.magnitude
-    magnitude = decoded(read_entry(m), m.dtype).astype(np.float64).reshape(-1)
+    magnitude = numbers(job.place.layer.magnitude, read_entry)
     if job.side == 1:
         sums = sum(np.square(moved(rows), dtype=np.float64).sum(0) for rows in parts)
         factors = np.repeat(ratio(magnitude, np.sqrt(sums.reshape(-1, inner).sum(1))), inner)
