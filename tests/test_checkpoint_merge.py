@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dorabook.checkpoint import Refused, __main__, merge
+from dorabook.checkpoint import Refused, __main__, merge, read
+from dorabook.checkpoint.base import Found
+from dorabook.checkpoint.families import Layer
+from dorabook.checkpoint.judging import Place
+from dorabook.checkpoint.safetensors import Entry, open_files
 from dorabook.text import number
 from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from support.adapters import drawn
+from support.adapters import drawn, spread
 from support.peft_adapter import Model, kept, trained
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -221,6 +225,72 @@ def test_a_merged_weight_is_the_formula_s(pair, tmp_path):
     )
 
 
+def test_a_file_that_is_one_layer_is_merged_into_the_file_of_its_weight(pair, tmp_path):
+    alone = {key.removeprefix("q."): value for key, value in load_file(pair[0]).items()}
+    save_file(alone, tmp_path / "alone.safetensors")
+    save_file({"weight": load_file(pair[1])["q.weight"]}, tmp_path / "weight.safetensors")
+    merge.merge(tmp_path / "alone.safetensors", tmp_path / "weight.safetensors", tmp_path / "one.safetensors")
+    merge.merge(*pair, tmp_path / "other.safetensors")
+    [one], other = (load_file(tmp_path / f"{name}.safetensors").values() for name in ("one", "other"))
+    assert any(torch.equal(one, weight) for weight in other)
+
+
+ADDED = {  # a layer, its factors, what they add, and the shape of its weight
+    "diff": ("l.q", {"diff": drawn(9, 6)}, lambda diff: diff, (9, 6)),
+    "diff of a convolution": ("l.c", {"diff": drawn(9, 6, 2)}, lambda diff: diff, (9, 6, 2)),
+    "diff of a turned weight": ("h.0.c_attn", {"diff": drawn(9, 6)}, lambda diff: diff.T, (6, 9)),
+    "LoHa": ("l.q", {f"hada_w{i}_{end}": drawn(*shape, seed=i) for i in (1, 2) for end, shape in (("a", (9, 2)), ("b", (2, 6)))},
+        lambda a, b, c, d: 6 / 2 * (a @ b) * (c @ d), (9, 6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "factors", "adds", "shape"), ADDED.values(), ids=ADDED)
+def test_what_lycoris_has_in_place_of_a_and_b_is_added(tmp_path, name, factors, adds, shape):
+    weight = drawn(*shape, seed=7)
+    m = drawn(9, 1, *shape[2:], seed=8)[:, :, *[slice(1)] * len(shape[2:])].abs()
+    save_file(
+        {f"{name}.{end}": one for end, one in factors.items()} | {f"{name}.dora_scale": m}, tmp_path / "a.safetensors"
+    )
+    save_file({f"{name}.weight": weight}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", alpha=6)
+    moved = weight + adds(*factors.values())
+    norms = moved.norm(dim=0, keepdim=True) if shape == (6, 9) else moved.flatten(1).norm(dim=1).reshape(m.shape)
+    expected = moved / norms * (m.T if shape == (6, 9) else m)
+    torch.testing.assert_close(load_file(tmp_path / "o.safetensors")[f"{name}.weight"], expected)
+
+
+@pytest.mark.parametrize("dim", [1, 0])
+@pytest.mark.parametrize("scale", [1e25, 1e-25])
+def test_numbers_whose_squares_float32_cannot_hold_are_merged(tmp_path, dim, scale):
+    weight = (drawn(12, 12, seed=3) * scale).float()
+    m = 1.1 * weight.double().norm(dim=dim, keepdim=True)
+    factors = layer() | {"q.lora_B.weight": torch.zeros(12, 2)}
+    save_file(factors | {"q.dora_scale": m.float()}, tmp_path / "a.safetensors")
+    save_file({"q.weight": weight}, tmp_path / "b.safetensors")
+    merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors")
+    got = load_file(tmp_path / "o.safetensors")["q.weight"]
+    torch.testing.assert_close(got / weight, torch.full((12, 12), 1.1))
+
+
+@pytest.mark.parametrize("per", ["output", "input"])
+def test_a_weight_is_merged_in_pieces_as_it_is_whole(pair, tmp_path, monkeypatch, per):
+    save_file(flat(drawn(12).abs().float()), pair[0])
+    merge.merge(*pair, tmp_path / "whole.safetensors", per=per)
+    monkeypatch.setattr(merge, "PIECE", 61)  # five rows, and two in the end
+    merge.merge(*pair, tmp_path / "pieces.safetensors", per=per)
+    whole, pieces = (load_file(tmp_path / f"{name}.safetensors")["q.weight"] for name in ("whole", "pieces"))
+    torch.testing.assert_close(pieces, whole)
+    assert [merge.rows_of(Entry(pair[1], "q", "F32", shape)) for shape in ((9, 12), (9, 3, 4), (9, 100))] == [5, 5, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
+def test_only_a_base_of_float64_is_computed_in_float64(tmp_path, dtype):
+    save_file({"w": drawn(3, 2).to(dtype)}, tmp_path / "w.safetensors")
+    with open_files() as read_entry:
+        got = merge.dense(read(tmp_path / "w.safetensors").entries["w"], read_entry)
+    assert (got.dtype, got.shape) == (np.float64 if dtype == torch.float64 else np.float32, (3, 2))
+
+
 def test_a_zero_direction_stays_zero(tmp_path):
     weight = drawn(12, 12, seed=3).float()
     weight[5] = 0
@@ -301,6 +371,8 @@ REFUSED = {
     "an alpha of 0": (flat(torch.ones(12, 1)) | {"q.alpha": torch.tensor(0.0)}, {}, "q.alpha is no number above 0"),
     "an alpha of two numbers": (flat(torch.ones(12, 1)) | {"q.alpha": torch.ones(2)}, {}, "q.alpha is no number above 0"),
     "factors of another size": (flat(torch.ones(12, 1)) | {"q.diff": torch.ones(5, 5)}, {}, "holds q.diff, "),
+    "two magnitudes": (layer() | {"q.magnitude_r": torch.ones(12, 1), "q.magnitude_c": torch.ones(1, 12)}, {}, "q cannot be merged, so nothing is: Its weight has two magnitudes."),
+    "a square weight that may be turned": ({f"h.c_proj{key[1:]}": value for key, value in flat(torch.ones(12, 1)).items()}, {"h.c_proj.weight": torch.ones(12, 12)}, "h.c_proj cannot be merged, so nothing is: The layer is square, and nothing tells whether its base weight is stored (out, in) or (in, out)"),
     "A and B turned on a square layer": ({"q.lora_A": torch.ones(12, 2), "q.lora_B": torch.ones(2, 12), "q.magnitude": torch.ones(12, 1), "q.alpha": torch.tensor(2.0)}, {}, "nothing tells whether it adds A B or its transpose"),
 }  # fmt: skip
 
@@ -316,15 +388,17 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_written(pair, tmp_path,
     assert sorted(os.listdir(tmp_path)) == ["a.safetensors", "b.safetensors"]
 
 
-def test_peft_s_factors_over_all_inputs_are_no_sum_with_a_convolution_in_groups(tmp_path):
+@pytest.mark.parametrize("kernel", [(3,), (3, 3)])
+def test_peft_s_factors_over_all_inputs_are_no_sum_with_a_convolution_in_groups(tmp_path, kernel):
     """peft itself says that it cannot merge these."""
-    factors = {"c.lora_A.weight": drawn(4, 8, 3, 3), "c.lora_B.weight": drawn(8, 4, 1, 1)}
-    save_file(factors | {"c.lora_magnitude_vector": torch.ones(1, 8, 1, 1)}, tmp_path / "a.safetensors")
-    save_file({"c.weight": drawn(8, 4, 3, 3)}, tmp_path / "b.safetensors")
+    ones = [1] * len(kernel)
+    factors = {"c.lora_A.weight": drawn(4, 8, *kernel), "c.lora_B.weight": drawn(8, 4, *ones)}
+    save_file(factors | {"c.lora_magnitude_vector": torch.ones(1, 8, *ones)}, tmp_path / "a.safetensors")
+    save_file({"c.weight": drawn(8, 4, *kernel)}, tmp_path / "b.safetensors")
     with pytest.raises(Refused) as refused:
         merge.merge(tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors", alpha=4)
     assert str(refused.value) == (
-        "c cannot be merged, so nothing is: its weight (8, 4, 3, 3) is a convolution's in groups, and B A goes over the inputs "
+        f"c cannot be merged, so nothing is: its weight {(8, 4, *kernel)} is a convolution's in groups, and B A goes over the inputs "
         "of all 2 groups: no weight of this shape is their sum."
     )
 
@@ -352,6 +426,7 @@ def test_factors_that_stand_the_other_way_round_are_multiplied_as_they_fit(tmp_p
 
 CONFIGS = {  # of an adapter, and the alpha that they come to at rank 2
     "peft": ({"lora_alpha": 6}, 6),
+    "an alpha below 1": ({"lora_alpha": 0.5}, 0.5),
     "rsLoRA": ({"lora_alpha": 6, "use_rslora": True}, 6 * 2**0.5),
     "peft's pattern": ({"lora_alpha": 6, "alpha_pattern": {"k": 1, "q|v": 4}}, 4),
     "mlx-lm": ({"fine_tune_type": "dora", "lora_parameters": {"rank": 2, "scale": 20.0}}, 40),
@@ -374,6 +449,7 @@ def test_the_scale_is_the_configuration_s(pair, tmp_path, config, alpha):
         ({"lora_alpha": "16"}, "alpha is no number above 0: correct it, or add --alpha"),
         ({"lora_alpha": True}, "alpha is no number above 0: correct it, or add --alpha"),
         ({"lora_alpha": float("nan")}, "alpha is no number above 0: correct it, or add --alpha"),
+        ({"lora_alpha": float("inf")}, "alpha is no number above 0: correct it, or add --alpha"),
         ({"alpha_pattern": {"(": 1}}, "alpha_pattern in adapter_config.json has (, which is no pattern: correct it"),
         (
             {"alpha_pattern": [1]},
@@ -406,6 +482,41 @@ def test_the_axis_that_is_asked_for_is_taken_only_where_none_was_found(pair, tmp
     for per, dim in (("output", 1), ("input", 0)):
         merge.merge(*pair, tmp_path / f"{per}.safetensors", per=per)
         torch.testing.assert_close(load_file(tmp_path / f"{per}.safetensors")["q.weight"].norm(dim=dim), torch.ones(12))
+
+
+def test_an_axis_that_values_tell_is_sure_enough(tmp_path):
+    weight = spread(48).float()
+    factors = {"q.lora_A.weight": drawn(2, 48).float(), "q.lora_B.weight": torch.zeros(48, 2), "q.alpha": torch.ones(1)}
+    save_file(factors | {"q.dora_scale": weight.norm(dim=0)}, tmp_path / "a.safetensors")
+    save_file({"q.weight": weight}, tmp_path / "b.safetensors")
+    given = tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "o.safetensors"
+    with pytest.raises(Refused, match=r"^q cannot be merged, so nothing is: it is per input\."):
+        merge.merge(*given, per="output")
+    assert [job.axis for job in merge.merge(*given)] == ["per input"]
+    torch.testing.assert_close(load_file(given[2])["q.weight"], weight)
+
+
+LEAST = {  # the least number that torch rounds to infinity or NaN, of numbers that it computes with, and the next smaller one
+    "F16": (65520, 65519.996, torch.float16),
+    "BF16": (2.0**128 - 2.0**119, 2.0**128 - 2.0**119 - 2.0**104, torch.bfloat16),
+    "F8_E5M2": (61440, 61439.996, torch.float8_e5m2),
+    "F8_E4M3": (464.00003, 464, None),  # torch rounds what is beyond to the largest
+}
+
+
+@pytest.mark.parametrize(("dtype", "numbers"), LEAST.items(), ids=LEAST)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_is_refused_from_the_one_on_that_is_rounded_to_infinity(dtype, numbers, sign):
+    least, below, kind = numbers
+    pair = sign * np.array([[0, least], [0, below]], "<f4")
+    assert np.nextafter(pair[1, 1], pair[0, 1]) == pair[0, 1]
+    if kind:
+        assert torch.from_numpy(pair[:, 1]).to(kind).float().isfinite().tolist() == [False, True]
+    entry = Entry(Path("b"), "q.weight", dtype, (1, 2))
+    job = merge.Job(Place(Layer("q", entry, "peft"), Found(entry), "out, in"), "per output", 1.0)
+    merge.refuse_infinite(job, pair[1:])
+    with pytest.raises(Refused, match=rf"too large for {dtype}, in which the base stores this weight"):
+        merge.refuse_infinite(job, pair[:1])
 
 
 def test_nothing_is_written_over(pair, tmp_path):
