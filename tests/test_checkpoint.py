@@ -444,7 +444,7 @@ def test_a_sharded_base_that_is_not_whole_is_named(tmp_path):
         index.write_text(text)
         with pytest.raises(Refused, match="has no weight_map of tensor names to file names"):
             read(index)
-    for place in ("../secret.safetensors", "/etc/passwd", "..", "", "a\\b"):
+    for place in ("../secret.safetensors", "/etc/passwd", "..", ".", "", "a\\b"):
         index.write_text(json.dumps({"weight_map": {"a": place}}))
         with pytest.raises(
             Refused, match="which is not a file beside it: give an index whose files lie in its own folder"

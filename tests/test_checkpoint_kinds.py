@@ -89,6 +89,8 @@ def test_names_that_are_not_known_are_not_called_absent(tmp_path):
     assert row[3] == "cannot tell" and row[5].endswith(
         "Beside it stand q.down_factor, q.up_factor: names not known here."
     )
+    [row] = both(tmp_path, {"dora_scale": some(32), "down": some(4, 8), "x.up": some(32, 4)})["rows"]
+    assert row[3] == "cannot tell" and "Beside it" not in row[5]  # a layer without a name has none either
     said = both(tmp_path, lora("q.lora_A.weight", "q.lora_B.weight") | {"q.dora_gain.weight": some(32)})
     assert (
         "but q.dora_gain.weight, (32,), beside A and B: if that is the magnitude, save it as q.lora_magnitude_vector"
@@ -195,7 +197,14 @@ def test_a_zero_row_that_was_never_trained_is_named_on_both_sides(tmp_path):
 
 
 @pytest.mark.parametrize("kernel", [(3,), (3, 3), (3, 3, 3)])
-@pytest.mark.parametrize("names", [("lora_A.weight", "lora_B.weight"), ("lora_down.weight", "lora_up.weight")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("lora_A.weight", "lora_B.weight"),
+        ("lora_down.weight", "lora_up.weight"),
+        ("linear_in.weight", "linear_out.weight"),
+    ],
+)
 @pytest.mark.parametrize("m", ["dora_scale", "lora_magnitude_vector"])
 def test_the_second_side_of_a_square_convolution_proves_nothing(tmp_path, kernel, names, m):
     ones = (1,) * len(kernel)
@@ -692,6 +701,9 @@ def test_adapters_in_folders_of_a_folder_are_judged_one_at_a_time(tmp_path, inne
     (tmp_path / inner[0] / "adapter_model.safetensors").unlink()
     report = judge(tmp_path)
     assert (report.adapter, [layer.name for layer in report.layers]) == (other, ["q"])
+    save_file(peft("k"), tmp_path / "own.safetensors")  # which is the folder's own
+    report = judge(tmp_path)
+    assert (report.adapter, [layer.name for layer in report.layers]) == ("own.safetensors", ["k"])
 
 
 def test_mlx_lm_s_configuration_says_dora_too(tmp_path):
