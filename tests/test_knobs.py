@@ -181,8 +181,8 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ({}, "One magnitude m per output: its knob times the norm of its row of the (4, 5) weight. All knobs are at 1, so y is exactly W x."),
-        ({"per": "input"}, "One magnitude m per input: its knob times the norm of its column of the (4, 5) weight. All knobs are at 1, so y is exactly W x."),
+        ({}, "One magnitude m per output: its knob times the norm of its row of the (4, 5) weight. No knob is turned, so y is exactly W x."),
+        ({"per": "input"}, "One magnitude m per input: its knob times the norm of its column of the (4, 5) weight. No knob is turned, so y is exactly W x."),
         ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
         ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
         ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 of those per output are turned: 3 of 4 outputs moved."),

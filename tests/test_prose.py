@@ -117,7 +117,7 @@ def test_the_figure_has_the_way_back_too_until_the_reader_changes_something(page
     expect(back).to_be_hidden()
     page.locator("#one").click()
     back.click()
-    expect(page.locator(".dora-sentence")).to_contain_text("All knobs are at 1")
+    expect(page.locator(".dora-sentence")).to_contain_text("No knob is turned")
     expect(back).to_be_hidden()
     page.locator("#one").click()
     page.get_by_label("Magnitude of output 3").fill("0.5")

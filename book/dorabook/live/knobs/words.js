@@ -34,7 +34,7 @@ function turned(facts, per) {
   const which = facts.turned[per], side = shape(weight.rows, weight.columns);
   if (!which.length) {
     return `One magnitude m per ${per}: its knob times the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight. `
-      + "All knobs are at 1, so y is exactly W x.";
+      + "No knob is turned, so y is exactly W x.";
   }
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
   if (which.length > 1) return `Knobs ${listed(which)} of those per ${per} are turned: ${moved}`;
