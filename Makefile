@@ -51,10 +51,10 @@ check: .venv/all.done ## run what takes half a minute: style, units, doctests, g
 	@$(BIN)/ruff format --check .
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(LEAN) -n 2 --dist loadfile -m "not deep and not slow" --doctest-modules book/dorabook tests
 
-# A browser test mostly waits for what is drawn and said, so that four processes keep two cores busy; tests/conftest.py says in which
+# A browser test mostly waits for what is drawn and said, so that three processes keep two cores busy; tests/conftest.py says in which
 # order. Strict: every stored output of every cell is compared, in a kernel of tests/support/jupyter that need not import torch again,
 # as it is published with torch's plainest code, and as it is stored (`make deep`) with the machine's own.
-PARTS := -n 4 --dist loadfile --no-loadscope-reorder
+PARTS := -n 3 --dist loadfile --no-loadscope-reorder
 NBVAL := --nbval-cell-timeout=120 --nbval-sanitize-with "$$PWD/tests/sanitize.cfg" $(PARTS)
 test: .venv/all.done ## run every check: style, units, notebooks, site, browser
 	@$(BIN)/python tools/disk.py
