@@ -15,24 +15,22 @@ export function prose(figures) {
   });
   spans("shows", number);
   const phrases = spans("sets", phrase);
-  if (phrases.some(({ figure }) => figure.low)) keepInView(phrases, figures);
+  if (phrases.some(({ figure }) => figure.low)) keepInView(phrases);
 }
 
 /** A button in all but its tag, which would not break over two lines. */
 function phrase(node, figure, text) {
   if (!figure.reaches(text)) return [];
-  const press = () => {
-    figure.press(text);
-    node.dispatchEvent(new Event("dora-press", { bubbles: true }));
-    if (!figure.low) figure.node.scrollIntoView({ block: "nearest" }); // it cannot come to the text
-  };
   node.setAttribute("role", "button");
   node.tabIndex = 0;
-  node.addEventListener("click", press);
+  node.addEventListener("click", () => {
+    figure.press(text);
+    if (!figure.low) figure.node.scrollIntoView({ block: "nearest" }); // it cannot come to the text
+  });
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    press();
+    node.click();
   });
   const follow = () => {
     const stands = figure.stands(text);
@@ -70,7 +68,7 @@ export function shown(text, state, rows) {
 
 // ---- in view
 
-function keepInView(phrases, figures) {
+function keepInView(phrases) {
   const bar = document.querySelector(".top"), root = document.documentElement;
   const spoken = [...new Set(phrases.map(({ figure }) => figure))].filter(({ low }) => low);
   const asked = new Set(); // a phrase of it was pressed, and it was not put away since
@@ -125,9 +123,11 @@ function keepInView(phrases, figures) {
     later();
   });
   document.addEventListener("toggle", later, true);
-  document.addEventListener("dora-press", ({ target }) => {
-    asked.add(phrases.find(({ node }) => node === target)?.figure);
-    later();
-  });
+  for (const { node, figure } of phrases) {
+    node.addEventListener("click", () => {
+      asked.add(figure);
+      later();
+    });
+  }
   later();
 }
