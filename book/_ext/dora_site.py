@@ -192,17 +192,13 @@ def hang_long_lines(body: str) -> str:
 
 
 def hung(code: str) -> str:
-    kind = "long aligned" if ALIGNED.search(text_of(code)) else "long"
+    text = html.unescape(re.sub(r"<[^>]+>", "", code))
+    kind = "long aligned" if ALIGNED.search(text) else "long"
     lines = []
-    for line in code.split("\n"):
-        seen = text_of(line)
+    for line, seen in zip(code.split("\n"), text.split("\n"), strict=True):
         start = len(seen) - len(seen.lstrip(" "))
         lines.append(f'<span class="{kind}" style="--start: {start}">{line}</span>' if len(seen) > LONG else line)
     return "\n".join(lines)
-
-
-def text_of(marked: str) -> str:
-    return html.unescape(re.sub(r"<[^>]+>", "", marked))
 
 
 EMPTY_CORNER = re.compile(r'<th class="head[^"]*"><p></p></th>')  # of a table; a heading that says nothing is none
