@@ -306,6 +306,7 @@ def test_a_link_to_another_figure_does_not_carry_the_readers_answer(show):
     other = Predict("Other?", {"a": "A.", "b": "B."}, answer="b", id="other")
     page = show(shape_question(), other)
     page.get_by_role("button", name="(1, 784)").click()
+    settle(page)  # the reply moves what stands below
     page.locator("#other").get_by_role("button", name="b", exact=True).click()
     settle(page)
     page.locator("#other").get_by_role("button", name="Copy link").click()
