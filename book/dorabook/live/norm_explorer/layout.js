@@ -15,7 +15,7 @@ export function layout({ width, rows, columns, whole, dots: asked = true, low = 
   const more = low && low - LOW.of; // is the grid's
   const narrow = width < 520, dots = asked && !(low && rows > LOW.rows);
   const left = narrow ? 40 : 56, top = low ? 36 : narrow ? 50 : 44, gap = low ? 4 : narrow ? 6 : 12;
-  const lane = low ? { bars: narrow ? 74 : 170, dots: narrow ? 58 : 120, tall: dots ? 36 : 44, low: 36 } : narrow ? { bars: 74, dots: 58, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: 74, low: 58 };
+  const lane = low ? { bars: narrow ? 74 : 170, dots: narrow ? 58 : 120, tall: dots ? 36 : 44, low: 36 } : narrow ? { bars: 74, dots: 58, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: dots ? 84 : 104, low: 58 };
   if (!dots) Object.assign(lane, { bars: lane.bars + lane.dots, dots: 0, low: 0 });
   const room = width - left - 2 * gap - lane.bars - lane.dots, most = Math.max(rows, columns);
   const side = Math.floor(Math.min(room / most, low ? Math.min(LOW.side + more / rows, (LOW.tall + more) / rows) : narrow ? 42 : Math.max(LEAST, Math.min(72, TALL / most)))); // the same when turned

@@ -285,11 +285,12 @@ function paint(parts, place, facts) {
   say(parts.titles.inputs, plural(size[1], "input"));
   if (parts.grid) paintCells(parts.cells, m, scale.top, facts, place);
   else parts.map.draw(m, place.turned, scale.top);
+  const unitOf = (asRow) => (asRow ? place.lane.bars - (place.narrow ? 36 : 48) : place.lane.tall - 20) / scale.bars;
   for (const per of AXES) {
     const isM = per === measured;
     const asRow = (per === "output") !== place.turned;
     heads(parts.heads[per], per, isM, facts, place.narrow && asRow);
-    const unit = (asRow ? place.lane.bars - (place.narrow ? 36 : 48) : place.lane.tall - 20) / scale.bars;
+    const unit = place.low ? unitOf(asRow) : Math.min(unitOf(true), unitOf(false)); // the same length is drawn as long at the side as below
     const numbers = { lengths: shown[per], towards: facts.directionNorms[per], isM, asRow, unit, most: scale.bars, longestDot: scale.dots, per };
     if (parts.grid) paintLanes(parts, place, facts, numbers);
     else paintCanvasLanes(parts, place, facts, numbers);
