@@ -487,7 +487,7 @@ def test_a_weight_is_not_taken_away():
 
 SCREENS = {"a laptop": (1280, 800), "a phone": (390, 844)}
 FRAME = """() => [document.querySelector("h1"), ...document.querySelectorAll("#hero .dora-stage, #hero .dora-sentence, #hero .dora-foot :is(button, a), #hero .dora-numbers")]
-    .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect()).filter(({ height }) => height)"""
+    .filter((one) => one.checkVisibility({ visibilityProperty: true })).map((one) => one.getBoundingClientRect()).filter(({ height }) => height)"""
 
 
 @pytest.mark.parametrize("state", ["", "=input_knobs:1~1.5;output_knobs:1~1.5;per:input"], ids=["at first", "told"])
