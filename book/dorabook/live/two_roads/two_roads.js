@@ -180,12 +180,12 @@ function picture(name) {
   const svg = s("svg", { role: "img", height: TALL }, s("defs", {}, s("pattern", { id: hatch, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     s("rect", { class: "dora-tr-under", width: 6, height: 6 }), s("rect", { class: "dora-tr-over", width: 3, height: 6 }))), ink);
   const steps = h("ol", { class: "dora-tr-steps" });
-  const total = h("b");
+  const total = h("b"), scale = h("span");
   const verdict = h("span", { class: "dora-tr-badge" });
   const [base, extra] = [h("span", { class: "dora-tr-base" }), h("span", { class: "dora-tr-extra" })];
   const el = h("div", { class: "dora-tr-road", role: "group", "aria-label": ROAD[name].title },
     h("p", { class: "dora-tr-title" }, h("code", {}, ROAD[name].title), verdict), h("p", { class: "dora-hint" }, ROAD[name].does),
-    svg, steps, h("p", { class: "dora-tr-total" }, h("span", {}, "multiplications"), total), h("div", { class: "dora-tr-bar", "aria-hidden": "true" }, base, extra));
+    svg, steps, h("p", { class: "dora-tr-total" }, scale, total), h("div", { class: "dora-tr-bar", "aria-hidden": "true" }, base, extra));
   return {
     el,
     width: () => Math.floor(el.clientWidth) || 320,
@@ -198,6 +198,7 @@ function picture(name) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
       const full = fullBar(paid), shared = paid.split[0][1].reduce((a, b) => a * b);
       steps.replaceChildren(...paid[name].map(step));
+      say(scale, `multiplications (bar to ${whole(full)})`);
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
