@@ -1,9 +1,10 @@
 // Where everything of NormExplorer's picture goes, in pixels: the matrix, a lane of bars and a lane of dots at each side.
+import { LOWEST } from "../ui/dom.js";
 
 const TALL = 190; // of a grid on a wide figure, so that picture, controls and sentence are on one screen,
 const LEAST = 28; // unless its cells would be too low to read
 const BROAD = 54; // of a cell at most: the numbers below it need more room than its own
-const LOW = { rows: 2, side: 24, tall: 88, of: 200 }; // of a low figure: with more rows the direction's norms have no room; a cell; the grid; of so many pixels
+const LOW = { rows: 2, side: 24, tall: 88 }; // of the lowest figure: with more rows the direction's norms have no room; a cell; the grid
 const LARGEST_GRID = 144; // entries: above, or where a cell would be too small to read, the matrix is a picture
 
 /**
@@ -12,7 +13,7 @@ const LARGEST_GRID = 144; // entries: above, or where a cell would be too small 
  * Returns boxes { x, y, w, h } named matrix, bars.rows, bars.columns, dots.rows, dots.columns, and the whole size.
  */
 export function layout({ width, rows, columns, whole, dots: asked = true, low = false }) {
-  const more = low && low - LOW.of; // is the grid's
+  const more = low && low - LOWEST; // is the grid's
   const narrow = width < 520, dots = asked && !(low && rows > LOW.rows);
   const left = narrow ? 40 : 56, top = low ? 36 : narrow ? 50 : 44, gap = low ? 4 : narrow ? 6 : 12;
   const lane = low ? { bars: narrow ? 74 : 170, dots: narrow ? 58 : 120, tall: dots ? 36 : 44, low: 36 } : narrow ? { bars: 74, dots: 58, tall: 76, low: 62 } : { bars: 170, dots: 120, tall: dots ? 84 : 104, low: 58 };

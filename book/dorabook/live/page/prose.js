@@ -1,11 +1,11 @@
 // The text of a page and its figures: a phrase sets a figure, a number follows one, and a figure whose phrase was pressed stays in
 // view, low, under the bar above, while its phrases are read. In a notebook both are spans, and plain text where this script is not.
 import { fixed } from "../core/text.js";
-import { button, say } from "../ui/dom.js";
+import { button, LOWEST, say } from "../ui/dom.js";
 
-const LOW = 200, ROOMY = 240; // pixels that a figure takes above the text: on a phone, and where there is room
+const ROOMY = 240; // pixels that a figure takes above the text where there is room
 const LEAST = 560; // of a window's height, for text to be left below it
-const low = () => (innerWidth >= 700 && innerHeight >= 740 ? ROOMY : LOW);
+const low = () => (innerWidth >= 700 && innerHeight >= 740 ? ROOMY : LOWEST);
 
 /** figures: by id, each { node, reaches, stands, press, row, state, whenChanged, fit, mount, low }. */
 export function prose(figures) {
@@ -80,11 +80,11 @@ function keepInView(phrases) {
     const { top, bottom } = figure.node.getBoundingClientRect();
     if (kept !== figure) deep.set(figure, (figure.node.querySelector(".dora-stage")?.getBoundingClientRect().bottom ?? bottom) - top);
     const tall = deep.get(figure);
-    return Math.min(top + tall, innerHeight) - Math.max(top, under) < Math.min(LOW, tall / 2);
+    return Math.min(top + tall, innerHeight) - Math.max(top, under) < Math.min(LOWEST, tall / 2);
   };
   const read = (figure, under) => phrases.some(({ node, figure: its }) => {
     const { top, bottom } = node.getBoundingClientRect();
-    return its === figure && top > under + (kept === figure ? LOW / 2 : low()) && bottom < innerHeight && node.checkVisibility();
+    return its === figure && top > under + (kept === figure ? LOWEST / 2 : low()) && bottom < innerHeight && node.checkVisibility();
   });
   const wanted = (figure, under) => asked.has(figure) && passed(figure, under) && read(figure, under);
 

@@ -28,7 +28,10 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Is it drawn where a page keeps a figure in view beside the text, in 170 pixels? */
+/** The height of a figure that a page keeps in view beside the text, in pixels, at least. */
+export const LOWEST = 200;
+
+/** Is it drawn there? */
 export function isLow(el) {
   return el.closest(".dora-low") !== null;
 }
