@@ -15,7 +15,7 @@ from IPython.core.formatters import DisplayFormatter
 from ipywidgets import DOMWidget
 from playwright.sync_api import expect
 from sphinx.application import Sphinx
-from support.live_page import Core, modules, settle, stored_states
+from support.live_page import Core, modules, settle, stored, stored_states
 from support.pages import unclean
 
 esm = live_host.joiner()
@@ -529,6 +529,19 @@ def test_keys_pressed_in_a_figure_stay_in_it(show):
     page.keyboard.press("a")
     assert page.evaluate("heard") == []
     assert page.get_by_role("slider", name="Poke").input_value() == "1.05"
+
+
+@pytest.mark.parametrize("name", ["direction-dial", "norm-explorer"])
+def test_no_key_of_a_slider_scrolls_the_page(name, show):
+    page = show(stored()[name])
+    page.evaluate("() => { document.body.style.padding = '20rem 0 90rem'; scrollTo(0, 200); }")
+    slider = page.locator("figure [role=slider]").first
+    slider.focus()
+    before = page.evaluate("scrollY")
+    for key in ("End", "PageDown", "ArrowDown", "Home", "PageUp", "ArrowUp"):
+        slider.press(key)
+        settle(page)
+        assert page.evaluate("scrollY") == before, key
 
 
 def test_every_control_is_reached_by_tab_and_shows_its_focus(show):

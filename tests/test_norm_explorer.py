@@ -556,6 +556,10 @@ def test_a_cell_is_moved_by_arrow_keys_and_walked_in_the_drawn_order(show):
     assert page.locator(":focus").inner_text() == "\u22123.5"
     press(page, "ArrowRight", 3)
     assert page.locator(":focus").get_attribute("aria-label") == "weight of output 1 from input 0"
+    press(page, "End", 1)
+    settle(page)
+    cell = page.locator(":focus")
+    assert cell.get_attribute("aria-valuenow") == cell.get_attribute("aria-valuemax")
     press(page, "Home", 1)
     settle(page)
     assert page.locator(":focus").get_attribute("aria-valuenow") == "0"

@@ -214,6 +214,7 @@ function cells(counts, { choose, read, edit, reach, step, current }) {
       onkeydown: (event) => {
         if (event.key in keys) write(value() + keys[event.key]);
         else if (event.key === "Home") write(0);
+        else if (event.key === "End") write(reach);
         else if (event.key === "ArrowLeft" || event.key === "ArrowRight") neighbour(event.key === "ArrowRight" ? 1 : -1);
         else return;
         event.preventDefault();

@@ -4,6 +4,12 @@ import { button, h, say } from "./dom.js";
 const SAVE_AFTER = 80; // ms without a change before a kernel is told: a drag sends a few messages, not hundreds
 const SPEAK_AFTER = 120; // ms: the sentence is a live region, and a drag should not make it stutter
 
+/** Also one of a slider's keys that does nothing to it: it would scroll the page away from under the reader. */
+function stays(event) {
+  event.stopPropagation();
+  if (event.target.matches("[role=slider]") && ["Home", "End", "PageUp", "PageDown"].includes(event.key)) event.preventDefault();
+}
+
 /**
  * model, el: what the AFM render got. keys: the names of the state. given: those that no control changes, which Reset lets be.
  * describe(state): { sentence, columns, rows, ... }.
@@ -25,7 +31,7 @@ export function mount({ model, el, keys, given = [], describe, build }) {
   const numbers = h("details", { class: "dora-numbers", ontoggle: () => tell() }, h("summary", {}, "The numbers as a table"));
   const foot = h("div", { class: "dora-foot" }, button("Reset", () => set(authored), { class: "dora-button dora-reset" }));
   // Keys stay in the figure. Notebook 7 takes them before a figure can stop them, unless the very element in focus has this attribute.
-  const root = h("div", { class: "dora", onkeydown: (event) => event.stopPropagation(), onfocusin: ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; } },
+  const root = h("div", { class: "dora", onkeydown: stays, onfocusin: ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; } },
     stage, sentence, numbers, foot);
 
   function save() {
