@@ -71,6 +71,7 @@ def test_minutes_are_those_of_a_reader_at_200_words_a_minute():
         (["assert a\nfor x in y:\n    torch.testing.assert_close(x, 1)\n    assert x"], "checked: 3 asserts"),
         (["assert a == 1"], "checked: 1 assert"),
         (["x, (y, z) = 1, (2, 3)", "x = 4\n_ = f()"], "prepared: x, y, z"),
+        (["assert a\nwith b:\n    m.mul_(2)\n    m.copy_(A)\n    A.T.zero_()"], "changed: m · checked: 1 assert"),
         (["%matplotlib inline\nimport a"], "imports"),
         (["f()"], "code"),
     ],

@@ -141,10 +141,12 @@ def label(sources: Iterable[str]) -> str:
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
     helpers = [name for node in body if (name := helper(node))]
     prepared = [] if imports else [name for node in body for name in assigned(node)]
-    checks = sum(is_assert(node) for top in body if not helper(top) for node in ast.walk(top))
+    inner = [node for top in body if not helper(top) for node in ast.walk(top)]
+    checks, changed = sum(map(is_assert, inner)), [name for node in inner if (name := changed_in_place(node))]
     parts = ["imports"] if imports else []
     parts += [f"helper{'s' if helpers[1:] else ''}: {', '.join(helpers)}"] if helpers else []
     parts += [f"prepared: {', '.join(dict.fromkeys(prepared))}"] if prepared and not checks else []
+    parts += [f"changed: {', '.join(dict.fromkeys(changed))}"] if changed else []
     parts += [f"checked: {checks} assert{'' if checks == 1 else 's'}"] if checks else []
     return " · ".join(parts) or "code"
 
@@ -162,6 +164,13 @@ def assigned(node: ast.stmt) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) and not helper(node) else []
     names = [name for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
     return [name.id for name in names if isinstance(name.ctx, ast.Store) and name.id != "_"]
+
+
+def changed_in_place(node: ast.AST) -> str:
+    """The tensor that a call like `m.mul_(2)` changes, else ""."""
+    called = node.func if isinstance(node, ast.Call) else None
+    changes = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.attr.endswith("_")
+    return called.value.id if changes else ""
 
 
 def is_assert(node: ast.AST) -> bool:
