@@ -122,7 +122,7 @@ def test_an_entry_of_0_and_an_x_of_0_are_not_counted_as_moving(per, play):
 def test_knobs_that_undo_each_other_leave_an_output_where_it_was(play):
     state = Knobs([[1, 1, 1], [1, 2, 1]], x=[1, 1, 1], per="input", input_knobs=[1.3, 1, 0.7]).state()
     assert play(state)["moved"]["input"] == [False, False]
-    assert Knobs(**state).sentence.endswith("Knobs 0 and 2 of those per input are turned: 0 of 2 outputs moved.")
+    assert Knobs(**state).sentence.endswith("Knobs 0 and 2 on the inputs are turned: 0 of 2 outputs moved.")
 
 
 @pytest.mark.parametrize("per", AXES)
@@ -181,11 +181,11 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ({}, "One magnitude m per output: its knob times the norm of its row of the (4, 5) weight. No knob is turned, so y is exactly W x."),
-        ({"per": "input"}, "One magnitude m per input: its knob times the norm of its column of the (4, 5) weight. No knob is turned, so y is exactly W x."),
+        ({}, "One magnitude m per output, the number in its knob: the norm of its row of the (4, 5) weight, times 1. No knob is turned, so y is exactly W x."),
+        ({"per": "input"}, "One magnitude m per input, the number in its knob: the norm of its column of the (4, 5) weight, times 1. No knob is turned, so y is exactly W x."),
         ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
         ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
-        ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 of those per output are turned: 3 of 4 outputs moved."),
+        ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 behind the outputs are turned: 3 of 4 outputs moved."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_was_turned_and_what_moved(state, says):
@@ -422,7 +422,8 @@ def test_python_sets_the_knobs_and_another_weight_gets_its_own():
     figure.weight = torch.eye(3)[:2] + 1
     assert (len(figure.x), figure.output_knobs, figure.input_knobs) == (3, [1, 1], [1, 1, 1])
     assert (
-        "one magnitude m per output: its knob times the norm of its row of the (2, 3) weight" in figure.sentence.lower()
+        "one magnitude m per output, the number in its knob: the norm of its row of the (2, 3) weight"
+        in figure.sentence.lower()
     )
 
 
@@ -527,9 +528,9 @@ def test_the_answer_has_its_place_and_pushes_nothing(screen, address, visit):
 
 
 def test_the_way_on_leads_to_a_heading_that_is_there(site, address, visit):
-    for name in ("index", "4-shape-mismatch"):
+    for name, where in {"index": "in chapter 4", "4-shape-mismatch": "below"}.items():
         page = visit(f"{address}book/{name}.html#hero=told:true")
-        page.get_by_role("link", name="Evidence in chapter 4").click()
+        page.get_by_role("link", name=f"Evidence {where}", exact=True).click()
         page.wait_for_url(re.compile("4-shape-mismatch.html#"))
         target = page.url.split("#")[1]
         assert page.locator(f"[id='{target}'] h2").first.inner_text().startswith("The verdict")

@@ -9,7 +9,7 @@ import { COLUMNS, digits, place, rows, score, sentence, whose } from "./words.js
 
 export const KEYS = ["weight", "x", "per", "output_knobs", "input_knobs", "told"];
 const AXES = ["output", "input"];
-const EVIDENCE = "book/4-shape-mismatch.html#the-verdict-one-magnitude-per-output";
+const EVIDENCE = "book/4-shape-mismatch.html", VERDICT = "#the-verdict-one-magnitude-per-output";
 
 export function describe(state) {
   const facts = play(state);
@@ -102,7 +102,8 @@ const replaced = (list, k, value) => list.map((old, at) => (at === k ? value : o
 function verdict(set) {
   const ask = button("Which of them is DoRA?", () => set({ told: true }), { class: "dora-button dora-kn-which" });
   const root = document.documentElement.dataset.content_root; // of the book's own pages
-  const link = h(root === undefined ? "span" : "a", { class: "dora-kn-on", href: root === undefined ? null : root + EVIDENCE }, "Evidence in chapter 4");
+  const here = location.pathname.endsWith(EVIDENCE), to = here ? VERDICT : root === undefined ? null : root + EVIDENCE + VERDICT;
+  const link = h(to === null ? "span" : "a", { class: "dora-kn-on", href: to }, here ? "Evidence below" : "Evidence in chapter 4");
   return {
     el: h("span", { class: "dora-kn-verdict" }, ask, link),
     update({ told }) {

@@ -33,11 +33,11 @@ function turned(facts, per) {
   const { weight, knobs, norms, m, start, x, y } = facts;
   const which = facts.turned[per], side = shape(weight.rows, weight.columns);
   if (!which.length) {
-    return `One magnitude m per ${per}: its knob times the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight. `
+    return `One magnitude m per ${per}, the number in its knob: the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight, times 1. `
       + "No knob is turned, so y is exactly W x.";
   }
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
-  if (which.length > 1) return `Knobs ${listed(which)} of those per ${per} are turned: ${moved}`;
+  if (which.length > 1) return `Knobs ${listed(which)} ${per === "output" ? "behind the outputs" : "on the inputs"} are turned: ${moved}`;
   const [k] = which, knob = digits(knobs[per][k]);
   const made = `Knob ${k} at ${knob} makes m[${k}] ${knob} \u00d7 ${digits(norms[per][k])} = ${digits(m[per][k])}.`;
   return per === "output"

@@ -198,7 +198,7 @@ function picture(name) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
       const full = fullBar(paid), shared = paid.split[0][1].reduce((a, b) => a * b);
       steps.replaceChildren(...paid[name].map(step));
-      say(scale, `multiplications (bar to ${whole(full)})`);
+      say(scale, `multiplications (full bar: ${whole(full)})`);
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
