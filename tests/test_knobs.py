@@ -542,3 +542,9 @@ def test_chapter_4_opens_with_the_figure_and_keeps_the_norms(site):
     assert figures[0] == "hero" and "norms" in figures
     assert [figure["id"] for figure in index.select("figure[data-figure]")] == ["hero"]
     assert index.h1.find_next(["figure", "p", "h2", "table"])["id"] == "hero", "nothing stands between title and figure"
+
+
+def test_where_several_knobs_are_turned_the_switch_keeps_what_each_of_them_moves(show):
+    page = show(Knobs(output_knobs=[1.5, 1.5, 1, 2], input_knobs=[1, 0.5, 1.5, 1, 1]))
+    expect(page.locator(".dora-segments small")).to_have_text(["1 of 4 each, DoRA, peft", "4 of 4 each, Raschka's"])
+    expect(page.locator(".dora-kn-tally b")).to_have_text("3 of 4")  # what they move together

@@ -15,6 +15,7 @@ from dorabook.live import NormExplorer
 from dorabook.live.norm_explorer.norm_explorer import overview
 from dorabook.live.traits import as_matrix, from_front, to_front
 from dorabook.text import fixed, number, settled
+from playwright.sync_api import expect
 from support.live_page import Core, drag, numbers, settle
 from torch import nn
 
@@ -285,7 +286,11 @@ def test_the_sentence_names_axis_shape_and_sum():
 
 def test_the_sentence_counts_what_a_poke_moves():
     assert re.search("4 of 20 .*output 0 alone", NormExplorer(poke=1.5).sentence)
-    assert re.search("3 of 20 .*3 of 4 outputs", NormExplorer(poke=1.5, per="input").sentence)
+    assert re.search(
+        "3 of 20 .*3 of 4 outputs can change, .*: the others do not", NormExplorer(poke=1.5, per="input").sentence
+    )
+    all_of_them = NormExplorer([[1, 2], [3, 2]], poke=1.5, per="input", input=0).sentence
+    assert re.search("2 of 4 .*2 of 2 outputs can change, marked \u0394\\.", all_of_them)
 
 
 def test_a_table_has_at_most_twelve_rows_and_holds_the_extremes():
@@ -674,6 +679,15 @@ def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):
     page.keyboard.press("Enter")
     settle(page)
     assert page.get_by_role("slider", name="Poke the magnitude of output 3").count() == 1
+
+
+def test_the_sum_behind_a_bar_is_printed_as_closely_as_its_root(show):
+    page = show(NormExplorer([[10.03, 0], [5.125, -0.25]]))
+    page.get_by_role("button", name=re.compile("^Norm of output 0")).hover()
+    readout = page.locator(".dora-ne-readout")
+    expect(readout).to_contain_text("\u221a(10.03\u00b2 + 0\u00b2) = 10.03,")
+    page.get_by_role("button", name=re.compile("^Norm of output 1")).hover()
+    expect(readout).to_contain_text("\u221a(5.125\u00b2 + (\u22120.25)\u00b2) = 5.131,")
 
 
 def test_a_poke_marks_the_entries_and_outputs_that_move(show):

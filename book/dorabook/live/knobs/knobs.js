@@ -5,7 +5,7 @@ import { dial } from "./dial.js";
 import { bothTried, count, play } from "./layer.js";
 import { knobAt, layout } from "./layout.js";
 import { picture } from "./picture.js";
-import { COLUMNS, digits, place, rows, score, sentence, whose } from "./words.js";
+import { alone, COLUMNS, digits, place, rows, score, sentence, whose } from "./words.js";
 
 export const KEYS = ["weight", "x", "per", "output_knobs", "input_knobs", "told"];
 const AXES = ["output", "input"];
@@ -38,7 +38,7 @@ function sides(set) {
       AXES.forEach((axis, a) => {
         const who = told ? `, ${whose(axis)}` : "";
         say(places[a], place(facts.weight, axis));
-        say(scores[a], `${score(facts, axis)}${who}`);
+        say(scores[a], `${alone(facts, axis)}${who}`);
         scores[a].dataset.lit = count(facts, axis) !== null;
       });
     },

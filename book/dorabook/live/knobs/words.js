@@ -20,6 +20,12 @@ export function score(facts, per) {
   return `${count(facts, per) ?? "?"} of ${facts.start.length}`;
 }
 
+/** The same for the switch: what one knob moves alone, also where several are turned. */
+export function alone(facts, per) {
+  const turned = facts.turned[per];
+  return turned.length < 2 ? score(facts, per) : `${Math.max(...turned.map((k) => facts.reach[per][k]))} of ${facts.start.length} each`;
+}
+
 /** Which of the two is DoRA, and who has which. */
 const ANSWER = "DoRA has one per output: its first author says so, and so do the official code and peft. Raschka's layer has one per input.";
 

@@ -94,7 +94,7 @@ export function sumOf(facts, per, index) {
   const start = `Norm of ${per} ${index}, a ${line} of the stored ${shape(...stored)}: `;
   const length = measured(normsShown(facts)[per][index], facts.whole);
   if (!facts.whole || count > 8) return `${start}the root of a sum of ${plural(count, "square")}, one per ${across}, is ${length}.`;
-  const terms = Array.from(lineOf(drawnMatrix(facts), per, index), (value) => (number(value)[0] === "\u2212" ? `(${number(value)})\u00b2` : `${number(value)}\u00b2`));
+  const terms = Array.from(lineOf(drawnMatrix(facts), per, index), (value) => fixed(value, 3)).map((text) => (text[0] === "\u2212" ? `(${text})\u00b2` : `${text}\u00b2`));
   return `${start}\u221a(${terms.join(" + ")}) = ${length}, a sum over its ${plural(count, across)}.`;
 }
 

@@ -59,7 +59,7 @@ function poke({ state, whole, measured, chosen, moved, size }) {
   const who = measured === "output" ? `output ${chosen} alone` : `${moved.outputs} of ${plural(size[0], "output")}`;
   const [entries, all] = [moved.entries, size[0] * size[1]].map(thousands);
   return `Multiplying the magnitude of ${measured} ${chosen} by ${number(state.poke)} moves ${entries} of ${all} entries of the `
-    + `weight, so ${who} can change, marked \u0394.`;
+    + `weight, so ${who} can change, marked \u0394${measured === "input" && moved.outputs < size[0] ? ": the others do not read that input" : ""}.`;
 }
 
 function thousands(count) {

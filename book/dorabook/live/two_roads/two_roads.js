@@ -50,7 +50,7 @@ function sentence({ rows: count, in_features: into, out_features: out, rank }, p
   return `For ${plural(count, "row")} of x and W ${shape(into, out)}, xW + xAB takes ${plural(paid.splitTotal, "multiplication")} `
     + `and x(W + AB) takes ${whole(paid.formedTotal)}: ${verdict}. `
     + `At rank ${rank}, A and B hold ${plural(paid.parameters, "parameter")}, ${against} the ${whole(paid.weights)} of W. `
-    + `Both change sides at in × out / (in + out) = ${fixed(paid.breakEven, 2)}: the multiplications in rows of x, the parameters in rank.`;
+    + `Both change sides at in × out / (in + out) = ${even(paid)}: the multiplications in rows of x, the parameters in rank.`;
 }
 
 function rows({ in_features: into, out_features: out, rank }, paid, numbers) {
@@ -60,11 +60,13 @@ function rows({ in_features: into, out_features: out, rank }, paid, numbers) {
     ...steps("split"), ["xW + xAB, multiplications", whole(paid.splitTotal), "the three above"],
     ["parameters of A and B", whole(paid.parameters), `${rank} × (${into} + ${out})`],
     ["weights of W", whole(paid.weights), `${into} × ${out}`],
-    ["break-even, in rows and in rank", fixed(paid.breakEven, 2), `${into} × ${out} / (${into} + ${out})`],
+    ["break-even, in rows and in rank", even(paid), `${into} × ${out} / (${into} + ${out})`],
     same(numbers),
   ];
 }
 
+/** Up to two decimals, and both where more follow: "1" is 1 exactly. */
+const even = ({ breakEven }) => (Number.isInteger(100 * breakEven) ? fixed(breakEven, 2) : breakEven.toFixed(2));
 const shapeOf = (matrix) => shape(matrix.length, matrix[0].length);
 
 function build({ stage, set, state, afterwards }) {
@@ -102,15 +104,17 @@ function board(set) {
     return mark;
   }));
   const axes = h("div", { class: "dora-tr-axes" }, line, rank.track, value, count.track);
+  const totals = h("p", { class: "dora-tr-totals dora-mono", "aria-hidden": "true" }, ROADS.map(() => h("span"))); // where the board covers those of the roads
   const why = h("p", { class: "dora-hint" }, "The same number twice. A and B hold rank × (in + out) numbers, W holds in × out. "
     + "For the update, splitting multiplies rank × rows × (in + out) times and forming AB rank × in × out times: "
     + "the rank cancels, so the rows alone decide.");
   return {
-    el: h("div", { class: "dora-tr-board" }, rank.head, rank.note, axes, ticks, count.head, count.note, why),
+    el: h("div", { class: "dora-tr-board" }, rank.head, rank.note, axes, ticks, count.head, count.note, why, totals),
     update({ cost: paid }, state) {
       axes.style.setProperty("--dora-even", `${place(paid.breakEven)}%`);
       say(value.firstChild, `${state.in_features} × ${state.out_features} / (${state.in_features} + ${state.out_features}) = `);
-      say(value.lastChild, fixed(paid.breakEven, 2));
+      say(value.lastChild, even(paid));
+      ROADS.forEach((road, r) => say(totals.children[r], `${ROAD[road].title}: ${whole(paid[`${road}Total`])}`));
       rank.update(state.rank, ["A and B are smaller", "W is smaller", "equally large"], paid.parameters - paid.weights,
         `A and B hold ${whole(paid.parameters)} numbers, W ${whole(paid.weights)}`);
       count.update(state.rows, ["splitting is cheaper", "forming AB is cheaper", "equally cheap"], paid.splitTotal - paid.formedTotal,
@@ -141,7 +145,7 @@ function axis({ label, key, max, set }) {
 }
 
 const ROAD = {
-  formed: { title: "x(W + AB)", does: "builds AB, as large as W, and adds it to W" },
+  formed: { title: "x(W + AB)", does: "builds AB, in the corner of A and B, and adds it to W" },
   split: { title: "xW + xAB", does: "sends x through W, and through A and then B" },
 };
 
