@@ -181,8 +181,8 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ({}, "One magnitude m per output, the number in its knob: the norm of its row of the (4, 5) weight, times 1. No knob is turned, so y is exactly W x."),
-        ({"per": "input"}, "One magnitude m per input, the number in its knob: the norm of its column of the (4, 5) weight, times 1. No knob is turned, so y is exactly W x."),
+        ({}, "One magnitude m per output, in its knob: the norm of its row of the (4, 5) weight. No knob is turned, so y is exactly W x."),
+        ({"per": "input"}, "One magnitude m per input, in its knob: the norm of its column of the (4, 5) weight. No knob is turned, so y is exactly W x."),
         ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
         ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
         ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 behind the outputs are turned: 3 of 4 outputs moved."),
@@ -422,7 +422,7 @@ def test_python_sets_the_knobs_and_another_weight_gets_its_own():
     figure.weight = torch.eye(3)[:2] + 1
     assert (len(figure.x), figure.output_knobs, figure.input_knobs) == (3, [1, 1], [1, 1, 1])
     assert (
-        "one magnitude m per output, the number in its knob: the norm of its row of the (2, 3) weight"
+        "one magnitude m per output, in its knob: the norm of its row of the (2, 3) weight"
         in figure.sentence.lower()
     )
 

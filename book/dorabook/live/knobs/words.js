@@ -39,7 +39,7 @@ function turned(facts, per) {
   const { weight, knobs, norms, m, start, x, y } = facts;
   const which = facts.turned[per], side = shape(weight.rows, weight.columns);
   if (!which.length) {
-    return `One magnitude m per ${per}, the number in its knob: the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight, times 1. `
+    return `One magnitude m per ${per}, in its knob: the norm of its ${per === "output" ? "row" : "column"} of the ${side} weight. `
       + "No knob is turned, so y is exactly W x.";
   }
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
