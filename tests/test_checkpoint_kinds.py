@@ -186,6 +186,18 @@ def test_numbers_that_are_no_norms_are_said_as_what_they_are(tmp_path, adapter, 
     assert row[3] == axis and says in row[5]
 
 
+@pytest.mark.parametrize(
+    ("below", "lost", "broken"), [(0, 0, False), (7, 0, False), (8, 0, True), (32, 0, True), (0, 1, True)]
+)
+def test_a_quarter_of_m_below_0_or_one_number_lost_is_no_row_of_norms(tmp_path, below, lost, broken):
+    m = some(32)
+    m[:below] *= -1
+    m[below : below + lost] = torch.nan
+    save_file(peft("q") | {"q.lora_magnitude_vector": m}, tmp_path / "a.safetensors")
+    [layer] = judge(tmp_path / "a.safetensors").layers
+    assert layer.broken == broken
+
+
 def test_a_zero_row_that_was_never_trained_is_named_on_both_sides(tmp_path):
     weight = some(32, 8)
     weight[4] = 0
@@ -602,6 +614,11 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "both factors in groups": ({"c.lora_A.weight": some(16, 1, 5), "c.lora_B.weight": some(16, 1, 1), "c.lora_magnitude_vector": some(1, 16, 1)}, {"c.weight": some(16, 1, 5)}, "16 × 1 per output certain"),
     "a group's inputs, flat": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(4)}, None, "16 × 16 per input fair"),
     "a group's inputs, kept": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, {"c.weight": some(16, 4, 3)}, "16 × 4 per input certain"),
+    "a group's inputs, kept, without a base": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "16 × 16 per input fair"),
+    "outputs along the inputs' side": (lora("q.lora_down.weight", "q.lora_up.weight") | {"q.dora_scale": some(1, 32)}, None, "32 × 8 per output fair"),
+    "outputs along a kernel's side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(1, 32, 1)}, None, "32 × 8 per output certain"),
+    "inputs along a kernel's first side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(8, 1, 1)}, None, "32 × 8 per input certain"),
+    "inputs along peft's side of outputs": ({"c.lora_A.weight": some(2, 8, 3), "c.lora_B.weight": some(32, 2, 1), "c.lora_magnitude_vector": some(1, 8, 1)}, None, "32 × 8 per input certain"),
     "inputs or a kernel's, flat": ({"c.hada_w1_a": some(16, 2), "c.hada_w1_b": some(2, 144), "c.dora_scale": some(16)}, None, "unknown cannot tell none"),
     "inputs and a kernel, flat": ({"c.lokr_w1": some(4, 2), "c.lokr_w2_a": some(4, 2), "c.lokr_w2_b": some(2, 72), "c.dora_scale": some(16)}, {"c.weight": some(16, 16, 3, 3)}, "16 × 16 cannot tell none"),
     "an m that lies as peft writes none": (peft("q", 8, 8) | {"q.lora_magnitude_vector": some(1, 8)}, None, "8 × 8 per input fair"),
@@ -626,6 +643,8 @@ SAID = {  # an adapter, its base, and what is said of its layer
     "ranks that agree once turned": ({"q.lora_A.weight": some(8, 4), "q.lora_B.weight": some(4, 32), "q.lora_magnitude_vector": some(32)}, None, "A is (8, 4) and B is (4, 32), so that A B is the product"),
     "A saved empty": ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(32, 4), "q.lora_magnitude_vector": some(32)}, None, "m is (32,): without A and B or the base weight its length says nothing. A is (0,) and B is (32, 4), saved empty"),
     "B saved empty beside a kept m": ({"q.lora_down.weight": some(4, 8), "q.lora_up.weight": some(0), "q.dora_scale": some(1, 8)}, None, "A is (4, 8) and B is (0,), saved empty"),
+    "a group's inputs": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "m has 4 numbers, which are a group's inputs if this convolution of 16 outputs and 16 inputs has 4 groups"),
+    "the other side": ({"c.lora_A.weight": some(2, 8, 3), "c.lora_B.weight": some(32, 2, 1), "c.lora_magnitude_vector": some(1, 8, 1)}, None, "written along the other side, but its length 8 is the number of inputs"),
     "four bits stored as bfloat16": (peft("q"), {"q.weight": torch.zeros(64, 1).bfloat16(), "q.weight.absmax": some(4), "q.weight.quant_state.bitsandbytes__nf4": torch.zeros(90, dtype=torch.uint8)}, "stores this weight quantised (BF16, (64, 1))"),
     "another eight bits": (peft("q"), {"q.weight": some(32, 8).to(torch.float8_e4m3fnuz)}, "stores this weight as F8_E4M3FNUZ, whose values are not read"),
     "a fused weight of eight bits with scales": (peft("l.0.mlp.gate_proj"), {"l.0.mlp.gate_up_proj.weight": some(64, 8).to(torch.float8_e4m3fn), "l.0.mlp.gate_up_proj.weight_scale": some(1)}, "as F8_E4M3 with scales of its own"),

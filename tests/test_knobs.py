@@ -422,8 +422,7 @@ def test_python_sets_the_knobs_and_another_weight_gets_its_own():
     figure.weight = torch.eye(3)[:2] + 1
     assert (len(figure.x), figure.output_knobs, figure.input_knobs) == (3, [1, 1], [1, 1, 1])
     assert (
-        "one magnitude m per output, in its knob: the norm of its row of the (2, 3) weight"
-        in figure.sentence.lower()
+        "one magnitude m per output, in its knob: the norm of its row of the (2, 3) weight" in figure.sentence.lower()
     )
 
 
