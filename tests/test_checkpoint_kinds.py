@@ -298,7 +298,7 @@ def test_a_grouped_convolution_has_norms_of_a_group_s_inputs(tmp_path, groups, k
     assert row[2:5] == [f"8 × {8 // groups}", "per output", "certain"]
 
 
-@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("groups", [1, 3, 6])
 @pytest.mark.parametrize("m", [(6, 1, 1, 1), (6,), (1, 8, 1, 1)])
 def test_a_transposed_convolution_is_said_to_be_one(tmp_path, groups, m):
     """torch stores it (inputs, outputs / groups, kernel); norms along its first side would be those of inputs."""
@@ -619,6 +619,9 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "outputs along a kernel's side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(1, 32, 1)}, None, "32 × 8 per output certain"),
     "inputs along a kernel's first side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(8, 1, 1)}, None, "32 × 8 per input certain"),
     "inputs along peft's side of outputs": ({"c.lora_A.weight": some(2, 8, 3), "c.lora_B.weight": some(32, 2, 1), "c.lora_magnitude_vector": some(1, 8, 1)}, None, "32 × 8 per input certain"),
+    "a single number": (lora("q.lora_A.weight", "q.lora_B.weight", 8, 1) | {"q.magnitude": torch.tensor(3.0)}, None, "1 × 8 per output certain"),
+    "A and B under two other spellings": (lora("x.a_k.lora_A.weight", "x.a_k.lora_B.weight") | lora("x_a.k.lora_A.weight", "x_a.k.lora_B.weight") | {"x_a_k.lora_magnitude_vector": some(32)}, None, "unknown cannot tell none"),
+    "its own of two adapters' A and B": ({f"q.lora_{end}.{name}.weight": some(*shape) for name, inputs in (("b", 9), ("a", 8)) for end, shape in (("A", (4, inputs)), ("B", (32, 4)))} | {"q.lora_magnitude_vector.a.weight": some(32)}, None, "32 × 8 per output certain"),
     "inputs or a kernel's, flat": ({"c.hada_w1_a": some(16, 2), "c.hada_w1_b": some(2, 144), "c.dora_scale": some(16)}, None, "unknown cannot tell none"),
     "inputs and a kernel, flat": ({"c.lokr_w1": some(4, 2), "c.lokr_w2_a": some(4, 2), "c.lokr_w2_b": some(2, 72), "c.dora_scale": some(16)}, {"c.weight": some(16, 16, 3, 3)}, "16 × 16 cannot tell none"),
     "an m that lies as peft writes none": (peft("q", 8, 8) | {"q.lora_magnitude_vector": some(1, 8)}, None, "8 × 8 per input fair"),
@@ -644,6 +647,9 @@ SAID = {  # an adapter, its base, and what is said of its layer
     "A saved empty": ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(32, 4), "q.lora_magnitude_vector": some(32)}, None, "m is (32,): without A and B or the base weight its length says nothing. A is (0,) and B is (32, 4), saved empty"),
     "B saved empty beside a kept m": ({"q.lora_down.weight": some(4, 8), "q.lora_up.weight": some(0), "q.dora_scale": some(1, 8)}, None, "A is (4, 8) and B is (0,), saved empty"),
     "a group's inputs": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "m has 4 numbers, which are a group's inputs if this convolution of 16 outputs and 16 inputs has 4 groups"),
+    "a single number of one output": (lora("q.lora_A.weight", "q.lora_B.weight", 8, 1) | {"q.magnitude": torch.tensor(3.0)}, None, "m has 1 number, and the layer 1 output and 8 inputs."),
+    "a single number of many": (lora("q.lora_A.weight", "q.lora_B.weight") | {"q.magnitude": torch.tensor(3.0)}, None, "m has 1 number, but the layer 32 outputs and 8 inputs."),
+    "a weight packed into one side": (peft("q"), {"q.weight": torch.zeros(128, dtype=torch.uint8)}, "stores this weight quantised (U8, (128,))"),
     "the other side": ({"c.lora_A.weight": some(2, 8, 3), "c.lora_B.weight": some(32, 2, 1), "c.lora_magnitude_vector": some(1, 8, 1)}, None, "written along the other side, but its length 8 is the number of inputs"),
     "four bits stored as bfloat16": (peft("q"), {"q.weight": torch.zeros(64, 1).bfloat16(), "q.weight.absmax": some(4), "q.weight.quant_state.bitsandbytes__nf4": torch.zeros(90, dtype=torch.uint8)}, "stores this weight quantised (BF16, (64, 1))"),
     "another eight bits": (peft("q"), {"q.weight": some(32, 8).to(torch.float8_e4m3fnuz)}, "stores this weight as F8_E4M3FNUZ, whose values are not read"),

@@ -794,3 +794,10 @@ def test_help_names_the_command_that_it_is_of_and_a_lora_needs_a_rank(capsys, na
         __main__.main([name])
     needed = "adapter, --base, --out" + (", --rank" if name == "extract" else "")
     assert capsys.readouterr().err.endswith(f"arguments are required: {needed}\n")
+
+
+def test_what_was_stored_in_two_types_is_rounded_in_either_way():
+    half, whole = (__main__.rounding({dtype}) for dtype in ("F16", "F32"))
+    both = __main__.rounding({"F32", "F16"})
+    assert both == f"{half.removesuffix('.')}; or {whole.removeprefix('Each number was ')}"
+    assert "stored in float16" in half and "stored in float32" in whole
