@@ -664,7 +664,7 @@ SAID = {  # an adapter, its base, and what is said of its layer
 def test_what_is_strange_is_said_as_what_it_is(tmp_path, adapter, base, says):
     said = both(tmp_path, adapter, base)
     assert says in said["rows"][0][5]
-    assert "another model" not in said["sentence"] and "do not belong together" not in said["rows"][0][5]
+    assert "another model" not in said["sentence"] and "are no pair" not in said["rows"][0][5]
 
 
 @pytest.mark.parametrize("broken", ["m", "base"])
