@@ -615,6 +615,8 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "a group's inputs, flat": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(4)}, None, "16 × 16 per input fair"),
     "a group's inputs, kept": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, {"c.weight": some(16, 4, 3)}, "16 × 4 per input certain"),
     "a group's inputs, kept, without a base": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "16 × 16 per input fair"),
+    "a group's inputs that do not share the outputs out": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(18, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "18 × 16 cannot tell none"),
+    "two outputs": (lora("q.lora_down.weight", "q.lora_up.weight", 8, 2) | {"q.dora_scale": some(2, 1)}, None, "2 × 8 per output certain"),
     "outputs along the inputs' side": (lora("q.lora_down.weight", "q.lora_up.weight") | {"q.dora_scale": some(1, 32)}, None, "32 × 8 per output fair"),
     "outputs along a kernel's side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(1, 32, 1)}, None, "32 × 8 per output certain"),
     "inputs along a kernel's first side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(8, 1, 1)}, None, "32 × 8 per input certain"),
@@ -632,6 +634,15 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
 def test_strange_factors_tell_what_they_tell_and_no_more(tmp_path, adapter, base, told):
     [row] = both(tmp_path, adapter, base)["rows"]
     assert " ".join(row[2:5]) == told
+
+
+def test_the_first_side_of_a_square_convolution_of_peft_is_told_by_values(tmp_path):
+    weight = spread(32)[:, :, None].float() * some(3)
+    factors = {"c.lora_A.weight": some(2, 32, 3), "c.lora_B.weight": some(32, 2, 1)}
+    for dims, axis in (((1, 2), "per output"), ((0, 2), "per input")):
+        m = weight.norm(dim=dims).reshape(32, 1, 1)
+        [row] = both(tmp_path, factors | {"c.lora_magnitude_vector": m}, {"c.weight": weight})["rows"]
+        assert row[3:5] == [axis, "high"]
 
 
 def test_an_m_that_lies_as_peft_writes_none_is_told_by_values(tmp_path):

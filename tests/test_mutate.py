@@ -99,6 +99,7 @@ def test_at_least_95_of_100_mutants_were_killed_and_the_others_have_a_reason():
     assert killed >= 0.95 * made > 0
     alive = kept.rows(mutate.SURVIVORS)
     assert len(alive) == made - killed
+    assert all(None not in row for row in [*found, *alive]), "a comma that no quotation marks hold"
     assert all(len(row["reason"].split()) >= 4 for row in alive)
 
 
