@@ -616,7 +616,7 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "a group's inputs, kept": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, {"c.weight": some(16, 4, 3)}, "16 × 4 per input certain"),
     "a group's inputs, kept, without a base": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "16 × 16 per input fair"),
     "a group's inputs that do not share the outputs out": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(18, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "18 × 16 cannot tell none"),
-    "a large layer": (lora("q.lora_down.weight", "q.lora_up.weight", 128, 512) | {"q.dora_scale": some(512, 1)}, None, "512 × 128 per output certain"),
+    "a large layer of whole factors": ({"q.lokr_w1": some(16, 8), "q.lokr_w2": some(32, 16), "q.dora_scale": some(512, 1)}, None, "512 × 128 per output certain"),
     "two outputs": (lora("q.lora_down.weight", "q.lora_up.weight", 8, 2) | {"q.dora_scale": some(2, 1)}, None, "2 × 8 per output certain"),
     "outputs along the inputs' side": (lora("q.lora_down.weight", "q.lora_up.weight") | {"q.dora_scale": some(1, 32)}, None, "32 × 8 per output fair"),
     "outputs along a kernel's side": ({"c.lora_down.weight": some(2, 8, 3), "c.lora_up.weight": some(32, 2, 1), "c.dora_scale": some(1, 32, 1)}, None, "32 × 8 per output certain"),
