@@ -190,7 +190,7 @@ def survivors_table(rows: list[dict[str, str]]) -> str:
     for row in rows:
         place = f"{row['module'].removeprefix('dorabook/')}.{row['function']}".replace("__", r"\_\_")  # no bold
         by_reason.setdefault(row["reason"], []).append(f"{place}: {code(row['was'])} → {code(row['becomes'])}")
-    lines = ["| survived | why no test can or need notice |", "|---|---|"]
+    lines = ["| survived | why no test notices |", "|---|---|"]
     for reason, changes in sorted(by_reason.items(), key=lambda pair: -len(pair[1])):
         lines.append(f"| {'<br>'.join(changes)} | {reason} |")
     return "\n".join(lines) + "\n"
