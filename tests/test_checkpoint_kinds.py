@@ -602,6 +602,7 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "two adapters' A and B": ({f"q.lora_{end}.{name}.weight": some(*shape) for name in "ab" for end, shape in (("A", (4, 8)), ("B", (32, 4)))} | {"q.weight_m_wdecomp.weight": some(32, 1)}, None, "32 × 8 per output certain"),
     "other words before two stems": (lora("lora_unet_a_k.lora_down.weight", "lora_unet_a_k.lora_up.weight") | {"unet.a.k.lora_magnitude_vector": some(32)}, None, "32 × 8 per output certain"),
     "mlx's names, peft's sides": ({"q.lora_a": some(4, 8), "q.lora_b": some(32, 4), "q.m": some(32)}, None, "32 × 8 per output certain"),
+    "mlx's own sides": ({"q.lora_a": some(8, 4), "q.lora_b": some(4, 32), "q.m": some(32)}, None, "32 × 8 per output certain"),
     "catid's sides": ({"q.lora_A": some(32, 4), "q.lora_B": some(4, 8), "q.m": some(1, 8)}, None, "unknown per input certain"),
     "catid's sides and a weight": ({"q.lora_A": some(32, 4), "q.lora_B": some(4, 8), "q.m": some(8)}, {"q.weight": some(32, 8)}, "32 × 8 per input certain"),
     "turned sides, m alone": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.magnitude": some(32)}, None, "unknown cannot tell none"),

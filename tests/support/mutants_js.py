@@ -26,6 +26,7 @@ SHAPES = ("test_axis_detective.py::test_a_shape_tells_its_axis",)
 EXAMPLES = ("test_axis_detective.py::test_python_and_javascript_say_the_same_of_an_example",)
 FAMILIES = ("test_detective_parity.py::test_every_family_gets_the_same_verdicts_on_every_base",)
 NAMES = ("test_detective_parity.py::test_names_lead_to_the_same_weights",)
+STRANGE = ("test_checkpoint_kinds.py::test_strange_factors_tell_what_they_tell_and_no_more",)
 KEYS = ("test_detective_parity.py::test_keys_are_taken_for_magnitudes_alike",)
 FACTORS = ("test_detective_parity.py::test_sizes_are_taken_from_factors_alike",)
 FIT = ("test_detective_parity.py::test_slopes_and_what_they_mean_are_the_same",)
@@ -113,7 +114,7 @@ MUTANTS = [
     Mutant("a distance given as a number however far", "axis_detective/checkpoint/judging.js", "off > distance.farthest ?", "off < 0 ?", ADAPTERS),
     Mutant("a library's word before a name left there", "axis_detective/checkpoint/names.js", '.replace(WRAPPERS, "")', "", SPELLINGS),
     Mutant("peft's convolutions read as LyCORIS's", RULES, '"writes": "per output", "convolution_side": 1', '"writes": "per output", "convolution_side": 0', CONVOLUTIONS),
-    Mutant("the factors of mlx-lm read as peft's", RULES, '"lora_a": ["inputs", "rank"], "lora_b": ["rank", "outputs"]', '"lora_a": ["rank", "inputs"], "lora_b": ["outputs", "rank"]', FAMILIES),
+    Mutant("the factors of mlx-lm read as peft's", RULES, '"lora_a": ["inputs", "rank"], "lora_b": ["rank", "outputs"]', '"lora_a": ["rank", "inputs"], "lora_b": ["outputs", "rank"]', STRANGE),
     Mutant("LoKr's sides added, not multiplied", "axis_detective/checkpoint/families.js", "all * side, 1)", "all + side, 0)", FACTORS),
     Mutant("any name that ends in a magnitude's taken for one", "axis_detective/checkpoint/families.js", "(?:(.*)\\\\.)?${", "(?:(.*))?${", KEYS),
     Mutant("a square base weight believed to be (out, in)", "axis_detective/checkpoint/base.js", 'if (fits && turned) return "square";', 'if (fits && turned) return "out, in";', SQUARES),
