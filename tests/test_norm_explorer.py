@@ -681,6 +681,16 @@ def test_a_bar_names_the_sum_and_chooses_what_is_poked(show):
     assert page.get_by_role("slider", name="Poke the magnitude of output 3").count() == 1
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_length_is_as_long_at_the_side_as_below(width, show):
+    page = show(NormExplorer([[3, 4, 0], [-4, 0, 2]]), width=width)  # output 0 and input 0 have the length 5
+    boxes = [
+        page.get_by_role("button", name=re.compile(f"^Norm of {line} 0")).locator(".dora-ne-fill").bounding_box()
+        for line in ("output", "input")
+    ]
+    assert boxes[0]["width"] > 10 and boxes[0]["width"] == pytest.approx(boxes[1]["height"], abs=0.5)
+
+
 def test_the_sum_behind_a_bar_is_printed_as_closely_as_its_root(show):
     page = show(NormExplorer([[10.03, 0], [5.125, -0.25]]))
     page.get_by_role("button", name=re.compile("^Norm of output 0")).hover()
