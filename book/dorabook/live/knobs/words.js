@@ -3,6 +3,7 @@ import { fixed, plural, shape } from "../core/text.js";
 import { bothTried, count } from "./layer.js";
 
 const WORDS = ["no", "one", "two", "three", "four", "five", "six"];
+const WHERE = { output: "behind the outputs", input: "on the inputs" };
 export const COLUMNS = ["output or input", "value", "knob", "m", "one knob moves"];
 export const digits = (value) => fixed(value, 3); // as the cells of the chapters print them
 
@@ -12,7 +13,7 @@ export function sentence(facts, state) {
 
 /** "four, behind the outputs", "five, on the inputs". */
 export function place({ rows, columns }, per) {
-  return per === "output" ? `${WORDS[rows]}, behind the outputs` : `${WORDS[columns]}, on the inputs`;
+  return `${WORDS[per === "output" ? rows : columns]}, ${WHERE[per]}`;
 }
 
 /** "1 of 4", and "? of 4" until a knob of the row is turned. */
@@ -43,7 +44,7 @@ function turned(facts, per) {
       + "No knob is turned, so y is exactly W x.";
   }
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
-  if (which.length > 1) return `Knobs ${listed(which)} ${per === "output" ? "behind the outputs" : "on the inputs"} are turned: ${moved}`;
+  if (which.length > 1) return `Knobs ${listed(which)} ${WHERE[per]} are turned: ${moved}`;
   const [k] = which, knob = digits(knobs[per][k]);
   const made = `Knob ${k} at ${knob} makes m[${k}] ${knob} \u00d7 ${digits(norms[per][k])} = ${digits(m[per][k])}.`;
   return per === "output"
