@@ -294,6 +294,19 @@ def test_while_a_size_of_the_first_figure_grows_a_longer_bar_is_a_larger_number(
         assert length / count == pytest.approx(bars[0][0] / bars[0][1], rel=0.02)
 
 
+def test_a_full_bar_that_has_come_to_stand_for_more_says_so_once(show):
+    page = show(TwoRoads(rows=10, in_features=8, out_features=6, rank=2, shows="roads"))
+    scales = page.locator(".dora-tr-total span")
+    said = []
+    for key in ("", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
+        if key:
+            page.get_by_role("slider", name="Rows of x").press(key)
+            settle(page)
+        assert len(set(scales.all_inner_texts())) == 1
+        said.append(re.findall(r"\((.*)\)", scales.first.inner_text())[0])
+    assert said == ["full bar: 768", "full bar now: 3,072", "full bar: 3,072", "full bar: 3,072", "full bar now: 768"]
+
+
 def test_a_bar_always_fits_and_is_never_lost(core):
     totals = [10**digits + more for digits in range(12) for more in (0, 1, 7)]
     call = "(totals) => totals.map((n) => modules['two_roads/layout'].fullBar({ formedTotal: n, splitTotal: 1 }))"

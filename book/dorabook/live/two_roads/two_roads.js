@@ -185,6 +185,7 @@ function picture(name) {
     s("rect", { class: "dora-tr-under", width: 6, height: 6 }), s("rect", { class: "dora-tr-over", width: 3, height: 6 }))), ink);
   const steps = h("ol", { class: "dora-tr-steps" });
   const total = h("b"), scale = h("span");
+  let held = null; // what the full bar stood for
   const verdict = h("span", { class: "dora-tr-badge" });
   const [base, extra] = [h("span", { class: "dora-tr-base" }), h("span", { class: "dora-tr-extra" })];
   const el = h("div", { class: "dora-tr-road", role: "group", "aria-label": ROAD[name].title },
@@ -202,7 +203,8 @@ function picture(name) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
       const full = fullBar(paid), shared = paid.split[0][1].reduce((a, b) => a * b);
       steps.replaceChildren(...paid[name].map(step));
-      say(scale, `multiplications (full bar: ${whole(full)})`);
+      say(scale, `multiplications (full bar${held && held !== full ? " now" : ""}: ${whole(full)})`);
+      held = full;
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
