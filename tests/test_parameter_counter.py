@@ -211,7 +211,7 @@ def test_the_whole_figure_is_on_one_screen(show):
     page = show(ParameterCounter())
     page.locator(".dora-mount").evaluate("(node) => { node.style.width = '704px'; }")  # a chapter's text at 1280
     total, boxes = page.locator(".dora-pc-headline").bounding_box(), page.get_by_role("checkbox").all()
-    assert len(boxes) == len(MODULES)
+    assert len(boxes) == len(MODULES) + 1  # and the one for all
     ends = [box.bounding_box()["y"] + box.bounding_box()["height"] for box in boxes]
     assert total["y"] < min(ends) and max(ends) - total["y"] <= 400
     assert page.locator(".dora").bounding_box()["height"] <= 800 - 60  # below the page's bar
@@ -259,6 +259,22 @@ def test_every_control_moves_by_keyboard(show):
     page.get_by_role("button", name="Reset").press("Enter")
     assert status(page) == ParameterCounter().sentence
     assert page.problems == []
+
+
+def test_one_box_takes_all_modules_or_none_and_is_between_the_two_where_some_are_taken(show):
+    page = show(ParameterCounter())
+    every = page.get_by_role("checkbox", name="Target module: all")
+
+    def state():
+        return every.evaluate("(box) => [box.checked, box.indeterminate]")
+
+    assert state() == [True, False]
+    every.press("Space")
+    assert status(page) == ParameterCounter(modules=[]).sentence and state() == [False, False]
+    page.get_by_role("checkbox", name="k_proj").press("Space")
+    assert status(page) == ParameterCounter(modules=["k_proj"]).sentence and state() == [False, True]
+    every.press("Space")
+    assert status(page) == ParameterCounter().sentence and state() == [True, False]
 
 
 def test_each_control_is_in_the_link(show):

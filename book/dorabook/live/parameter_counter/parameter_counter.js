@@ -97,9 +97,11 @@ function otherwise(total, per) {
 
 const HEADS = ["Target module", "Weight (out,\u00a0in)", "Copies", "A and B", "m per output", "m per input"];
 
-/** One row a module, with the box that makes it a target. */
+/** One row a module, with the box that makes it a target; the box in the head is for all of them. */
 function modules(set) {
-  const heads = HEADS.map((text, i) => h("th", { role: "columnheader", scope: "col", class: `dora-pc-c${i}` }, text));
+  const every = h("input", { type: "checkbox", "aria-label": "Target module: all", onchange: () => set(Object.fromEntries(MODULES.map((name) => [name, every.checked]))) });
+  const titles = [h("label", { class: "dora-toggle" }, every, HEADS[0]), ...HEADS.slice(1)];
+  const heads = titles.map((text, i) => h("th", { role: "columnheader", scope: "col", class: `dora-pc-c${i}` }, text));
   const lines = MODULES.map((name) => line(name, (on) => set({ [name]: on }))), all = line("all chosen", null);
   const body = h("tbody", { role: "rowgroup" }, [...lines, all].map((each) => each.el));
   return {
@@ -107,6 +109,8 @@ function modules(set) {
     update({ layers, counted }, state) {
       heads[4].classList.toggle("dora-pc-on", state.per === "output");
       heads[5].classList.toggle("dora-pc-on", state.per === "input");
+      every.checked = layers.length === MODULES.length;
+      every.indeterminate = layers.length > 0 && !every.checked;
       decoderShapes(DECODERS[state.model]).forEach((layer, i) =>
         lines[i].set([shape(layer.out, layer.into), String(layer.copies)], count([layer], state.rank), state.per, state[layer.name]));
       all.set(["", ""], counted, state.per, layers.length > 0);
