@@ -250,7 +250,7 @@ def test_the_small_tables_say_of_every_library_what_its_row_says():
     small = {name: per for names, per, _ in field_guide.in_short() for name in names.split(", ")}
     for row in (row for row in field_guide.rows() if "short" in row):
         per = small[field_guide.called(row).partition(",")[0]]
-        axes = [*row.get("default", {"": row["axis"]}).values()]
+        axes = [*row.get("default", {"": row["axis"]}).values()][::-1]  # today's first
         assert re.findall("output|input", per) == axes, row["id"]
         line = f"| {field_guide.called(row)} | {row['linear']} | `{row['key']}` |"
         assert line in field_guide.markdown("Names").splitlines()

@@ -171,9 +171,9 @@ def in_short() -> list[list[str]]:
     """Libraries that say the same share a line, and with peft stand those that take its layer. Per input is bold: that is not DoRA's."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in (row for row in rows() if "short" in row):
-        default = row.get("default", {"": row["axis"]})
-        per = ", ".join(f"{SHOWN[axis]}{version and f' since {version}'}" for version, axis in default.items())
-        per += " by default" if row["option"] else ""
+        *before, (version, axis) = row.get("default", {"": row["axis"]}).items()
+        per = SHOWN[axis] + (" by default" if row["option"] else "") + (version and f" since {version}")
+        per += "".join(f", {SHOWN[axis]} before" for _, axis in before)
         note = row["short"] or f"the option is `{row['option']}`"
         names = found.setdefault((per, note), [])
         names.append(called(row))
