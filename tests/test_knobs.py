@@ -122,7 +122,7 @@ def test_an_entry_of_0_and_an_x_of_0_are_not_counted_as_moving(per, play):
 def test_knobs_that_undo_each_other_leave_an_output_where_it_was(play):
     state = Knobs([[1, 1, 1], [1, 2, 1]], x=[1, 1, 1], per="input", input_knobs=[1.3, 1, 0.7]).state()
     assert play(state)["moved"]["input"] == [False, False]
-    assert Knobs(**state).sentence.endswith("Knobs 0 and 2 on the inputs are turned: 0 of 2 outputs moved.")
+    assert Knobs(**state).sentence.endswith("Knobs 0 and 2 at the inputs are turned: 0 of 2 outputs moved.")
 
 
 @pytest.mark.parametrize("per", AXES)
@@ -185,7 +185,7 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
         ({"per": "input"}, "One magnitude m per input, in its knob: the norm of its column of the (4, 5) weight. No knob is turned, so y is exactly W x."),
         ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
         ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
-        ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 behind the outputs are turned: 3 of 4 outputs moved."),
+        ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 at the outputs are turned: 3 of 4 outputs moved."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_was_turned_and_what_moved(state, says):
@@ -300,7 +300,7 @@ def test_on_the_inputs_one_knob_moves_every_bar_and_the_two_scores_and_the_answe
     knob(page, "output", 0).press("End")
     settle(page)
     before, still = page.evaluate(BARS), page.evaluate(STILL)
-    page.get_by_role("radio", name="five, on the inputs").check()
+    page.get_by_role("radio", name="five, at the inputs").check()
     assert said(page) == Knobs(per="input", output_knobs=[2, 1, 1, 1]).sentence
     expect(knob(page, "output", 0)).to_have_count(0)
     untouched = page.evaluate(BARS)
@@ -312,7 +312,7 @@ def test_on_the_inputs_one_knob_moves_every_bar_and_the_two_scores_and_the_answe
         "4 of 4, Raschka's",
     ]
     assert DORA in said(page)
-    page.get_by_role("radio", name="four, behind the outputs").check()
+    page.get_by_role("radio", name="four, at the outputs").check()
     settle(page)
     assert (page.evaluate(BARS), page.evaluate(STILL)) == (before, still)
     assert page.problems == []

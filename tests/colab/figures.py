@@ -27,7 +27,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 # The figure, what the mouse moves or presses, and what Python sets.
 FIGURES = {
-    "knobs": ("Knobs()", ("radio", "five, on the inputs"), "figure.output_knobs = [1, 2, 1, 1]"),
+    "knobs": ("Knobs()", ("radio", "five, at the inputs"), "figure.output_knobs = [1, 2, 1, 1]"),
     "two roads": ("TwoRoads()", ("slider", "Rank"), "figure.rank = 200"),
     "norms": ("NormExplorer()", ("slider", "Poke the magnitude"), "figure.per = 'input'"),
     "norms, large": (

@@ -62,7 +62,7 @@ MUTANTS = [
     Mutant("a length that is the outputs' taken for the inputs'", "axis_detective/checkpoint/judging.js", 'axisOf(layer, n === outputs), "certain"', 'axisOf(layer, n === inputs), "certain"', SHAPES),
     Mutant("a matrix stored (in, out) read as (out, in)", "axis_detective/checkpoint/judging.js", 'return stored === "in, out" ?', 'return stored === "out, in" ?', FAMILIES),
     Mutant("m measured against the norms of the other axis", "axis_detective/checkpoint/judging.js", 'norms[layer.axis === "per output" ? "output" : "input"]', 'norms[layer.axis === "per output" ? "input" : "output"]', FAMILIES),
-    Mutant("the knobs behind the outputs on the inputs", "knobs/layer.js", "value * knobs.output[j]", "value * knobs.input[j]", KNOBS),
+    Mutant("the knobs at the outputs at the inputs", "knobs/layer.js", "value * knobs.output[j]", "value * knobs.input[j]", KNOBS),
     Mutant("one knob for all inputs", "knobs/layer.js", "value * knobs.input[i]", "value * knobs.input[0]", KNOBS),
     Mutant("every output counted as reached", "knobs/layer.js", "parts.filter((row) => row[i] !== 0).length", "parts.length - 1", REACH),
     Mutant("a scale for knobs that stop at 1", "knobs/layer.js", "MOST * parts", "parts", SCALE),

@@ -1,4 +1,4 @@
-// A layer's magnitudes as a row of knobs: four behind the outputs, or five on the inputs. Turn one: how many outputs move?
+// A layer's magnitudes as a row of knobs: four at the outputs, or five at the inputs. Turn one: how many outputs move?
 import { button, choice, h, isLow, say } from "../ui/dom.js";
 import { mount } from "../ui/figure.js";
 import { dial } from "./dial.js";

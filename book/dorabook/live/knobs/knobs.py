@@ -1,4 +1,4 @@
-"""Knobs: a layer with its magnitudes as a row of knobs, behind the outputs or on the inputs. How many outputs does one move?"""
+"""Knobs: a layer with its magnitudes as a row of knobs, at the outputs or at the inputs. How many outputs does one move?"""
 
 from typing import Any
 

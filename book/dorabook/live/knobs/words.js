@@ -3,7 +3,7 @@ import { fixed, plural, shape } from "../core/text.js";
 import { bothTried, count } from "./layer.js";
 
 const WORDS = ["no", "one", "two", "three", "four", "five", "six"];
-const WHERE = { output: "behind the outputs", input: "on the inputs" };
+const WHERE = { output: "at the outputs", input: "at the inputs" };
 export const COLUMNS = ["output or input", "value", "knob", "m", "one knob moves"];
 export const digits = (value) => fixed(value, 3); // as the cells of the chapters print them
 
@@ -11,7 +11,7 @@ export function sentence(facts, state) {
   return [turned(facts, state.per), state.told || bothTried(facts) ? ANSWER : ""].filter(Boolean).join(" ");
 }
 
-/** "four, behind the outputs", "five, on the inputs". */
+/** "four, at the outputs", "five, at the inputs". */
 export function place({ rows, columns }, per) {
   return `${WORDS[per === "output" ? rows : columns]}, ${WHERE[per]}`;
 }
