@@ -42,6 +42,26 @@ def test_every_mistake_was_noticed_when_the_table_was_made():
         assert row["noticed_by"].split("[")[0].removeprefix("tests/") in mutant.tests
 
 
+TRIED = """
+def test_right(): pass
+def test_wrong(): assert False, "as it should"
+def test_endless():
+    while True: pass
+"""
+
+
+@pytest.mark.deep  # waits for what does not end
+@pytest.mark.parametrize(
+    ("tests", "by"), [(["right"], ""), (["right", "wrong"], "wrong"), (["right", "endless"], "endless")]
+)
+def test_a_mistake_is_noticed_by_a_test_that_fails_and_by_one_that_does_not_end(tmp_path, monkeypatch, tests, by):
+    monkeypatch.setattr(mutate_js, "LIMIT", 20)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(TRIED)
+    found = mutate_js.noticed_by(tmp_path, tuple(f"test_it.py::test_{test}" for test in tests))
+    assert found == (by and f"tests/test_it.py::test_{by}")
+
+
 # ---- survivors
 
 
