@@ -4,15 +4,17 @@ import { shape } from "../core/text.js";
 
 export const LINE = 15; // height of a line of a label
 const THIN = 2; // no matrix is drawn thinner
-const GAPS = { afterX: 9, afterA: 10, below: 9, margin: 4 };
+const GAPS = { afterX: 9, afterA: 10, below: 9, aboveX: 2 * LINE + 8, margin: 4 };
 const beforeSum = ({ width }) => (width < 300 ? 24 : 46); // room for the plus
 const LARGEST = 26; // pixels for one entry: that, or STEP of it, STEP of that, ..., so that a size that grows makes its own block larger
 const STEP = 0.75;
 
-/** What the whole width of both bars stands for: it holds while a size grows, until it would not do any more, and is then four times as much. */
-export function fullBar({ formedTotal, splitTotal }) {
+/** What the whole width of both bars stands for, once it stood for `held`: that, while the longer fits and fills a twelfth of it. */
+export function fullBar({ formedTotal, splitTotal }, held = 0) {
+  const most = Math.max(formedTotal, splitTotal);
+  if (most <= held && held <= 12 * most) return held;
   let full = 3;
-  while (full < Math.max(formedTotal, splitTotal)) full *= 4;
+  while (full < most) full *= 4;
   return full;
 }
 
@@ -51,8 +53,8 @@ function measures(state, frame, text, scale) {
     sum: Math.max(out, room("sum", "W", "xW", "y")),
   };
   columns.total = columns.x + columns.A + columns.update + columns.sum + GAPS.afterX + GAPS.afterA + beforeSum(frame) + 2 * GAPS.margin;
-  const formed = 2 * LINE + rank + GAPS.below + into + GAPS.below + Math.max(n, 2 * LINE) + 2 * LINE;
-  const split = 2 * LINE + Math.max(rank, into, 4 * LINE + 7) + GAPS.below + n + 2 * LINE;
+  const formed = 2 * LINE + rank + GAPS.below + into + GAPS.aboveX + n + 2 * LINE;
+  const split = 2 * LINE + Math.max(rank, into, 4 * LINE + 7) + GAPS.aboveX + n + 2 * LINE;
   return { n, into, out, rank, columns, tall: Math.max(formed, split) + GAPS.below };
 }
 
@@ -64,12 +66,12 @@ function place(text, frame, { n, into, out, rank, columns, tall }) {
   const plus = a + rank + GAPS.afterA + columns.update + beforeSum(frame) / 2;
   const sum = plus + beforeSum(frame) / 2 + columns.sum / 2;
   const floor = (frame.height + tall) / 2 - 2 * LINE - n - 4; // top of x and of all it makes
-  const above = floor - GAPS.below; // bottom of what stands above
+  const above = floor - GAPS.aboveX; // bottom of what stands above
   const box = (name, role, left, top, width, height) => ({ name, role, left, top, width, height, shape: text[name][1] });
   const label = (name, left, top, anchor = "middle") => ({ lines: text[name], left, top, anchor });
   const over = (name, left, top) => label(name, left, top - text[name].length * LINE - 4);
   const under = (name, left, top, anchor) => label(name, left, top + 2, anchor);
-  const xLabel = label("x", x, above - 2 * LINE + GAPS.below - 3, "end");
+  const xLabel = label("x", x, floor - 2 * LINE - 3, "end");
   const aTop = above - into;
   const shared = {
     boxes: [box("x", "plain", x - into, floor, into, n), box("A", "update", a, aTop, rank, into)],

@@ -1,7 +1,6 @@
 // What x(W + AB) and xW + xAB cost, and that both give the same numbers.
 
 export const MOST = 4096;
-export const MOST_RANK = 512;
 export const SMALL = { rows: 3, in_features: 4, out_features: 3, rank: 2 }; // shapes whose numbers are written out
 const SEEDS = { x: 3, W: 4, A: 0, B: 1 };
 

@@ -1,5 +1,5 @@
 // Two roads to the same numbers, x(W + AB) and xW + xAB, drawn to scale and counted.
-import { cost, difference, example, MOST, MOST_RANK, SMALL } from "./roads.js";
+import { cost, difference, example, MOST, SMALL } from "./roads.js";
 import { fullBar, inWords, layout, LINE } from "./layout.js";
 import { fixed, number, plural, shape } from "../core/text.js";
 import { whole } from "../core/whole.js";
@@ -94,8 +94,8 @@ function sizes(set) {
 
 /** Rank and rows of x, each a slider on its axis, and the one line at which both change sides. */
 function board(set) {
-  const rank = axis({ label: "Rank", key: "rank", max: MOST_RANK, set });
-  const count = axis({ label: "Rows of x", key: "rows", max: MOST, set });
+  const rank = axis({ label: "Rank", key: "rank", set });
+  const count = axis({ label: "Rows of x", key: "rows", set });
   const line = h("div", { class: "dora-tr-line", "aria-hidden": "true" });
   const value = h("p", { class: "dora-tr-even" }, h("span", {}), h("b"));
   const ticks = h("div", { class: "dora-tr-ticks", "aria-hidden": "true" }, [1, 4, 16, 64, 256, 1024, 4096].map((tick) => {
@@ -125,9 +125,9 @@ function board(set) {
 
 const place = (value) => (100 * (Math.log2(value) + 1)) / OCTAVES; // in percent of the axis
 
-function axis({ label, key, max, set }) {
-  const field = wholeField({ label: `${label}, typed`, min: 1, max, onchange: (value) => { range.set(value); set({ [key]: value }); } });
-  const range = logRange({ label, min: 1, max, onchange: (value) => { field.set(value); set({ [key]: value }); } });
+function axis({ label, key, set }) {
+  const field = wholeField({ label: `${label}, typed`, min: 1, max: MOST, onchange: (value) => { range.set(value); set({ [key]: value }); } });
+  const range = logRange({ label, min: 1, max: MOST, onchange: (value) => { field.set(value); set({ [key]: value }); } });
   const verdict = h("b");
   const numbers = h("span", { class: "dora-tr-numbers" });
   return {
@@ -187,10 +187,10 @@ function picture(name) {
   const total = h("b"), scale = h("span");
   let held = null; // what the full bar stood for
   const verdict = h("span", { class: "dora-tr-badge" });
-  const [base, extra] = [h("span", { class: "dora-tr-base" }), h("span", { class: "dora-tr-extra" })];
+  const bar = h("div", { class: "dora-tr-bar", "aria-hidden": "true" });
   const el = h("div", { class: "dora-tr-road", role: "group", "aria-label": ROAD[name].title },
     h("p", { class: "dora-tr-title" }, h("code", {}, ROAD[name].title), verdict), h("p", { class: "dora-hint" }, ROAD[name].does),
-    svg, steps, h("p", { class: "dora-tr-total" }, scale, total), h("div", { class: "dora-tr-bar", "aria-hidden": "true" }, base, extra));
+    svg, steps, h("p", { class: "dora-tr-total" }, scale, total), bar);
   return {
     el,
     width: () => Math.floor(el.clientWidth) || 320,
@@ -201,15 +201,14 @@ function picture(name) {
     },
     count(paid) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
-      const full = fullBar(paid), shared = paid.split[0][1].reduce((a, b) => a * b);
+      const full = fullBar(paid, held);
       steps.replaceChildren(...paid[name].map(step));
+      bar.replaceChildren(...paid[name].map((each) => piece(each, full)));
       say(scale, `multiplications (full bar${held && held !== full ? " now" : ""}: ${whole(full)})`);
       held = full;
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
-      base.style.width = `${(100 * shared) / full}%`;
-      extra.style.width = `${(100 * (mine - shared)) / full}%`;
     },
   };
 }
@@ -221,10 +220,19 @@ function share(more, less) {
   return percent < 0.01 ? "under 0.01% more" : `${number(percent)}% more`;
 }
 
+const times = (factors) => factors.reduce((a, b) => a * b);
+const kind = (name) => (/^x · \(?W/.test(name) ? "base" : "extra");
+
+/** A product's part of the bar. */
+function piece([name, factors], full) {
+  const el = h("span", { class: `dora-tr-${kind(name)}` });
+  el.style.width = `${(100 * times(factors)) / full}%`;
+  return el;
+}
+
 function step([name, factors]) {
-  const count = factors.reduce((a, b) => a * b);
-  const whose = /^x · \(?W/.test(name) ? "base" : "extra";
-  return h("li", {}, h("span", { class: `dora-tr-swatch dora-tr-${whose}` }), h("code", {}, name), h("small", {}, factors.join("\u2009×\u2009")), h("span", {}, whole(count)));
+  const count = times(factors);
+  return h("li", {}, h("span", { class: `dora-tr-swatch dora-tr-${kind(name)}` }), h("code", {}, name), h("small", {}, factors.join("\u2009×\u2009")), h("span", {}, whole(count)));
 }
 
 /** A matrix as a rectangle, ruled into entries where they are large enough to see. */

@@ -3,7 +3,7 @@
 from ..figure import LiveFigure
 from ..traits import Choice, Number
 
-MOST, MOST_RANK = 4096, 512
+MOST = 4096
 
 
 class TwoRoads(LiveFigure):
@@ -16,5 +16,5 @@ class TwoRoads(LiveFigure):
     rows = Number(64, least=1, most=MOST, whole=True).tag(sync=True, state=True)
     in_features = Number(784, least=1, most=MOST, whole=True).tag(sync=True, state=True)
     out_features = Number(128, least=1, most=MOST, whole=True).tag(sync=True, state=True)
-    rank = Number(8, least=1, most=MOST_RANK, whole=True).tag(sync=True, state=True)
+    rank = Number(8, least=1, most=MOST, whole=True).tag(sync=True, state=True)
     shows = Choice("all", "roads", "break-evens").tag(sync=True, state=True)
