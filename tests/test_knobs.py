@@ -183,8 +183,8 @@ def test_every_number_of_the_sentence_and_the_table_is_torchs(seed, per):
     [
         ({}, "One magnitude m per output, in its knob: the norm of its row of the (4, 5) weight. No knob is turned, so y is exactly W x."),
         ({"per": "input"}, "One magnitude m per input, in its knob: the norm of its column of the (4, 5) weight. No knob is turned, so y is exactly W x."),
-        ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
-        ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5 makes m[1] 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
+        ({"output_knobs": [1, 1.5, 1, 1]}, "Knob 1 at 1.5: m[1] = 1.5 × 9 = 13.5. It multiplies output 1, from 18 to 27, and no other: 1 of 4 outputs moved."),
+        ({"per": "input", "input_knobs": [1, 1.5, 1, 1, 1]}, "Knob 1 at 1.5: m[1] = 1.5 × 9 = 13.5. It multiplies input 1, from 1.5 to 2.25, before W mixes it: 4 of 4 outputs moved."),
         ({"output_knobs": [0, 1.5, 1, 2]}, "Knobs 0, 1 and 3 at the outputs are turned: 3 of 4 outputs moved."),
     ],
 )  # fmt: skip
@@ -336,7 +336,7 @@ def test_a_knob_is_turned_by_dragging_and_by_a_tap_and_a_finger(show):
 
 def test_who_wants_it_at_once_is_told_and_led_on(show):
     page = show(Knobs(id="hero"))
-    link = page.get_by_text("Evidence in chapter 4")
+    link = page.get_by_text("Per output: see chapter 4")
     expect(link).to_be_hidden()
     page.get_by_role("button", name="Which of them is DoRA?").click()
     assert said(page) == Knobs(told=True).sentence
@@ -528,9 +528,9 @@ def test_the_answer_has_its_place_and_pushes_nothing(screen, address, visit):
 
 
 def test_the_way_on_leads_to_a_heading_that_is_there(site, address, visit):
-    for name, where in {"index": "in chapter 4", "4-shape-mismatch": "below"}.items():
+    for name, where in {"index": "chapter 4", "4-shape-mismatch": "below"}.items():
         page = visit(f"{address}book/{name}.html#hero=told:true")
-        page.get_by_role("link", name=f"Evidence {where}", exact=True).click()
+        page.get_by_role("link", name=f"Per output: see {where}", exact=True).click()
         page.wait_for_url(re.compile("4-shape-mismatch.html#"))
         target = page.url.split("#")[1]
         assert page.locator(f"[id='{target}'] h2").first.inner_text().startswith("The verdict")

@@ -103,7 +103,7 @@ function verdict(set) {
   const ask = button("Which of them is DoRA?", () => set({ told: true }), { class: "dora-button dora-kn-which" });
   const root = document.documentElement.dataset.content_root; // of the book's own pages
   const here = location.pathname.endsWith(EVIDENCE), to = here ? VERDICT : root === undefined ? null : root + EVIDENCE + VERDICT;
-  const link = h(to === null ? "span" : "a", { class: "dora-kn-on", href: to }, here ? "Evidence below" : "Evidence in chapter 4");
+  const link = h(to === null ? "span" : "a", { class: "dora-kn-on", href: to }, `Per output: see ${here ? "below" : "chapter 4"}`);
   return {
     el: h("span", { class: "dora-kn-verdict" }, ask, link),
     update({ told }) {

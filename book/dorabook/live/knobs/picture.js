@@ -30,7 +30,7 @@ export function picture() {
       for (const axis of ["output", "input"])
         parts.bands[axis].forEach((band, k) => band.classList.toggle("dora-kn-on-now", axis === per && facts.turned[axis].includes(k)));
       parts.y.forEach((each, j) => each.draw(facts.y[per][j], facts.moved[per][j]));
-      say(parts.formula, FORMULA[per]);
+      say(parts.formula, `${FORMULA[per]}${at.narrow ? "" : `, a norm per ${per}`}`);
     },
   };
 }

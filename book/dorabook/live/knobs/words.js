@@ -46,7 +46,7 @@ function turned(facts, per) {
   const moved = `${count(facts, per)} of ${plural(start.length, "output")} moved.`;
   if (which.length > 1) return `Knobs ${listed(which)} ${WHERE[per]} are turned: ${moved}`;
   const [k] = which, knob = digits(knobs[per][k]);
-  const made = `Knob ${k} at ${knob} makes m[${k}] ${knob} \u00d7 ${digits(norms[per][k])} = ${digits(m[per][k])}.`;
+  const made = `Knob ${k} at ${knob}: m[${k}] = ${knob} \u00d7 ${digits(norms[per][k])} = ${digits(m[per][k])}.`;
   return per === "output"
     ? `${made} It multiplies output ${k}, from ${digits(start[k])} to ${digits(y.output[k])}, and no other: ${moved}`
     : `${made} It multiplies input ${k}, from ${digits(x[k])} to ${digits(x[k] * knobs.input[k])}, before W mixes it: ${moved}`;
