@@ -58,8 +58,8 @@ function poke({ state, whole, measured, chosen, moved, size }) {
   if (!whole || state.poke === 1) return "";
   const who = measured === "output" ? `output ${chosen} alone` : `${moved.outputs} of ${plural(size[0], "output")}`;
   const [entries, all] = [moved.entries, size[0] * size[1]].map(thousands);
-  return `Multiplying the magnitude of ${measured} ${chosen} by ${number(state.poke)} moves ${entries} of ${all} entries of the `
-    + `weight, so ${who} can change, marked \u0394${measured === "input" && moved.outputs < size[0] ? ": the others do not read that input" : ""}.`;
+  return `The magnitude of ${measured} ${chosen} times ${number(state.poke)} moves ${entries} of ${all} entries of the `
+    + `merged weight, so ${who} can change, marked \u0394${measured === "input" && moved.outputs < size[0] ? ": the others do not read that input" : ""}.`;
 }
 
 function thousands(count) {
