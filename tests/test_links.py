@@ -34,7 +34,7 @@ HOSTILE = {
     "small": ["weight:0.0~49", "weight:4.0~1", "weight:0.0~1,0.0~2,0.0~x", "lora_A:0.0~2", "output:4", "input:5", "poke:2.01", "poke:NaN", "per:column",
               "__proto__:1", "constructor:1", "poke:1.5;poke:1.6", "poke:1.5;", ";", ":", "per", "pre:input", "norms:0~1"],
     "counter": ["model:GPT-2", "rank:0", "rank:513", "rank:1.5", "k_proj:maybe", "k_proj:1"],
-    "roads": ["rows:5000", "in_features:0", "out_features:0.5", "rank:1e3"],
+    "roads": ["rows:5000", "in_features:0", "out_features:0.5", "rank:1e4"],
     "detective": ["example:", "example:%E0%A4%A", "example:<b>"],
     "predict": ["right:1", "question:x", "options:0.0~1", "chosen:5", "hands:0~1000", "hands:3~1", "hands:0~-1", "room:open"],
 }  # fmt: skip
