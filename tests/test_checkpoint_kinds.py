@@ -67,6 +67,31 @@ def test_a_and_b_are_found_under_every_library_s_names(tmp_path, adapter):
     assert (size, axis, sure) == ("32 × 8", "per output", "certain")
 
 
+M, M_NAMED = "lora_magnitude_vector", "lora_magnitude_vector.default.weight"
+NAMED = {  # m and the names that A and B have, of an adapter or none, in the file's order; and whether they are found
+    "A and B have one": ("q.", M, [("A", "one"), ("B", "one")], True),
+    "two, and one of them whole": ("q.", M, [("A", "one"), ("B", "one"), ("A", "two")], True),
+    "m has one": ("q.", M_NAMED, [("A", ""), ("B", "")], True),
+    "a layer without a name": ("", M, [("A", "one"), ("B", "one")], True),
+    "the last of sixteen": ("q.", M, [*(("A", f"n{i}") for i in range(15)), ("A", "one"), ("B", "one")], True),
+    "after sixteen others": ("q.", M, [*(("A", f"n{i}") for i in range(16)), ("A", "one"), ("B", "one")], False),
+}
+
+
+@pytest.mark.parametrize(("stem", "m", "factors", "found"), NAMED.values(), ids=NAMED)
+def test_an_adapter_s_name_may_stand_in_the_keys_of_m_or_of_a_and_b_alone(tmp_path, stem, m, factors, found):
+    sizes = {"A": (4, 8), "B": (32, 4)}
+    keys = {f"{stem}lora_{side}{name and f'.{name}'}.weight": some(*sizes[side]) for side, name in factors}
+    [row] = both(tmp_path, keys | {f"{stem}{m}": some(32)})["rows"]
+    assert row[2] == ("32 × 8" if found else "unknown")
+
+
+def test_where_both_factors_are_convolutions_in_groups_the_inputs_are_those_of_one(tmp_path):
+    factors = {"c.lora_down.weight": some(8, 3, 3, 3), "c.lora_up.weight": some(12, 2, 1, 1)}
+    [row] = both(tmp_path, factors | {"c.dora_scale": some(12, 1, 1, 1)})["rows"]
+    assert row[2] == "12 × 3"
+
+
 def test_both_magnitudes_of_a_layer_are_told_and_do_not_speak_for_each_other(tmp_path):
     factors = lora("q.lora_A.weight", "q.lora_B.weight", 8, 8) | lora("k.lora_A.weight", "k.lora_B.weight")
     said = both(
@@ -187,13 +212,14 @@ def test_numbers_that_are_no_norms_are_said_as_what_they_are(tmp_path, adapter, 
 
 
 @pytest.mark.parametrize(
-    ("below", "lost", "broken"), [(0, 0, False), (7, 0, False), (8, 0, True), (32, 0, True), (0, 1, True)]
+    ("size", "below", "lost", "broken"),
+    [(32, 0, 0, False), (32, 7, 0, False), (32, 8, 0, True), (32, 32, 0, True), (32, 0, 1, True), (1, 1, 0, True)],
 )
-def test_a_quarter_of_m_below_0_or_one_number_lost_is_no_row_of_norms(tmp_path, below, lost, broken):
-    m = some(32)
+def test_a_quarter_of_m_below_0_or_one_number_lost_is_no_row_of_norms(tmp_path, size, below, lost, broken):
+    m = some(size)
     m[:below] *= -1
     m[below : below + lost] = torch.nan
-    save_file(peft("q") | {"q.lora_magnitude_vector": m}, tmp_path / "a.safetensors")
+    save_file(peft("q", 8, size) | {"q.lora_magnitude_vector": m}, tmp_path / "a.safetensors")
     [layer] = judge(tmp_path / "a.safetensors").layers
     assert layer.broken == broken
 
@@ -323,6 +349,8 @@ def layer(name: str, n: int = 8) -> Tensors:
 
 SAME = [  # a layer of an adapter, a weight of a base, and what else the base has
     ("lycoris_q_", "q", []),
+    ("layers.0.q", "text_encoder.layers.0.q", []),  # alone
+    ("layers.0.q", "language_model.layers.0.q", ["text_encoder.layers.0.q"]),
     ("base_model.model.model.layers.0.q_proj", "model.language_model.layers.0.q_proj", ["model.visual.layers.0.q_proj"]),
     ("model.language_model.layers.0.q_proj", "language_model.model.layers.0.q_proj", ["vision_tower.vision_model.layers.0.q_proj"]),
     ("base_model.model.vision_tower.encoder.layers.0.q_proj", "vision_tower.vision_model.encoder.layers.0.q_proj", ["language_model.model.layers.0.q_proj"]),
@@ -395,6 +423,13 @@ def test_a_beginning_is_left_out_only_where_most_layers_have_it(tmp_path):
     }
 
 
+def test_words_are_left_out_of_a_name_that_begins_with_them_and_of_no_other_as_long(tmp_path):
+    base = {f"layers.{name}.weight": some(8, 5) for name in ("0.q", "1.q", "1.k")}
+    rows = both(tmp_path, layer("wrap.layers.0.q") | layer("wrap.layers.1.q") | layer("else.layers.1.k"), base)["rows"]
+    assert [row[2] for row in rows if row[0].startswith("wrap")] == ["8 × 5", "8 × 5"]
+    assert [row[2] for row in rows if row[0].startswith("else")] == ["unknown"]
+
+
 @pytest.mark.parametrize(("words", "size"), [(8, "8 × 5"), (9, "unknown")])
 def test_as_many_words_before_a_name_are_left_out_by_both_readers(tmp_path, words, size):
     begin = ".".join("abcdefghi"[:words])
@@ -448,6 +483,18 @@ def test_the_rows_of_a_fused_weight_are_used_where_their_order_is_known(tmp_path
     [row] = both(tmp_path, adapter, {key: weight})["rows"]
     assert row[3] == "per output" and "It is 0 % from" in row[5]
     assert f"Its weight is rows {first + 1} to {first + outputs} of {key}, which holds several layers in one." in row[5]
+
+
+def test_of_two_parts_of_a_model_a_fused_weight_and_split_ones_are_those_of_the_layer_s_own(tmp_path):
+    inner = "text_model.encoder.layers.0.self_attn"
+    one, two = (f"text_encoder{n}.{inner}" for n in ("", "_2"))
+    name = f"lora_te2_{inner.replace('.', '_')}"
+    base = {f"{part}.qkv_proj.weight": some(96, 8) for part in (one, two)}
+    [row] = both(tmp_path, peft(f"{name}_q_proj"), base)["rows"]
+    assert f"Its weight is rows 1 to 32 of {two}.qkv_proj.weight" in row[5]
+    base = {f"{part}.{letter}_proj.weight": some(32, 8) for part in (one, two) for letter in "qkv"}
+    [row] = both(tmp_path, peft(f"{name}_qkv_proj", 8, 96), base)["rows"]
+    assert f"The base has {', '.join(f'{two}.{letter}_proj.weight' for letter in 'qkv')} in its place" in row[5]
 
 
 @pytest.mark.parametrize(
@@ -608,6 +655,12 @@ TOLD = {  # an adapter, its base or None, and how its layer is told
     "turned sides, m alone": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.magnitude": some(32)}, None, "unknown cannot tell none"),
     "turned sides of another weight": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.magnitude": some(32)}, {"q.weight": some(32, 9)}, "unknown cannot tell none"),
     "turned sides, an m that fits none": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.dora_scale": some(1, 5)}, None, "unknown cannot tell none"),
+    "turned sides, and m kept along one": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.dora_scale": some(1, 8)}, None, "unknown per input certain"),
+    "turned sides, and m kept along the rank": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 32), "q.dora_scale": some(1, 4)}, None, "unknown cannot tell none"),
+    "turned sides of full rank": ({"q.lora_a": some(5, 5), "q.lora_b": some(9, 5), "q.m": some(9)}, None, "9 × 5 per output certain"),
+    "a rank above the outputs, turned or not": ({"q.lora_a": some(5, 9), "q.lora_b": some(3, 5), "q.m": some(3)}, None, "unknown cannot tell none"),
+    "two numbers beside a kernel that may be flat": ({f"c.hada_w{n}_{end}": some(*shape) for n in (1, 2) for end, shape in (("a", (32, 4)), ("b", (4, 8)))} | {"c.dora_scale": some(2)}, None, "unknown cannot tell none"),
+    "one number beside a kernel that may be flat": ({f"c.hada_w{n}_{end}": some(*shape) for n in (1, 2) for end, shape in (("a", (32, 4)), ("b", (4, 8)))} | {"c.dora_scale": some(1)}, None, "32 × 8 cannot tell none"),
     "turned sides of a square layer": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 8), "q.m": some(8)}, None, "8 × 8 cannot tell none"),
     "a rank above both sides": ({"q.lora_A": some(8, 4), "q.lora_B": some(4, 8), "q.m": some(4)}, None, "4 × 4 cannot tell none"),
     "Stable Audio's parametrization": ({f"q.parametrizations.weight.0.{end}": some(*shape) for end, shape in (("lora_A", (4, 8)), ("lora_B", (8, 4)), ("magnitude", (8, 1)))}, {"q.weight": some(8, 8)}, "8 × 8 per output certain"),
@@ -655,11 +708,26 @@ def test_an_m_that_lies_as_peft_writes_none_is_told_by_values(tmp_path):
         assert row[3:5] == [axis, "high"]
 
 
+NO_PAIR = {
+    "a rank above the inputs": {"q.lora_A.weight": some(3, 5), "q.lora_B.weight": some(5, 9)},
+    "convolutions that would fit turned over": {"q.lora_A.weight": some(9, 4, 1, 1), "q.lora_B.weight": some(4, 7, 1, 1)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("factors", NO_PAIR.values(), ids=NO_PAIR)
+def test_factors_that_only_seem_to_be_turned_are_no_pair(tmp_path, factors):
+    m = {"q.lora_magnitude_vector": some(*factors["q.lora_B.weight"].shape[1:2])}
+    [row] = both(tmp_path, factors | m)["rows"]
+    assert row[5].endswith("their ranks differ, so they are no pair.")
+
+
 SAID = {  # an adapter, its base, and what is said of its layer
     "ranks that agree once turned": ({"q.lora_A.weight": some(8, 4), "q.lora_B.weight": some(4, 32), "q.lora_magnitude_vector": some(32)}, None, "A is (8, 4) and B is (4, 32), so that A B is the product"),
+    "ranks that agree once turned, as large as a side": ({"q.lora_A.weight": some(9, 5), "q.lora_B.weight": some(5, 5), "q.lora_magnitude_vector": some(5)}, None, "A is (9, 5) and B is (5, 5), so that A B is the product"),
     "A saved empty": ({"q.lora_A.weight": some(0), "q.lora_B.weight": some(32, 4), "q.lora_magnitude_vector": some(32)}, None, "m is (32,): without A and B or the base weight its length says nothing. A is (0,) and B is (32, 4), saved empty"),
     "B saved empty beside a kept m": ({"q.lora_down.weight": some(4, 8), "q.lora_up.weight": some(0), "q.dora_scale": some(1, 8)}, None, "A is (4, 8) and B is (0,), saved empty"),
     "a group's inputs": ({"c.lora_down.weight": some(2, 16, 3), "c.lora_up.weight": some(16, 2, 1), "c.dora_scale": some(1, 4, 1)}, None, "m has 4 numbers, which are a group's inputs if this convolution of 16 outputs and 16 inputs has 4 groups"),
+    "a group's one input": ({"c.lora_down.weight": some(2, 4, 3, 3), "c.lora_up.weight": some(8, 2, 1, 1), "c.dora_scale": some(1, 1, 1, 1)}, None, "m has 1 number, which is a group's inputs if this convolution of 8 outputs and 4 inputs has 4 groups"),
     "a single number of one output": (lora("q.lora_A.weight", "q.lora_B.weight", 8, 1) | {"q.magnitude": torch.tensor(3.0)}, None, "m has 1 number, and the layer 1 output and 8 inputs."),
     "a single number of many": (lora("q.lora_A.weight", "q.lora_B.weight") | {"q.magnitude": torch.tensor(3.0)}, None, "m has 1 number, but the layer 32 outputs and 8 inputs."),
     "a weight packed into one side": (peft("q"), {"q.weight": torch.zeros(128, dtype=torch.uint8)}, "stores this weight quantised (U8, (128,))"),
@@ -669,6 +737,7 @@ SAID = {  # an adapter, its base, and what is said of its layer
     "a fused weight of eight bits with scales": (peft("l.0.mlp.gate_proj"), {"l.0.mlp.gate_up_proj.weight": some(64, 8).to(torch.float8_e4m3fn), "l.0.mlp.gate_up_proj.weight_scale": some(1)}, "as F8_E4M3 with scales of its own"),
     "keys and values fused": (peft("l.0.attn.v_proj"), {"l.0.attn.kv_proj.weight": some(64, 8)}, "has it inside l.0.attn.kv_proj.weight, fused with other layers"),
     "all ones": (peft("q") | {"q.lora_magnitude_vector": torch.ones(32)}, None, "All 32 numbers of m are the same, as where it starts from ones"),
+    "all ones, of as few numbers as are looked at": (peft("q", 8, 8) | {"q.lora_magnitude_vector": torch.ones(8)}, None, "All 8 numbers of m are the same"),
     "all ones on a square layer": (peft("q", 32, 32) | {"q.lora_magnitude_vector": torch.ones(32)}, {"q.weight": some(32, 32)}, "the 32 numbers of m that can be compared are all the same: values tell nothing"),
 }  # fmt: skip
 
