@@ -184,9 +184,9 @@ def table(page):
 
 def test_the_table_counts_every_module(show):
     rows = {row[0]: row[1:] for row in table(show(ParameterCounter()))}
-    assert rows["k_proj"] == ["(192, 576)", "30", "5,898,240", "5,760", "17,280"]
-    assert rows["down_proj"] == ["(576, 1536)", "30", "16,220,160", "17,280", "46,080"]
-    assert rows["all chosen"][2:] == ["78,151,680", "155,520", "149,760"]
+    assert rows["k_proj"] == ["(192, 576)", "5,898,240", "5,760", "17,280"]
+    assert rows["down_proj"] == ["(576, 1536)", "16,220,160", "17,280", "46,080"]
+    assert rows["all chosen"][1:] == ["78,151,680", "155,520", "149,760"]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,12 @@ def test_every_control_moves_by_keyboard(show):
     page.get_by_role("button", name="Reset").press("Enter")
     assert status(page) == ParameterCounter().sentence
     assert page.problems == []
+
+
+def test_how_many_blocks_are_counted_stands_over_the_weights_where_these_are(show):
+    for width, blocks, model in ((1280, 30, "SmolLM2-135M"), (390, 32, "Llama-3.1-8B")):
+        head = show(ParameterCounter(model), width=width).get_by_role("columnheader").nth(1)
+        assert re.sub(r"\s", " ", head.inner_text()) == f"Weight (out, in), {blocks} of each"
 
 
 def test_one_box_takes_all_modules_or_none_and_is_between_the_two_where_some_are_taken(show):

@@ -95,7 +95,7 @@ function otherwise(total, per) {
   return total.output === total.input ? `Per ${OTHER[per]} the total is the same.` : `Per ${OTHER[per]} it would be ${whole(total[OTHER[per]])}.`;
 }
 
-const HEADS = ["Target module", "Weight (out,\u00a0in)", "Copies", "A and B", "m per output", "m per input"];
+const HEADS = ["Target module", "Weight (out,\u00a0in)", "A and B", "m per output", "m per input"];
 
 /** One row a module, with the box that makes it a target; the box in the head is for all of them. */
 function modules(set) {
@@ -107,13 +107,14 @@ function modules(set) {
   return {
     el: h("table", { class: "dora-pc-table", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body),
     update({ layers, counted }, state) {
-      heads[4].classList.toggle("dora-pc-on", state.per === "output");
-      heads[5].classList.toggle("dora-pc-on", state.per === "input");
+      heads[3].classList.toggle("dora-pc-on", state.per === "output");
+      heads[4].classList.toggle("dora-pc-on", state.per === "input");
       every.checked = layers.length === MODULES.length;
       every.indeterminate = layers.length > 0 && !every.checked;
-      decoderShapes(DECODERS[state.model]).forEach((layer, i) =>
-        lines[i].set([shape(layer.out, layer.into), String(layer.copies)], count([layer], state.rank), state.per, state[layer.name]));
-      all.set(["", ""], counted, state.per, layers.length > 0);
+      const shapes = decoderShapes(DECODERS[state.model]);
+      shapes.forEach((layer, i) => lines[i].set(shape(layer.out, layer.into), count([layer], state.rank), state.per, state[layer.name]));
+      say(heads[1], `${HEADS[1]}, ${shapes[0].copies}\u00a0of\u00a0each`);
+      all.set("", counted, state.per, layers.length > 0);
     },
   };
 }
@@ -125,10 +126,10 @@ function line(name, onchange) {
   const el = h("tr", { role: "row", class: onchange ? null : "dora-pc-all" }, h("th", { role: "rowheader", scope: "row", class: "dora-pc-c0" }, title), cells);
   return {
     el,
-    set(texts, { lowRank, magnitudes }, per, on) {
+    set(text, { lowRank, magnitudes }, per, on) {
       if (box) box.checked = on;
-      [...texts, whole(lowRank), whole(magnitudes.output), whole(magnitudes.input)].forEach((value, i) => say(cells[i], value));
-      for (const [axis, cell] of [["output", cells[3]], ["input", cells[4]]]) cell.classList.toggle("dora-pc-on", on && per === axis);
+      [text, whole(lowRank), whole(magnitudes.output), whole(magnitudes.input)].forEach((value, i) => say(cells[i], value));
+      for (const [axis, cell] of [["output", cells[2]], ["input", cells[3]]]) cell.classList.toggle("dora-pc-on", on && per === axis);
       el.classList.toggle("dora-pc-off", !on);
     },
   };
