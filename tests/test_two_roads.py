@@ -305,7 +305,7 @@ def test_a_full_bar_that_has_come_to_stand_for_another_number_says_so_once(show)
             settle(page)
         assert len(set(scales.all_inner_texts())) == 1
         said.append(re.findall(r"\((.*)\)", scales.first.inner_text())[0])
-    assert said == ["full bar: 768", "full bar now: 3,072", *3 * ["full bar: 3,072"], "full bar now: 192"]
+    assert said == ["bar: 0 to 768", "bar now: 0 to 3,072", *3 * ["bar: 0 to 3,072"], "bar now: 0 to 192"]
 
 
 def test_a_bar_always_fits_and_is_never_lost(core):

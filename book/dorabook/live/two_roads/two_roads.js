@@ -204,7 +204,7 @@ function picture(name) {
       const full = fullBar(paid, held);
       steps.replaceChildren(...paid[name].map(step));
       bar.replaceChildren(...paid[name].map((each) => piece(each, full)));
-      say(scale, `multiplications (full bar${held && held !== full ? " now" : ""}: ${whole(full)})`);
+      say(scale, `multiplications (bar${held && held !== full ? " now" : ""}: 0 to ${whole(full)})`);
       held = full;
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
