@@ -277,8 +277,8 @@ def test_what_a_page_keeps_of_a_large_weight_is_torchs(seed):
 
 def test_the_sentence_names_axis_shape_and_sum():
     said = {per: NormExplorer(per=per).sentence for per in OTHER}
-    assert re.search(r"per output\b.*\(4, 1\).* 5 squares.*per input.*0\.484.*1\.103\b", said["output"])
-    assert re.search(r"per input\b.*\(1, 5\).* 4 squares.*per output", said["input"])
+    assert re.search(r"per output\b.*\(4, 1\).* squares over 5 inputs.*per input.*0\.484.*1\.103\b", said["output"])
+    assert re.search(r"per input\b.*\(1, 5\).* squares over 4 outputs.*per output", said["input"])
     assert re.search(r"\(5, 1\), one per input, not .*per output", NormExplorer(storage="in,out").sentence)
     assert "square" in NormExplorer(drawn(0, 3, 3), storage="in,out").sentence
     assert "NaN" in NormExplorer([[1, 2], [3, 4], [0, 0]]).sentence

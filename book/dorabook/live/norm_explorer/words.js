@@ -22,11 +22,11 @@ export function shapes({ state, size, measured }) {
 
 function axis(facts) {
   const { state, measured, size } = facts;
-  const other = OTHER[measured];
+  const [out, into] = size, other = OTHER[measured];
   const { stored, read, dim, m } = shapes(facts);
   if (agrees(state)) {
-    const squares = plural(measured === "output" ? size[1] : size[0], "square");
-    return `One magnitude per ${measured}: m is ${shape(...m)}, and each of its numbers is the root of a sum of ${squares}, one per ${other}.`;
+    const summed = plural(measured === "output" ? into : out, other);
+    return `One magnitude per ${measured}: m is ${shape(...m)}, and each of its numbers is the root of a sum of squares over ${summed}.`;
   }
   const told = `The matrix is stored ${shape(...stored)}, ${state.storage.replace(",", " by ")}, yet fan_in_fan_out is `
     + `${state.fan_in_fan_out ? "True" : "False"}, so the code reads it as ${shape(...read)} and its norm over dim=${dim} sums over the `
