@@ -159,6 +159,15 @@ def test_the_figure_stays_in_view_while_its_phrases_are_read_in_few_pixels(show,
     assert page.locator("figure").evaluate("(node) => node.offsetHeight") == place
 
 
+@pytest.mark.parametrize("height", [70, 110, 160, 200, 260, 330])
+def test_the_figure_comes_wherever_its_phrase_is_pressed_and_does_not_cover_it(page, height):
+    page.locator("#one").evaluate(f"(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - {height})")
+    page.locator("#one").evaluate("(node) => node.click()")
+    expect(page.locator(".dora-low")).to_have_count(1)
+    bottom = page.locator(".dora-low").evaluate("(node) => node.getBoundingClientRect().bottom")
+    assert bottom < page.locator("#one").bounding_box()["y"] < 420
+
+
 def test_a_figure_whose_phrases_nobody_presses_stays_in_its_place_and_all_its_controls_can_be_reached(page):
     page.get_by_role("button", name="Copy link").focus()
     page.locator("#one").evaluate("(node) => scrollTo(0, node.getBoundingClientRect().top + scrollY - 400)")

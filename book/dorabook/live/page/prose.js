@@ -4,6 +4,7 @@ import { fixed } from "../core/text.js";
 import { button, LOWEST, say } from "../ui/dom.js";
 
 const ROOMY = 240; // pixels that a figure takes above the text where there is room
+const GAP = 12; // from the figure to a phrase right below it
 const LEAST = 560; // of a window's height, for text to be left below it
 const low = () => (innerWidth >= 700 && innerHeight >= 740 ? ROOMY : LOWEST);
 
@@ -87,17 +88,24 @@ function keepInView(phrases) {
     return its === figure && top > under + (kept === figure ? LOWEST / 2 : low()) && bottom < innerHeight && node.checkVisibility();
   });
   const wanted = (figure, under) => asked.has(figure) && passed(figure, under) && read(figure, under);
+  const none = () => innerHeight < LEAST || root.dataset.room === "on";
 
   const look = () => {
     waiting = 0;
     const under = bar?.offsetHeight ?? 0;
-    const next = innerHeight < LEAST || root.dataset.room === "on" ? null : [kept, ...spoken].find((figure) => figure && wanted(figure, under)) ?? null;
+    const next = none() ? null : [kept, ...spoken].find((figure) => figure && wanted(figure, under)) ?? null;
     if (next === kept) return;
     if (kept) stand(kept, null);
     kept = next;
     if (kept) stand(kept, under);
     root.style.setProperty("--kept", kept ? `${low()}px` : "0px"); // what is scrolled to stands below it
   };
+  /** A phrase where the figure will come, right under the bar, goes below it. */
+  function uncovered(node, figure) {
+    const under = bar?.offsetHeight ?? 0, covered = under + low() + GAP - node.getBoundingClientRect().top;
+    if (covered > 0 && passed(figure, under)) scrollBy({ top: -covered, behavior: "instant" });
+  }
+
   const later = () => { waiting ||= requestAnimationFrame(look); };
 
   /** Low under the bar, with its own place kept free; or, under null, in its place. */
@@ -126,6 +134,7 @@ function keepInView(phrases) {
   for (const { node, figure } of phrases) {
     node.addEventListener("click", () => {
       asked.add(figure);
+      if (figure.low && kept !== figure && !none()) uncovered(node, figure);
       later();
     });
   }
