@@ -174,7 +174,7 @@ def in_short() -> list[list[str]]:
         *before, (version, axis) = row.get("default", {"": row["axis"]}).items()
         per = SHOWN[axis] + (" by default" if row["option"] else "") + (version and f" since {version}")
         per += "".join(f", {SHOWN[axis]} before" for _, axis in before)
-        note = row["short"] or f"the option is `{row['option']}`"
+        note = row["short"] or f"`{row['option']}=True` is per output"
         names = found.setdefault((per, note), [])
         names.append(called(row))
         if row["id"] == "peft-linear":

@@ -145,7 +145,7 @@ function axis({ label, key, set }) {
 }
 
 const ROAD = {
-  formed: { title: "x(W + AB)", does: "builds AB, right of A and below B, and adds it to W" },
+  formed: { title: "x(W + AB)", does: "builds AB and adds it to W" },
   split: { title: "xW + xAB", does: "sends x through W, and through A and then B" },
 };
 
