@@ -4,7 +4,8 @@ import { fixed } from "../core/text.js";
 import { button, LOWEST, say } from "../ui/dom.js";
 
 const ROOMY = 240; // pixels that a figure takes above the text where there is room
-const GAP = 12; // from the figure to a phrase right below it
+const GAP = 12; // from the figure to a paragraph right below it
+const LINES = 140; // of it, above its phrase
 const LEAST = 560; // of a window's height, for text to be left below it
 const low = () => (innerWidth >= 700 && innerHeight >= 740 ? ROOMY : LOWEST);
 
@@ -17,6 +18,12 @@ export function prose(figures) {
   spans("shows", number);
   const phrases = spans("sets", phrase);
   if (phrases.some(({ figure }) => figure.low)) keepInView(phrases);
+}
+
+/** Where its paragraph begins, or a few lines above it in a long one. */
+function paragraph(node) {
+  const { top } = node.getBoundingClientRect();
+  return Math.max(node.parentElement.getBoundingClientRect().top, top - LINES);
 }
 
 /** A button in all but its tag, which would not break over two lines. */
@@ -100,9 +107,9 @@ function keepInView(phrases) {
     if (kept) stand(kept, under);
     root.style.setProperty("--kept", kept ? `${low()}px` : "0px"); // what is scrolled to stands below it
   };
-  /** A phrase where the figure will come, right under the bar, goes below it. */
+  /** A phrase where the figure will come, right under the bar, goes below it, with what stands above it in its paragraph. */
   function uncovered(node, figure) {
-    const under = bar?.offsetHeight ?? 0, covered = under + low() + GAP - node.getBoundingClientRect().top;
+    const under = bar?.offsetHeight ?? 0, covered = under + low() + GAP - paragraph(node);
     if (covered > 0 && passed(figure, under)) scrollBy({ top: -covered, behavior: "instant" });
   }
 
