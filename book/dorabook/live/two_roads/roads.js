@@ -4,7 +4,7 @@ export const MOST = 4096;
 export const SMALL = { rows: 3, in_features: 4, out_features: 3, rank: 2 }; // shapes whose numbers are written out
 const SEEDS = { x: 3, W: 4, A: 0, B: 1 };
 
-const product = ([, [a, b, c]]) => a * b * c;
+export const product = ([, [a, b, c]]) => a * b * c;
 const total = (road) => road.reduce((sum, step) => sum + product(step), 0);
 
 /** Multiplications of each product as [what, factors] and in all; numbers held by A and B, and by W. */

@@ -1,5 +1,5 @@
 // Two roads to the same numbers, x(W + AB) and xW + xAB, drawn to scale and counted.
-import { cost, difference, example, MOST, SMALL } from "./roads.js";
+import { cost, difference, example, MOST, product, SMALL } from "./roads.js";
 import { fullBar, inWords, layout, LINE } from "./layout.js";
 import { fixed, number, plural, shape } from "../core/text.js";
 import { whole } from "../core/whole.js";
@@ -220,19 +220,17 @@ function share(more, less) {
   return percent < 0.01 ? "under 0.01% more" : `${number(percent)}% more`;
 }
 
-const times = (factors) => factors.reduce((a, b) => a * b);
 const kind = (name) => (/^x · \(?W/.test(name) ? "base" : "extra");
 
 /** A product's part of the bar. */
-function piece([name, factors], full) {
-  const el = h("span", { class: `dora-tr-${kind(name)}` });
-  el.style.width = `${(100 * times(factors)) / full}%`;
+function piece(step, full) {
+  const el = h("span", { class: `dora-tr-${kind(step[0])}` });
+  el.style.width = `${(100 * product(step)) / full}%`;
   return el;
 }
 
 function step([name, factors]) {
-  const count = times(factors);
-  return h("li", {}, h("span", { class: `dora-tr-swatch dora-tr-${kind(name)}` }), h("code", {}, name), h("small", {}, factors.join("\u2009×\u2009")), h("span", {}, whole(count)));
+  return h("li", {}, h("span", { class: `dora-tr-swatch dora-tr-${kind(name)}` }), h("code", {}, name), h("small", {}, factors.join("\u2009×\u2009")), h("span", {}, whole(product([name, factors]))));
 }
 
 /** A matrix as a rectangle, ruled into entries where they are large enough to see. */
