@@ -304,6 +304,7 @@ RED = [
     ),
     (guards.prose_numbers_are_computed, notebook(prose("36.79 percent"), code(outputs=[printed("36.7945")]))),
     (guards.prose_numbers_are_computed, notebook(prose("In 2024 it had 2024 rows."))),
+    (guards.prose_percentages_are_computed, notebook(prose("54 % less"), code("x = 54", outputs=[printed("41%")]))),
     (guards.column_has_a_shape, notebook(prose("One number per column.\n\nThe weight is (out, in)."))),
     (guards.column_has_a_shape, notebook(prose("peft says column-wise."))),
 ]

@@ -31,6 +31,7 @@ KERNEL_TOO = re.compile(r"\.observe\(|\bipywidgets\.")  # in a FigureBox, whose 
 FIGURE_BOX = 'class="dora-without"'
 REPR = re.compile(r"^\w+\((?:children|description|value|layout)=")  # of a plain ipywidget
 MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)(.*)$")
+PERCENTAGE = re.compile(r"(?<![\w.,])(\d+(?:\.\d+)?)\s?(?:%|percent\b)")
 COLUMN = re.compile(r"\bcolumns?\b", re.I)
 SHAPE = re.compile(r"[(\[]\s*[\w·*×]+\s*,\s*[\w·*×]*\s*[)\]]|\d\s*[×x]\s*\d")
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)")
@@ -218,6 +219,19 @@ def prose_numbers_are_computed(notebook: Notebook) -> list[str]:
     ]
 
 
+def prose_percentages_are_computed(notebook: Notebook) -> list[str]:
+    """Those have fewer digits, and are as easily left behind. One that is cited stands in a paragraph with its source."""
+    known = {number for cell in code_cells(notebook) for number in proved(cell)}
+    known |= {f"{100 * float(number):g}" for number in known if number.startswith("0.")}
+    own = (part for prose in markdown(notebook) for part in re.split(r"\n\s*\n", prose) if "](http" not in part)
+    claimed = [number for part in own for number in PERCENTAGE.findall(part)]
+    return [
+        f"{number} percent in the text stands in no output and no assertion"
+        for number in claimed
+        if number not in known
+    ]
+
+
 def without_references(prose: str) -> str:
     """The text without addresses, what a phrase sets, and the years of what is cited."""
     prose = re.sub(r"</?span[^>]*>", "", prose)
@@ -279,5 +293,6 @@ CHAPTER_GUARDS: list[Guard] = [
     answers_are_folded,
     code_is_folded_in_jupyter_as_on_the_site,
     prose_numbers_are_computed,
+    prose_percentages_are_computed,
     column_has_a_shape,
 ]
