@@ -210,9 +210,18 @@ def pictures_have_alt_text(notebook: Notebook) -> list[str]:
     return problems
 
 
+def computed(notebook: Notebook) -> set[str]:
+    """Every number that stands in an output or an assertion."""
+    return {number for cell in code_cells(notebook) for number in proved(cell)}
+
+
+def paragraphs(notebook: Notebook) -> list[str]:
+    return [part for prose in markdown(notebook) for part in re.split(r"\n\s*\n", prose)]
+
+
 def prose_numbers_are_computed(notebook: Notebook) -> list[str]:
     """A number of three or more digits in the text also stands in an output or an assertion."""
-    known = {number for cell in code_cells(notebook) for number in proved(cell)}
+    known = computed(notebook)
     claimed = [number for prose in markdown(notebook) for number in numbers(without_references(prose))]
     return [
         f"{number} in the text stands in no output and no assertion" for number in claimed if plain(number) not in known
@@ -221,9 +230,9 @@ def prose_numbers_are_computed(notebook: Notebook) -> list[str]:
 
 def prose_percentages_are_computed(notebook: Notebook) -> list[str]:
     """Those have fewer digits, and are as easily left behind. One that is cited stands in a paragraph with its source."""
-    known = {number for cell in code_cells(notebook) for number in proved(cell)}
+    known = computed(notebook)
     known |= {f"{100 * float(number):g}" for number in known if number.startswith("0.")}
-    own = (part for prose in markdown(notebook) for part in re.split(r"\n\s*\n", prose) if "](http" not in part)
+    own = (part for part in paragraphs(notebook) if "](http" not in part)
     claimed = [number for part in own for number in PERCENTAGE.findall(part)]
     return [
         f"{number} percent in the text stands in no output and no assertion"
@@ -242,10 +251,9 @@ def without_references(prose: str) -> str:
 
 def column_has_a_shape(notebook: Notebook) -> list[str]:
     """The word means opposite things under (out, in) and (in, out), so it never stands alone."""
-    paragraphs = [part for prose in markdown(notebook) for part in re.split(r"\n\s*\n", prose)]
     return [
         f"'column' without a shape: {' '.join(part.split())[:70]!r}"
-        for part in paragraphs
+        for part in paragraphs(notebook)
         if COLUMN.search(part) and not SHAPE.search(part)
     ]
 

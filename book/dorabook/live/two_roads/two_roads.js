@@ -35,7 +35,7 @@ function built({ rows: count, in_features: into, out_features: out, rank }, paid
 /** The products, each with its shape. */
 function blocks({ rows: count, in_features: into, out_features: out, rank }, { formed, split }) {
   const shapes = [[into, out], [count, out], [count, out], [count, rank], [count, out]];
-  return [...formed, ...split].map(([name, [a, b, c]], i) => [name, shape(...shapes[i]), whole(a * b * c)]);
+  return [...formed, ...split].map((step, i) => [step[0], shape(...shapes[i]), whole(product(step))]);
 }
 
 function same(numbers) {
@@ -160,7 +160,7 @@ function pictures({ state, afterwards }) {
     const words = inWords(current);
     roads.forEach((road, i) => road.draw(laid[ROADS[i]], laid.scale, width, words[ROADS[i]]));
   };
-  let seen = 0;
+  let seen = 0, held = 0; // a width; what the whole bars stood for
   const observer = new ResizeObserver(() => {
     if (roads[0].width() === seen) return;
     seen = roads[0].width();
@@ -173,7 +173,9 @@ function pictures({ state, afterwards }) {
     update({ cost: paid }, current) {
       seen = roads[0].width();
       draw(current);
-      roads.forEach((road) => road.count(paid));
+      const full = fullBar(paid, held), changed = held > 0 && held !== full;
+      roads.forEach((road) => road.count(paid, full, changed));
+      held = full;
     },
   };
 }
@@ -185,7 +187,6 @@ function picture(name) {
     s("rect", { class: "dora-tr-under", width: 6, height: 6 }), s("rect", { class: "dora-tr-over", width: 3, height: 6 }))), ink);
   const steps = h("ol", { class: "dora-tr-steps" });
   const total = h("b"), scale = h("span");
-  let held = null; // what the full bar stood for
   const verdict = h("span", { class: "dora-tr-badge" });
   const bar = h("div", { class: "dora-tr-bar", "aria-hidden": "true" });
   const el = h("div", { class: "dora-tr-road", role: "group", "aria-label": ROAD[name].title },
@@ -199,13 +200,11 @@ function picture(name) {
       svg.setAttribute("aria-label", words);
       ink.replaceChildren(...guides.map(guide), ...boxes.map((box) => matrix(box, scale, hatch)), ...labels.map(label), ...signs.map(sign));
     },
-    count(paid) {
+    count(paid, full, changed) {
       const other = paid[`${ROADS.find((road) => road !== name)}Total`], mine = paid[`${name}Total`];
-      const full = fullBar(paid, held);
       steps.replaceChildren(...paid[name].map(step));
       bar.replaceChildren(...paid[name].map((each) => piece(each, full)));
-      say(scale, `multiplications (bar${held && held !== full ? " now" : ""}: 0 to ${whole(full)})`);
-      held = full;
+      say(scale, `multiplications (bar${changed ? " now" : ""}: 0 to ${whole(full)})`);
       say(total, whole(mine));
       say(verdict, mine < other ? "\u2713 cheaper" : mine === other ? "equal" : share(mine, other));
       el.dataset.cheaper = mine < other;
